@@ -1,0 +1,51 @@
+/** Header names as the producer wrote them, each with its values joined by ", ". Has no prototype. */
+export type EventHeaders = Readonly<Record<string, string>>;
+
+/** One message as a stream reader delivers it. `data` is valid only until the next message is asked for. */
+export interface StreamMessage {
+  /** Stream sequence. */
+  readonly seq: number;
+  readonly subject: string;
+  /** When the server received it, in milliseconds since the epoch. */
+  readonly receivedAtMs: number;
+  readonly data: Uint8Array;
+  /** Parsed when asked for; `undefined` where the message has none. */
+  readonly headers: EventHeaders | undefined;
+}
+
+/** What `evolve` is given: one event, whatever envelope it came in. */
+export interface ReplayEvent {
+  /** As the producer wrote it; aliases matter to filters and upcasters only. */
+  readonly type: string;
+  readonly payload: unknown;
+  readonly aggregateId: string;
+  readonly aggregateType: string | null;
+  readonly domain: string;
+  /** RFC 3339: as the producer wrote it where that is RFC 3339, else converted, in UTC. */
+  readonly timestamp: string;
+  /** The envelope's own sequence within its aggregate. */
+  readonly sequence: number | null;
+  readonly streamSequence: number;
+  /** Null where the envelope has none that names the event alone. */
+  readonly eventId: string | null;
+  readonly correlationId: string | null;
+  readonly causationId: string | null;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly headers: EventHeaders;
+}
+
+/** A decoded event with what the pipeline alone needs to know of it. */
+export interface DecodedEvent extends ReplayEvent {
+  /** The event's own time, else the headers', else the message's; milliseconds since the epoch. Parsed when asked for. */
+  readonly timestampMs: number;
+  /** Content id of this event and of the one before it in its aggregate, as the envelope or headers state them. */
+  readonly cid: string | null;
+  readonly previousCid: string | null;
+}
+
+/** An event that cannot be decoded. Expected of real streams, so a value and not an exception. */
+export interface MalformedEvent {
+  readonly malformed: true;
+  /** One line for people: what is wrong with it. */
+  readonly reason: string;
+}

@@ -1,0 +1,39 @@
+export type { DecodedEvent, EventHeaders, MalformedEvent, ReplayEvent, StreamMessage } from "./event.ts";
+export { defineProjection, type Projection, type ProjectionRef } from "./projection.ts";
+export { DeletedSequences, type SequenceRange, tileSlices } from "./range.ts";
+export { type Partition, type Plan, type PlannedUnit, planSchema } from "./plan.ts";
+export {
+  isUnfinished,
+  type Lease,
+  leaseSchema,
+  moveRun,
+  RUN_STATES,
+  type RunRecord,
+  type RunSettings,
+  type RunState,
+  type RunSummary,
+  runRecordSchema,
+  runSettingsSchema,
+} from "./run.ts";
+export {
+  type CheckpointRef,
+  emptyCounts,
+  moveUnit,
+  newUnitRecord,
+  type UnitCounts,
+  type UnitRecord,
+  type UnitState,
+  unitCountsSchema,
+  unitRecordSchema,
+} from "./unit.ts";
+export { type DomainSettings, domainSettingsSchema, ENVELOPE_NAMES } from "./settings.ts";
+export { PROVENANCE_HEADERS, type Provenance, parseProvenance } from "./provenance.ts";
+export {
+  ConflictingWriterError,
+  errorMessage,
+  ReplayError,
+  SourceChangedError,
+  SupersededError,
+  UnreachableError,
+  UsageError,
+} from "./errors.ts";

@@ -1,0 +1,59 @@
+import { z } from "zod";
+
+const seq = z.int().nonnegative();
+
+const sliceSchema = z.strictObject({ fromSeq: seq, toSeq: seq });
+
+/**
+ * A partition holds the aggregates whose routing key lies in `[fromKey, toKey)`; null is the open end. With
+ * `partitionBy: "hash"` the bounds are 32-bit hashes of the key, written as eight hex digits.
+ */
+const partitionSchema = z.strictObject({
+  index: z.int().nonnegative(),
+  fromKey: z.string().nullable(),
+  toKey: z.string().nullable(),
+  /** From the server's subject index; a range where a live writer published while it was read; null where ids are not in subjects. */
+  expected: z.strictObject({ minEvents: seq, maxEvents: seq, aggregates: seq }).nullable(),
+});
+
+export const planSchema = z.strictObject({
+  version: z.literal(1),
+  runId: z.string(),
+  domain: z.string(),
+  stream: z.strictObject({
+    name: z.string(),
+    /** As the server writes it; a recreated stream has another. */
+    created: z.string(),
+    firstSeq: seq,
+    lastSeq: seq,
+  }),
+  /** What is read: within `[firstSeq, lastSeq]`, both ends included; `toSeq < fromSeq` where there is nothing. */
+  range: sliceSchema,
+  /** Sequences within `range` that held no message when the plan was made. */
+  deleted: z.strictObject({ count: seq, sha256: z.string() }),
+  read: z.strictObject({
+    /** Empty: unfiltered, every message is read and routed here. */
+    filterSubjects: z.array(z.string()),
+    /** Messages that a unit will be handed; exact for an unfiltered read. */
+    messages: seq,
+    reason: z.string(),
+  }),
+  source: z.strictObject({ kind: z.literal("direct"), reason: z.string() }),
+  partitionBy: z.enum(["id", "hash"]),
+  partitions: z.array(partitionSchema),
+  slices: z.array(sliceSchema),
+  units: z.array(z.strictObject({ id: z.string(), partitions: z.array(z.int().nonnegative()) })),
+  /** Of the domain, within the stream when the plan was made; null where ids are not in subjects. */
+  expected: z.strictObject({ events: seq, aggregates: seq }).nullable(),
+  target: z.strictObject({
+    bucket: z.string(),
+    /** The bucket's last revision when the plan was made: what is newer and not ours is a live writer's. 0 if it is new. */
+    lastRevision: seq,
+  }),
+  estimate: z.strictObject({ seconds: z.number(), bytes: seq, microsPerEvent: z.number() }),
+  warnings: z.array(z.string()),
+});
+
+export type Plan = z.infer<typeof planSchema>;
+export type Partition = z.infer<typeof partitionSchema>;
+export type PlannedUnit = Plan["units"][number];

@@ -1,0 +1,120 @@
+import { z } from "zod";
+import { ReplayError } from "./errors.ts";
+import { domainSettingsSchema } from "./settings.ts";
+
+/**
+ * A run's life: `planned → running → verifying → completed`; `running ↔ paused`.
+ * Any of the first four ends as `failed` or `cancelled`. `failed` goes back to `running` when it is resumed; `completed`
+ * and `cancelled` are final.
+ */
+export const RUN_STATES = ["planned", "running", "paused", "verifying", "completed", "failed", "cancelled"] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+const runTransitions: Record<RunState, readonly RunState[]> = {
+  planned: ["running", "failed", "cancelled"],
+  running: ["paused", "verifying", "failed", "cancelled"],
+  paused: ["running", "failed", "cancelled"],
+  verifying: ["completed", "failed", "cancelled", "running"],
+  failed: ["running", "cancelled"],
+  completed: [],
+  cancelled: [],
+};
+
+const positive = z.int().positive();
+
+/** What a run does and how, pinned when it is planned: `--resume` needs nothing else. */
+export const runSettingsSchema = z.strictObject({
+  domain: z.string(),
+  domainSettings: domainSettingsSchema,
+  /** Null: the whole domain. */
+  aggregateId: z.string().nullable(),
+  /** Go on from what each entry's provenance says, instead of rebuilding from nothing. */
+  continueFromEntries: z.boolean(),
+  fromSeq: positive.nullable(),
+  toSeq: positive.nullable(),
+  /** Milliseconds since the epoch, both ends included. */
+  fromTimeMs: z.number().nullable(),
+  toTimeMs: z.number().nullable(),
+  timeBasis: z.enum(["event", "server"]),
+  target: z.string(),
+  projection: z.strictObject({
+    name: z.string(),
+    source: z.enum(["builtin", "file"]),
+    path: z.string().nullable(),
+    sha256: z.string(),
+  }),
+  /** Upper bound on partitions and so on units at work. */
+  parallel: positive,
+  /** Forces the number of units; null: the planner's choice. */
+  units: positive.nullable(),
+  /** Messages handled between two turns of the event loop. */
+  batchSize: positive,
+  /** Messages asked of the server ahead of the fold, and at most how many wait in the worker. */
+  prefetch: positive,
+  bufferSize: positive,
+  memoryLimitBytes: positive.nullable(),
+  /** Events between forced garbage collections; null: never forced. */
+  gcInterval: positive.nullable(),
+  /** Events of a unit between checkpoints; null: none. */
+  checkpointInterval: positive.nullable(),
+  skipErrors: z.int().nonnegative(),
+  prune: z.boolean(),
+});
+export type RunSettings = z.infer<typeof runSettingsSchema>;
+
+export const runRecordSchema = z.strictObject({
+  version: z.literal(1),
+  id: z.string(),
+  command: z.string(),
+  state: z.enum(RUN_STATES),
+  /** Why it is in this state, for people; null where the state says it all. */
+  reason: z.string().nullable(),
+  settings: runSettingsSchema,
+  createdAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().nullable(),
+  endedAt: z.iso.datetime().nullable(),
+  coordinator: z.strictObject({ id: z.string(), host: z.string(), pid: z.int() }),
+  /** Set when the run ends: what `replay-status` shows afterwards. */
+  summary: z
+    .strictObject({
+      events: z.int(),
+      aggregates: z.int(),
+      quarantined: z.int(),
+      entriesWritten: z.int(),
+      entriesUnchanged: z.int(),
+      orphans: z.int(),
+      pruned: z.int(),
+      seconds: z.number(),
+      eventsPerSecond: z.number(),
+      findings: z.array(z.string()),
+    })
+    .nullable(),
+});
+export type RunRecord = z.infer<typeof runRecordSchema>;
+export type RunSummary = NonNullable<RunRecord["summary"]>;
+
+/** Throws where the state machine has no such step. */
+export function moveRun(run: RunRecord, to: RunState, reason: string | null = null): RunRecord {
+  if (!runTransitions[run.state].includes(to)) {
+    throw new ReplayError(
+      `Cannot move run ${run.id} from ${run.state} to ${to}: there is no such step. See \`replay-status --run ${run.id}\`.`,
+    );
+  }
+  return { ...run, state: to, reason };
+}
+
+/** Not ended, or ended in a way that `--resume` can mend. */
+export function isUnfinished(run: RunRecord): boolean {
+  return run.state !== "completed" && run.state !== "cancelled";
+}
+
+/** Held by the coordinator of the one run that may write a domain into a target. */
+export const leaseSchema = z.strictObject({
+  version: z.literal(1),
+  runId: z.string(),
+  coordinatorId: z.string(),
+  /** Rises with every renewal. */
+  renewal: z.int().nonnegative(),
+  ttlMs: positive,
+});
+export type Lease = z.infer<typeof leaseSchema>;

@@ -1,0 +1,161 @@
+import { z } from "zod";
+import { ReplayError } from "./errors.ts";
+
+/**
+ * A work unit's life: `pending → running → done | failed`.
+ *
+ * - A claim takes a pending unit, or a running one whose owner is gone, and raises the epoch: older epochs are fenced.
+ * - A release (pause, SIGTERM, lost server) puts a running unit back to pending, at its last checkpoint.
+ * - `done` is final. `failed` goes back to pending only when its run is resumed.
+ */
+export const UNIT_STATES = ["pending", "running", "done", "failed"] as const;
+export type UnitState = (typeof UNIT_STATES)[number];
+
+const unitTransitions: Record<UnitState, readonly UnitState[]> = {
+  pending: ["running"],
+  running: ["running", "pending", "done", "failed"],
+  done: [],
+  failed: ["pending"],
+};
+
+const count = z.int().nonnegative();
+
+/** What became of a unit's messages. `delivered + deleted` = the range; `delivered` = the sum of the rest but the last five. */
+export const unitCountsSchema = z.strictObject({
+  delivered: count,
+  deleted: count,
+  /** Of other domains, or no event of this one by its subject. */
+  foreign: count,
+  /** Of this domain, in another unit's partitions. */
+  elsewhere: count,
+  /** Left out by the request's time range. */
+  filtered: count,
+  /** Already in the entry that a run with `--from-seq` goes on from. */
+  alreadyApplied: count,
+  applied: count,
+  /** Kept in the quarantine: not decodable, or refused by the projection. */
+  quarantined: count,
+  /** Later events of a parked aggregate, not folded. */
+  parked: count,
+  /** Reported, and no failure: torn content-id chains, falls and gaps of the envelope's sequence, repeated event ids. */
+  tornChains: count,
+  sequenceFalls: count,
+  sequenceGaps: count,
+  repeatedIds: count,
+  /** Applied events whose own time lies more than a second from the server's receipt. */
+  timesApart: count,
+});
+export type UnitCounts = z.infer<typeof unitCountsSchema>;
+
+export function emptyCounts(): UnitCounts {
+  return {
+    delivered: 0,
+    deleted: 0,
+    foreign: 0,
+    elsewhere: 0,
+    filtered: 0,
+    alreadyApplied: 0,
+    applied: 0,
+    quarantined: 0,
+    parked: 0,
+    tornChains: 0,
+    sequenceFalls: 0,
+    sequenceGaps: 0,
+    repeatedIds: 0,
+    timesApart: 0,
+  };
+}
+
+/** A committed checkpoint: states up to `seq`, in messages `fromMessage` to `toMessage` of the checkpoint stream. */
+const checkpointSchema = z.strictObject({
+  number: count,
+  seq: count,
+  fromMessage: count,
+  toMessage: count,
+  bytes: count,
+  aggregates: count,
+  /** A base holds every state and makes older ones needless; another holds only what changed since the one before. */
+  base: z.boolean(),
+});
+export type CheckpointRef = z.infer<typeof checkpointSchema>;
+
+export const unitRecordSchema = z.strictObject({
+  version: z.literal(1),
+  runId: z.string(),
+  id: z.string(),
+  state: z.enum(UNIT_STATES),
+  epoch: count,
+  owner: z.string().nullable(),
+  /** Rises with every heartbeat, so that others see life without comparing clocks. */
+  heartbeat: count,
+  heartbeatAt: z.iso.datetime(),
+  /** Last sequence whose effect is durable; 0 before the first checkpoint. */
+  cursorSeq: count,
+  checkpoints: z.array(checkpointSchema),
+  /** Up to `cursorSeq`. */
+  counts: unitCountsSchema,
+  /** By slice of the plan, up to `cursorSeq`: messages delivered. */
+  deliveredBySlice: z.array(count),
+  /** By partition of the unit, in its order: events of it delivered, whatever became of them; and aggregates. */
+  deliveredByPartition: z.array(count),
+  aggregatesByPartition: z.array(count),
+  /** What the owner has read so far, not yet durable. */
+  live: z.strictObject({
+    readSeq: count,
+    delivered: count,
+    applied: count,
+    quarantined: count,
+    entriesWritten: count,
+    lastEventAtMs: z.number().nullable(),
+    memoryBytes: count,
+  }),
+  /** Sequences found bad: never given to `evolve` again in this run. */
+  badSequences: z.array(count),
+  /** First sequence that parked an aggregate; a resumed run goes back before it. */
+  firstParkedSeq: count.nullable(),
+  parkedAggregates: count,
+  entries: z.strictObject({ written: count, unchanged: count, bytes: count }),
+  failure: z.strictObject({ kind: z.string(), message: z.string() }).nullable(),
+});
+export type UnitRecord = z.infer<typeof unitRecordSchema>;
+
+export function newUnitRecord(runId: string, id: string, slices: number, partitions: number): UnitRecord {
+  return {
+    version: 1,
+    runId,
+    id,
+    state: "pending",
+    epoch: 0,
+    owner: null,
+    heartbeat: 0,
+    heartbeatAt: new Date(0).toISOString(),
+    cursorSeq: 0,
+    checkpoints: [],
+    counts: emptyCounts(),
+    deliveredBySlice: new Array<number>(slices).fill(0),
+    deliveredByPartition: new Array<number>(partitions).fill(0),
+    aggregatesByPartition: new Array<number>(partitions).fill(0),
+    live: {
+      readSeq: 0,
+      delivered: 0,
+      applied: 0,
+      quarantined: 0,
+      entriesWritten: 0,
+      lastEventAtMs: null,
+      memoryBytes: 0,
+    },
+    badSequences: [],
+    firstParkedSeq: null,
+    parkedAggregates: 0,
+    entries: { written: 0, unchanged: 0, bytes: 0 },
+    failure: null,
+  };
+}
+
+/** Throws where the state machine has no such step. */
+export function moveUnit(unit: UnitRecord, to: UnitState): UnitRecord {
+  if (!unitTransitions[unit.state].includes(to)) {
+    throw new ReplayError(`Cannot move unit ${unit.id} from ${unit.state} to ${to}: there is no such step.`);
+  }
+  return { ...unit, state: to };
+}
