@@ -37,3 +37,12 @@ export {
   UnreachableError,
   UsageError,
 } from "./errors.ts";
+export { assignPartitions, chooseUnits, type StepCosts, type UnitChoice } from "./cost.ts";
+export { type KeyCount, partitionHashesEvenly, partitionKeys, partitionOfOne, partitionRouter } from "./partition.ts";
+export { canonicalJson } from "./canonical-json.ts";
+export { canonicalType, sameType } from "./aliases.ts";
+export { type CompiledProjection, compileProjection, parseProjection } from "./fold.ts";
+export { entryKey, parseEntryKey } from "./key.ts";
+export { type Log, silentLog } from "./log.ts";
+export { formatCount, formatDuration, formatSize, parseDuration, parseSize } from "./sizes.ts";
+export { formatTime, parseTime } from "./times.ts";

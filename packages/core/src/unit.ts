@@ -69,11 +69,15 @@ export function emptyCounts(): UnitCounts {
 /** A committed checkpoint: states up to `seq`, in messages `fromMessage` to `toMessage` of the checkpoint stream. */
 const checkpointSchema = z.strictObject({
   number: count,
+  /** Epoch that wrote it. */
+  epoch: count,
   seq: count,
   fromMessage: count,
   toMessage: count,
   bytes: count,
+  /** In the unit's table when it was made; and states that this one holds. */
   aggregates: count,
+  rows: count,
   /** A base holds every state and makes older ones needless; another holds only what changed since the one before. */
   base: z.boolean(),
 });

@@ -1,1 +1,1 @@
-export {};
+export { builtinFor, builtinProjections } from "./builtins.ts";

@@ -1,1 +1,19 @@
-export {};
+export { startServerPair, type ServerPair } from "./servers/pair.ts";
+export { type NatsOptions, startNats } from "./servers/nats-server.ts";
+export { type RedisHandle, type RedisOptions, startRedis } from "./servers/redis-server.ts";
+export type { ServerHandle } from "./servers/managed-server.ts";
+export { locateNats, locateRedis, locateServers, type LocatedServer, type LocateOptions } from "./servers/locate.ts";
+export type { ServerBinary } from "./servers/binary.ts";
+export { cacheDir } from "./servers/cache.ts";
+export {
+  type BackgroundOptions,
+  type DownResult,
+  type ServerStatus,
+  serversDown,
+  serversStatus,
+  serversUp,
+  type UpOptions,
+  type UpResult,
+} from "./servers/background.ts";
+export type { BackgroundServer } from "./servers/background-state.ts";
+export { uniqueName } from "./servers/unique-name.ts";

@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import { CommanderError } from "commander";
+import { z } from "zod";
+import { buildProgram } from "./build-program.ts";
+import { describeError, EXIT, exitStatusOf } from "./exit-status.ts";
+import { createScreen } from "./output/screen.ts";
+
+/**
+ * Runs one tool by its name and ends the process with its status: the one place that does. `argv` without the program.
+ */
+export async function main(tool: string, argv: readonly string[] = process.argv.slice(2)): Promise<void> {
+  // `pgrep event-replay` finds exactly this; the system keeps 15 characters.
+  process.title = tool.slice(0, 15);
+  // A reader that has seen enough (`| head`) closes the pipe: no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed);
+  });
+  process.stderr.on("error", () => undefined);
+  const screen = createScreen(process.stderr, process.env);
+  const outcome = { status: EXIT.done as number };
+  try {
+    const print = (text: string) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+    const exitNow = (status: number) => process.exit(status);
+    const program = await buildProgram(tool, packageVersion(), { print, screen, exitNow }, outcome);
+    await program.parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    outcome.status = exitStatusOf(error);
+    screen.end();
+    if (outcome.status !== EXIT.done) process.stderr.write(`${told(error, tool, argv)}\n`);
+  } finally {
+    screen.end();
+  }
+  await flushed(process.stdout);
+  process.exit(outcome.status);
+}
+
+function told(error: unknown, tool: string, argv: readonly string[]): string {
+  if (error instanceof CommanderError) {
+    const message = error.message.replace(/^error: /, "").replace(/\n+/g, " ").trim();
+    if (error.code === "commander.help") return `Cannot run ${tool}: no command was named. See \`${tool} --help\`.`;
+    return `Cannot run ${tool}: ${message.replace(/[.]?$/, ".")} See \`${tool} --help\`.`;
+  }
+  return describeError(error, wantsStack(argv));
+}
+
+/** Read by hand: the error may be about the flags themselves. */
+function wantsStack(argv: readonly string[]): boolean {
+  const at = argv.findIndex((word) => word === "--log-level" || word.startsWith("--log-level="));
+  const level = at < 0 ? process.env["CIM_REPLAY_LOG_LEVEL"] : (argv[at]?.split("=")[1] ?? argv[at + 1]);
+  return level === "debug" || level === "trace";
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+}
+
+/** A pipe may still hold output that the process must not cut off. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write("", () => resolve()));
+}

@@ -1,0 +1,51 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+
+type Labels = Readonly<Record<string, string>>;
+/** One value, or one for each label's value. */
+export type Reading = number | null | readonly { readonly labels: Labels; readonly value: number }[];
+
+export interface MetricDefinition<Source> {
+  readonly name: string;
+  readonly kind: "gauge" | "counter";
+  readonly help: string;
+  readonly labels?: readonly string[];
+  read(source: Source): Reading;
+}
+
+/**
+ * A registry whose every metric is read from one source when it is scraped: nothing is counted twice, and what a process
+ * shows and what it serves cannot differ.
+ */
+export function metricSet<Source>(
+  definitions: readonly MetricDefinition<Source>[],
+  source: () => Source | Promise<Source>,
+): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  for (const { name, kind, help, labels = [], read } of definitions) {
+    const configuration = { name, help, labelNames: [...labels], registers: [registry] };
+    if (kind === "gauge") {
+      new Gauge({
+        ...configuration,
+        async collect() {
+          this.reset();
+          for (const { labels: set, value } of readings(read(await source()))) this.set(set, value);
+        },
+      });
+    } else {
+      new Counter({
+        ...configuration,
+        async collect() {
+          this.reset();
+          for (const { labels: set, value } of readings(read(await source()))) this.inc(set, value);
+        },
+      });
+    }
+  }
+  return registry;
+}
+
+function readings(reading: Reading): readonly { readonly labels: Labels; readonly value: number }[] {
+  if (reading === null) return [];
+  return typeof reading === "number" ? [{ labels: {}, value: reading }] : reading;
+}

@@ -1,0 +1,41 @@
+import type { LiveReport } from "@cim-replay/nats";
+import type { Registry } from "prom-client";
+import { type MetricDefinition, metricSet } from "./metric-set.ts";
+
+type Reports = readonly LiveReport[];
+
+function sum(name: string, help: string, read: (report: LiveReport) => number): MetricDefinition<Reports> {
+  return {
+    name: `cim_replay_${name}`,
+    kind: "gauge",
+    help,
+    read: (reports) => reports.reduce((total, report) => total + read(report), 0),
+  };
+}
+
+/** What a worker serves: gauges over the units it has at work, since a unit's figures leave with it. */
+const workerMetrics: readonly MetricDefinition<Reports>[] = [
+  { name: "cim_replay_worker_units", kind: "gauge", help: "Units at work in this worker.", read: (reports) => reports.length },
+  { name: "cim_replay_memory_bytes", kind: "gauge", help: "Resident memory of this worker.", read: () => process.memoryUsage.rss() },
+  sum("in_flight_bytes", "Bytes received and not folded yet.", ({ inFlightBytes }) => inFlightBytes),
+  sum("unit_events_read", "Messages read for the units at work.", ({ delivered }) => delivered),
+  sum("unit_events_applied", "Events folded for the units at work.", ({ applied }) => applied),
+  sum("unit_errors", "Events quarantined in the units at work.", ({ quarantined }) => quarantined),
+  sum("unit_entries_written", "Entries written for the units at work.", ({ entriesWritten }) => entriesWritten),
+  sum("unit_retries", "Recoveries in the units at work.", ({ recoveries }) => recoveries),
+  {
+    name: "cim_replay_unit_stage_seconds",
+    kind: "gauge",
+    help: "Time spent in each stage by the units at work.",
+    labels: ["stage"],
+    read: (reports) =>
+      (["fetch", "decode", "fold", "checkpoint", "write"] as const).map((stage) => ({
+        labels: { stage },
+        value: reports.reduce((total, { stageMicros }) => total + stageMicros[stage], 0) / 1e6,
+      })),
+  },
+];
+
+export function workerRegistry(snapshot: () => Reports): Registry {
+  return metricSet(workerMetrics, snapshot);
+}

@@ -1,0 +1,57 @@
+import type { Progress } from "@cim-replay/coordinator";
+
+/** What `replay-progress --format json` prints. The first seven fields are the runbook's; scripts rely on them. */
+export interface ProgressRecord {
+  readonly domain: string;
+  readonly total_events: number;
+  /** What is durable: a crash now loses none of it. */
+  readonly processed_events: number;
+  readonly progress_percent: number;
+  /** Events a second. */
+  readonly current_rate: number;
+  /** RFC 3339; null where nothing is going on that could be estimated. */
+  readonly estimated_completion: string | null;
+  readonly errors: number;
+  readonly run_id: string;
+  readonly state: string;
+  readonly target: string;
+  readonly read_events: number;
+  readonly applied_events: number;
+  readonly lag_seconds: number | null;
+  readonly entries_written: number;
+  readonly entries_total: number | null;
+  readonly units: Progress["units"];
+  readonly workers: number;
+  readonly memory_bytes: number;
+  readonly checkpoints: number;
+}
+
+export function progressRecord(progress: Progress, nowMs: number): ProgressRecord {
+  const { run, totalEvents, durableEvents, etaSeconds } = progress;
+  const going = run.state === "running" || run.state === "verifying";
+  return {
+    domain: run.settings.domain,
+    total_events: totalEvents,
+    processed_events: durableEvents,
+    progress_percent: totalEvents > 0 ? Math.round((durableEvents / totalEvents) * 10_000) / 100 : 0,
+    current_rate: Math.round(progress.eventsPerSecond),
+    estimated_completion: going && etaSeconds !== null ? secondsOnly(nowMs + etaSeconds * 1000) : null,
+    errors: progress.errors,
+    run_id: run.id,
+    state: run.state,
+    target: run.settings.target,
+    read_events: progress.readEvents,
+    applied_events: progress.appliedEvents,
+    lag_seconds: progress.lagSeconds,
+    entries_written: progress.entriesWritten,
+    entries_total: progress.entriesTotal,
+    units: progress.units,
+    workers: progress.workers,
+    memory_bytes: progress.memoryBytes,
+    checkpoints: progress.checkpoints,
+  };
+}
+
+function secondsOnly(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace(/\.\d+Z$/, "Z");
+}

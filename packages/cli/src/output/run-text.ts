@@ -1,0 +1,96 @@
+import type { Progress } from "@cim-replay/coordinator";
+import { formatCount, formatDuration, type RunRecord, type UnitRecord } from "@cim-replay/core";
+import { count, progressLine } from "./progress-lines.ts";
+import { renderFacts, renderTable } from "./table.ts";
+
+const MOST_FINDINGS = 20;
+
+/** What a replay command prints when its run has ended. */
+export function summaryText(run: RunRecord): string {
+  const { summary, settings } = run;
+  const facts: [string, string][] = [
+    ["run", `${run.id} ${run.state}${run.reason ? `: ${run.reason}` : ""}`],
+    ["domain", `${settings.domain}${settings.aggregateId === null ? "" : `, aggregate ${settings.aggregateId}`}`],
+  ];
+  if (summary) {
+    facts.push(
+      ["events", `${formatCount(summary.events)} in ${formatDuration(summary.seconds * 1000)} (${formatCount(summary.eventsPerSecond)} events/s)`],
+      ["aggregates", formatCount(summary.aggregates)],
+      ["entries", `${formatCount(summary.entriesWritten)} written, ${formatCount(summary.entriesUnchanged)} unchanged, in bucket ${settings.target}`],
+      ["quarantined", formatCount(summary.quarantined)],
+      ...orphanFacts(run),
+    );
+  }
+  const findings = summary?.findings ?? [];
+  const shown = findings.slice(0, MOST_FINDINGS).map((finding) => `  ${finding}`);
+  const left = findings.length - shown.length;
+  const notes = findings.length === 0 ? [] : ["findings", ...shown, ...(left > 0 ? [`  … and ${left} more`] : [])];
+  return [renderFacts(facts), ...notes, "", ...nextSteps(run)].join("\n");
+}
+
+function orphanFacts({ summary }: RunRecord): [string, string][] {
+  if (!summary || summary.orphans === 0) return [];
+  const rest = summary.orphans - summary.pruned;
+  const hint = rest > 0 ? "; --prune removes them" : "";
+  return [["orphans", `${count(summary.orphans, "entry").replace(/entrys$/, "entries")} that no event accounts for, ${formatCount(summary.pruned)} removed${hint}`]];
+}
+
+/** Where to look next. */
+export function nextSteps(run: RunRecord): string[] {
+  const { id, settings } = run;
+  const errors = `replay-status --run ${id} --show-errors`;
+  switch (run.state) {
+    case "completed": {
+      const key = settings.aggregateId === null ? `${settings.domain}.>` : settings.domain;
+      const look = `Look at the entries: nats kv ls ${settings.target} (keys ${key})`;
+      return (run.summary?.quarantined ?? 0) > 0 ? [look, `See what was skipped: ${errors}`] : [look];
+    }
+    case "failed":
+      return [`See what is wrong: ${errors}`, `Go on when it is mended: event-replay --resume --run ${id}`];
+    case "cancelled":
+      return [`Start again: event-replay --domain ${settings.domain}`];
+    default:
+      return [`Go on: event-replay --resume --run ${id}`, `Watch: replay-status --run ${id}`];
+  }
+}
+
+export function runListText(runs: readonly RunRecord[]): string {
+  return renderTable<RunRecord>(
+    [
+      { title: "run", value: ({ id }) => id },
+      { title: "state", value: ({ state }) => state },
+      { title: "domain", value: ({ settings }) => settings.domain },
+      { title: "target", value: ({ settings }) => settings.target },
+      { title: "started", value: ({ startedAt, createdAt }) => startedAt ?? createdAt },
+      { title: "events", align: "right", value: ({ summary }) => (summary ? formatCount(summary.events) : "–") },
+      { title: "events/s", align: "right", value: ({ summary }) => (summary ? formatCount(summary.eventsPerSecond) : "–") },
+      { title: "reason", value: ({ reason }) => reason ?? "" },
+    ],
+    runs,
+  );
+}
+
+/** `replay-status`: the run, how far it is, and each of its units. */
+export function statusText(progress: Progress, units: readonly UnitRecord[]): string {
+  const { run } = progress;
+  const ended = run.summary !== null;
+  const unitTable = renderTable<UnitRecord>(
+    [
+      { title: "unit", value: ({ id }) => id },
+      { title: "state", value: ({ state }) => state },
+      { title: "epoch", align: "right", value: ({ epoch }) => String(epoch) },
+      { title: "durable to", align: "right", value: ({ cursorSeq }) => formatCount(cursorSeq) },
+      { title: "read to", align: "right", value: ({ live, cursorSeq }) => formatCount(Math.max(live.readSeq, cursorSeq)) },
+      { title: "applied", align: "right", value: ({ counts, live }) => formatCount(Math.max(counts.applied, live.applied)) },
+      { title: "quarantined", align: "right", value: ({ counts, live }) => formatCount(Math.max(counts.quarantined, live.quarantined)) },
+      { title: "entries", align: "right", value: ({ entries }) => formatCount(entries.written) },
+      { title: "worker", value: ({ owner }) => owner ?? "–" },
+      { title: "failure", value: ({ failure }) => failure?.message ?? "" },
+    ],
+    units,
+  );
+  const head = ended
+    ? summaryText(run)
+    : [`run ${run.id} ${run.state}${run.reason ? `: ${run.reason}` : ""}, into ${run.settings.target}`, progressLine(progress)].join("\n");
+  return [head, "", unitTable].join("\n");
+}

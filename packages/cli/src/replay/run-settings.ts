@@ -1,0 +1,64 @@
+import { type CompiledProjection, domainSettingsSchema, type RunSettings } from "@cim-replay/core";
+import { builtinFor } from "@cim-replay/projections";
+import { resolveProjection } from "@cim-replay/worker";
+import type { Settings } from "../settings/definitions.ts";
+import type { LoadedSettings } from "../settings/load.ts";
+import type { ReplayFlags } from "./flags.ts";
+
+/** The bucket that `--target projection` means. */
+const PROJECTIONS_BUCKET = "CIM_PROJECTIONS";
+
+export function bucketOf(target: string): string {
+  return target === "projection" ? PROJECTIONS_BUCKET : target;
+}
+
+/** What a run of `domain` will be pinned to, and its projection made ready. Throws UsageError. */
+export async function runSettingsFor(
+  domain: string,
+  { settings, domains }: LoadedSettings,
+  flags: ReplayFlags,
+): Promise<{ settings: RunSettings; projection: CompiledProjection }> {
+  const domainSettings = domains.get(domain) ?? domainSettingsSchema.parse({});
+  const named = settings.projection ?? domainSettings.projection ?? builtinFor(domain).name;
+  const { ref, projection } = await resolveProjection(named);
+  return {
+    projection,
+    settings: {
+      domain,
+      domainSettings,
+      aggregateId: flags.aggregateId ?? null,
+      // A part of the stream alone would overwrite whole entries with parts of them.
+      continueFromEntries: flags.fromSeq !== undefined || flags.fromTime !== undefined,
+      fromSeq: flags.fromSeq ?? null,
+      toSeq: flags.toSeq ?? null,
+      fromTimeMs: flags.fromTime ?? null,
+      toTimeMs: flags.toTime ?? null,
+      timeBasis: settings.timeBasis,
+      target: bucketOf(settings.target),
+      projection: ref,
+      parallel: settings.parallel,
+      units: settings.units,
+      ...paceOf(settings),
+      memoryLimitBytes: settings.memoryLimit,
+      prune: flags.prune ?? false,
+    },
+  };
+}
+
+/** What `--resume` takes from its own flags; all else the run has pinned. */
+export function changesOnResume(fromFlags: Partial<Settings>, flags: ReplayFlags): Partial<RunSettings> {
+  return {
+    ...paceOf(fromFlags),
+    ...(fromFlags.memoryLimit === undefined ? {} : { memoryLimitBytes: fromFlags.memoryLimit }),
+    ...(flags.prune === undefined ? {} : { prune: flags.prune }),
+  };
+}
+
+const PACE = ["batchSize", "prefetch", "bufferSize", "gcInterval", "checkpointInterval", "skipErrors"] as const;
+type Pace = (typeof PACE)[number];
+
+/** The settings of the same name in a run, those that are there. */
+function paceOf<Given extends Partial<Settings>>(given: Given): Pick<Given, Pace> {
+  const there = PACE.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]);
+  return Object.fromEntries(there) as Pick<Given, Pace>;
+}

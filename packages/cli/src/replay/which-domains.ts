@@ -1,0 +1,39 @@
+import { domainSettingsSchema, UsageError } from "@cim-replay/core";
+import { findStreamsFor, type NatsClient, streamFacts, subjectCounts } from "@cim-replay/nats";
+import type { LoadedSettings } from "../settings/load.ts";
+import type { ReplayFlags } from "./flags.ts";
+
+/** The one that is named; else those that the settings describe; else those that the default stream holds. */
+export async function domainsToReplay(
+  client: NatsClient,
+  { domains }: LoadedSettings,
+  flags: ReplayFlags,
+): Promise<readonly string[]> {
+  if (flags.domain !== undefined) return [flags.domain];
+  const found = domains.size > 0 ? [...domains.keys()] : await domainsInStream(client);
+  if (flags.aggregateId === undefined || found.length === 1) return found;
+  throw new UsageError(
+    `Cannot replay one aggregate: its domain is not named, and there are ${found.join(", ")}. Give --domain.`,
+  );
+}
+
+async function domainsInStream(client: NatsClient): Promise<string[]> {
+  const { stream, subject } = domainSettingsSchema.parse({});
+  const tokens = subject.split(".");
+  const position = tokens.indexOf("{domain}");
+  const filter = [...tokens.slice(0, position), ">"].join(".");
+  if (!(await streamFacts(client, stream))) {
+    const others = await findStreamsFor(client, [filter]);
+    const hint = others.length > 0 ? ` Streams with such subjects: ${others.join(", ")}.` : "";
+    throw new UsageError(
+      `Cannot tell what to replay: there is no stream ${stream}.${hint} Give --domain, and set domains.<domain>.stream in cim-replay.yaml.`,
+    );
+  }
+  const names = new Set<string>();
+  for (const found of (await subjectCounts(client, stream, filter)).keys()) {
+    const name = found.split(".")[position];
+    if (name !== undefined) names.add(name);
+  }
+  if (names.size > 0) return [...names].sort();
+  throw new UsageError(`Cannot tell what to replay: stream ${stream} holds no event on ${filter}. Give --domain.`);
+}

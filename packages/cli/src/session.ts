@@ -1,0 +1,76 @@
+import type { Log } from "@cim-replay/core";
+import { connectNats, Ledger, type NatsClient } from "@cim-replay/nats";
+import { type QueueOptions, UnitQueue } from "@cim-replay/queue";
+import type { ReplayContext } from "@cim-replay/coordinator";
+import type { Invocation } from "./command.ts";
+import { openLog } from "./log.ts";
+import type { Settings } from "./settings/definitions.ts";
+import { noLedger } from "./no-run.ts";
+
+/** Opens a log, runs `work`, and writes out what waits. */
+export async function withLog<Result>(
+  settings: Settings,
+  { tool, screen }: Invocation,
+  work: (log: Log) => Promise<Result>,
+): Promise<Result> {
+  const opened = openLog(settings, tool, (line) => screen.note(line));
+  try {
+    return await work(opened.log);
+  } finally {
+    opened.close();
+  }
+}
+
+export async function withNats<Result>(
+  settings: Settings,
+  tool: string,
+  work: (client: NatsClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await connectNats({ url: settings.natsUrl, name: tool });
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** For commands that look at runs or steer them; throws ReplayError where there is no ledger and so no run. */
+export async function withLedger<Result>(
+  settings: Settings,
+  tool: string,
+  work: (ledger: Ledger, client: NatsClient) => Promise<Result>,
+): Promise<Result> {
+  return withNats(settings, tool, async (client) => {
+    const ledger = await Ledger.open(client);
+    if (!ledger) throw noLedger(tool);
+    return work(ledger, client);
+  });
+}
+
+/** Everything that coordinating takes; makes the ledger where there is none. */
+export async function withCoordination<Result>(
+  settings: Settings,
+  tool: string,
+  log: Log,
+  work: (ctx: ReplayContext) => Promise<Result>,
+): Promise<Result> {
+  return withNats(settings, tool, async (client) => {
+    const queue = await UnitQueue.open(queueOptions(settings));
+    try {
+      const ledger = await Ledger.open(client, { create: true });
+      if (!ledger) throw noLedger(tool);
+      return await work({ client, ledger, queue, log });
+    } finally {
+      await queue.close();
+    }
+  });
+}
+
+export function queueOptions(settings: Settings): QueueOptions {
+  return {
+    redisUrl: settings.redisUrl,
+    prefix: settings.queuePrefix,
+    lockDurationMs: settings.lockDuration,
+    stalledIntervalMs: settings.stalledInterval,
+  };
+}

@@ -1,0 +1,78 @@
+import { availableParallelism } from "node:os";
+import type { z } from "zod";
+import {
+  bytesOrNone,
+  count,
+  countOrAuto,
+  countOrNone,
+  countOrZero,
+  durationMs,
+  oneOf,
+  port,
+  text,
+  textOrNone,
+  url,
+} from "./values.ts";
+
+/** One setting under its three spellings: `--batch-size`, `batch-size:` in the file, `CIM_REPLAY_BATCH_SIZE`. */
+export interface Setting<Value> {
+  readonly flag: string;
+  readonly help: string;
+  readonly schema: z.ZodType<Value>;
+  readonly fallback: Value;
+  /** The fallback in words, where its value alone would not do. */
+  readonly fallbackText: string;
+  readonly env: string;
+}
+
+function setting<Value>(
+  flag: string,
+  help: string,
+  schema: z.ZodType<Value>,
+  fallback: NoInfer<Value>,
+  spelling: { env?: string; fallbackText?: string } = {},
+): Setting<Value> {
+  const env = spelling.env ?? `CIM_REPLAY_${keyOf(flag).toUpperCase().replaceAll("-", "_")}`;
+  return { flag, help, schema, fallback, env, fallbackText: spelling.fallbackText ?? String(fallback ?? "none") };
+}
+
+/** `--batch-size <events>` is `batch-size` in a file. */
+export function keyOf(flag: string): string {
+  return flag.split(" ")[0]?.replace(/^--/, "") ?? flag;
+}
+
+const cores = availableParallelism();
+
+/** Every setting there is, in the order in which a reader needs them; the sections of the documentation follow it. */
+export const settings = {
+  natsUrl: setting("--nats-url <url>", "NATS server; several separated by commas", url("nats", "tls"), "nats://127.0.0.1:4222", { env: "NATS_URL" }),
+  redisUrl: setting("--redis-url <url>", "Redis server for the work queue", url("redis", "rediss"), "redis://127.0.0.1:6379", { env: "REDIS_URL" }),
+  queuePrefix: setting("--queue-prefix <text>", "prefix of the queue's keys in Redis; workers and commands must share it", text, "cim-replay"),
+  lockDuration: setting("--lock-duration <time>", "how long a silent worker keeps its unit; the same everywhere", durationMs, 4000, { fallbackText: "4s" }),
+  stalledInterval: setting("--stalled-interval <time>", "how often the queue looks for silent workers; the same everywhere", durationMs, 1000, { fallbackText: "1s" }),
+  target: setting("--target <bucket>", "bucket to write: `projection` is CIM_PROJECTIONS, another word its own", text, "projection"),
+  projection: setting("--projection <name or file>", "built-in projection or a file (.ts, .js, .mjs)", textOrNone, null, { fallbackText: "the domain's" }),
+  timeBasis: setting("--time-basis <event|server>", "whose time --from-time and --to-time mean", oneOf("event", "server"), "event"),
+  parallel: setting("--parallel <n>", "upper bound on partitions at work", count, cores, { fallbackText: "number of cores" }),
+  units: setting("--units <n>", "forces the number of work units", countOrNone, null, { fallbackText: "planner's choice" }),
+  localWorkers: setting("--local-workers <n|auto|0>", "worker processes to run here; auto: only where none is connected", countOrAuto, "auto"),
+  concurrency: setting("--concurrency <n>", "units that one worker process has at work", count, 1),
+  batchSize: setting("--batch-size <events>", "messages handled between two turns of the event loop", count, 1000),
+  prefetch: setting("--prefetch <events>", "messages asked of the server ahead of the fold", count, 10_000),
+  bufferSize: setting("--buffer-size <events>", "messages that may wait in a worker", count, 100_000),
+  memoryLimit: setting("--memory-limit <size>", "of each worker process, e.g. 8G", bytesOrNone, null),
+  gcInterval: setting("--gc-interval <events>", "forces a garbage collection every so many events", countOrNone, null, { fallbackText: "never" }),
+  checkpointInterval: setting("--checkpoint-interval <events>", "events of a unit between checkpoints", countOrNone, 100_000),
+  checkpointDir: setting("--checkpoint-dir <folder>", "also keeps a copy of the run's ledger here", textOrNone, null),
+  skipErrors: setting("--skip-errors <n>", "goes on over up to n bad events", countOrZero, 0),
+  metricsPort: setting("--metrics-port <port>", "serves /metrics, /healthz, /readyz; 0: any free port; off: none", port, 9091),
+  logLevel: setting("--log-level <level>", "of the log on stderr; debug also shows stack traces", oneOf("trace", "debug", "info", "warn", "error", "silent"), "warn"),
+  logFile: setting("--log-file <file>", "appends a log (info and up, JSON lines)", textOrNone, null),
+} as const;
+
+export type SettingName = keyof typeof settings;
+export type Settings = {
+  readonly [Name in SettingName]: (typeof settings)[Name] extends Setting<infer Value> ? Value : never;
+};
+
+export const settingNames = Object.keys(settings).filter((name): name is SettingName => name in settings);

@@ -1,0 +1,110 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { compileDomain, type DomainSettings, domainSettingsSchema, errorMessage } from "@cim-replay/core";
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
+import { z } from "zod";
+import { keyOf, type SettingName, settingNames, settings } from "./definitions.ts";
+import type { Mistake } from "./mistakes.ts";
+import { nearest } from "./nearest.ts";
+
+export interface FileSettings {
+  readonly values: { readonly [Name in SettingName]?: unknown };
+  readonly domains: ReadonlyMap<string, DomainSettings>;
+  readonly mistakes: readonly Mistake[];
+}
+
+const fileSchema = z.strictObject({
+  ...Object.fromEntries(settingNames.map((name) => [keyOf(settings[name].flag), settings[name].schema.optional()])),
+  domains: z.record(z.string().min(1), domainSettingsSchema).optional(),
+});
+
+const domainKeys = Object.keys(domainSettingsSchema.shape);
+const topLevelKeys = [...settingNames.map((name) => keyOf(settings[name].flag)), "domains"];
+
+/** Reads a settings file. What is wrong in it is returned, each mistake with its line, and never thrown. */
+export function readSettingsFile(path: string, shownAs: string): FileSettings {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    const message = `cannot be read (${errorMessage(error)})`;
+    return { values: {}, domains: new Map(), mistakes: [{ where: shownAs, message }] };
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  if (document.errors.length > 0) {
+    const mistakes = document.errors.map((error) => ({
+      where: `${shownAs}:${error.linePos?.[0].line ?? 1}`,
+      message: (error.message.split("\n")[0] ?? "not YAML").replace(/ at line \d+, column \d+:?$/, ""),
+    }));
+    return { values: {}, domains: new Map(), mistakes };
+  }
+  const at = (keys: readonly PropertyKey[]) => `${shownAs}:${lineOf(document, lines, keys)}`;
+  return checkContent(document.toJS() ?? {}, at, dirname(path));
+}
+
+function checkContent(content: unknown, at: (keys: readonly PropertyKey[]) => string, folder: string): FileSettings {
+  const parsed = fileSchema.safeParse(content);
+  if (!parsed.success) {
+    return { values: {}, domains: new Map(), mistakes: parsed.error.issues.flatMap((issue) => mistakesOf(issue, at)) };
+  }
+  const mistakes: Mistake[] = [];
+  const domains = new Map<string, DomainSettings>();
+  for (const [domain, written] of Object.entries(parsed.data.domains ?? {})) {
+    domains.set(domain, { ...written, ...resolvedProjection(written.projection, folder) });
+    try {
+      compileDomain(domain, written);
+    } catch (error) {
+      const path = ["domains", domain, "subject"];
+      mistakes.push({ where: `${at(path)} ${path.join(".")}`, message: errorMessage(error).replace(/\.$/, "") });
+    }
+  }
+  const byKey = new Map<string, unknown>(Object.entries(parsed.data));
+  const given = settingNames.flatMap((name) => {
+    const value = byKey.get(keyOf(settings[name].flag));
+    return value === undefined ? [] : [[name, pathLike(name, value, folder)] as const];
+  });
+  return { values: Object.fromEntries(given), domains, mistakes };
+}
+
+/** Files that a settings file names lie beside it, wherever the command is started. */
+function pathLike(name: SettingName, value: unknown, folder: string): unknown {
+  if (typeof value !== "string") return value;
+  if (name === "projection") return resolvedProjection(value, folder).projection;
+  return name === "logFile" || name === "checkpointDir" ? resolve(folder, value) : value;
+}
+
+function resolvedProjection(projection: string | undefined, folder: string): { projection?: string } {
+  if (projection === undefined) return {};
+  return { projection: /[/\\]|\.(ts|js|mjs)$/.test(projection) ? resolve(folder, projection) : projection };
+}
+
+function mistakesOf(issue: z.core.$ZodIssue, at: (keys: readonly PropertyKey[]) => string): Mistake[] {
+  const named = (path: readonly PropertyKey[]) => [at(path), path.map(String).join(".")].filter(Boolean).join(" ");
+  if (issue.code === "unrecognized_keys") {
+    const known = issue.path.length === 0 ? topLevelKeys : domainKeys;
+    return issue.keys.map((key) => {
+      const meant = nearest(key, known);
+      const hint = meant ? `did you mean ${meant}?` : `known are ${known.join(", ")}`;
+      return { where: named([...issue.path, key]), message: `no such setting (${hint})` };
+    });
+  }
+  if (issue.code === "invalid_value") {
+    return [{ where: named(issue.path), message: `not one of ${issue.values.map(String).join(", ")}` }];
+  }
+  return [{ where: named(issue.path), message: issue.message.replace(/^Invalid input: /, "") }];
+}
+
+/** The line of a key, or of the innermost part of its path that is there. */
+function lineOf(document: Document, lines: LineCounter, keys: readonly PropertyKey[]): number {
+  let node: unknown = document.contents;
+  let offset = isNode(node) ? node.range?.[0] : undefined;
+  for (const key of keys) {
+    if (!isMap(node)) break;
+    const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
+    if (!pair) break;
+    if (isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset;
+    node = pair.value;
+  }
+  return lines.linePos(offset ?? 0).line;
+}

@@ -1,0 +1,55 @@
+import { type Command, Option } from "commander";
+import { z } from "zod";
+import { type SettingName, settings } from "./definitions.ts";
+import type { Mistake } from "./mistakes.ts";
+
+/** Adds settings as flags of a command. Values stay as written: `loadSettings` reads them, and reports all together. */
+export function addSettingFlags(command: Command, names: readonly SettingName[]): void {
+  for (const name of names) {
+    const { flag, help, fallbackText, env } = settings[name];
+    command.addOption(new Option(flag, `${help} (default: ${fallbackText}; ${env})`));
+  }
+}
+
+/** What every command has that talks to the servers. */
+export const connectionSettings = ["natsUrl", "redisUrl", "logLevel", "logFile"] as const satisfies SettingName[];
+
+export function addConfigFlag(command: Command): void {
+  command.addOption(new Option("--config <file>", "settings file (default: cim-replay.yaml; CIM_REPLAY_CONFIG)"));
+}
+
+/** A flag that is a matter of one call and so has no place in a settings file. */
+export interface CallFlag<Value> {
+  readonly flag: string;
+  readonly help: string;
+  readonly schema: z.ZodType<Value>;
+}
+
+export type CallFlags = Readonly<Record<string, CallFlag<unknown>>>;
+export type CallFlagValues<Flags extends CallFlags> = {
+  readonly [Name in keyof Flags]: (Flags[Name] extends CallFlag<infer Value> ? Value : never) | undefined;
+};
+
+export function callFlag<Value>(flag: string, help: string, schema: z.ZodType<Value>): CallFlag<Value> {
+  return { flag, help, schema };
+}
+
+export function addCallFlags(command: Command, flags: CallFlags): void {
+  for (const { flag, help } of Object.values(flags)) command.addOption(new Option(flag, help));
+}
+
+/** Reads a command's own flags; names that commander did not meet are `undefined`. */
+export function readCallFlags<Flags extends CallFlags>(
+  flags: Flags,
+  given: Readonly<Record<string, unknown>>,
+): { values: CallFlagValues<Flags>; mistakes: Mistake[] } {
+  const values: Record<string, unknown> = {};
+  const mistakes: Mistake[] = [];
+  for (const [name, { flag, schema }] of Object.entries(flags)) {
+    if (given[name] === undefined) continue;
+    const parsed = schema.safeParse(given[name]);
+    if (parsed.success) values[name] = parsed.data;
+    else mistakes.push({ where: flag.split(" ")[0] ?? flag, message: parsed.error.issues[0]?.message ?? "not allowed" });
+  }
+  return { values: values as CallFlagValues<Flags>, mistakes };
+}

@@ -1,0 +1,63 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { DomainSettings } from "@cim-replay/core";
+import { type SettingName, type Settings, settingNames, settings } from "./definitions.ts";
+import { type FileSettings, readSettingsFile } from "./file.ts";
+import { type Mistake, throwMistakes } from "./mistakes.ts";
+
+const DEFAULT_FILE = "cim-replay.yaml";
+
+export interface LoadedSettings {
+  readonly settings: Settings;
+  /** The domains that the file describes. */
+  readonly domains: ReadonlyMap<string, DomainSettings>;
+  /** What flags gave, and nothing else: what `--resume` may change. */
+  readonly fromFlags: Partial<Settings>;
+}
+
+export interface SettingSources {
+  /** As commander hands them over; names that are no settings are left alone. */
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** What a person is pointed to where something is wrong, e.g. `event-replay --help`. */
+  readonly helpCommand: string;
+  /** Mistakes found elsewhere, told together with those found here. */
+  readonly mistakes?: readonly Mistake[];
+}
+
+/** Defaults, then the file, then the environment, then flags: the later wins. Every layer is checked, also where it loses. */
+export function loadSettings(sources: SettingSources): LoadedSettings {
+  const file = readFile(sources);
+  const mistakes: Mistake[] = [...(sources.mistakes ?? []), ...file.mistakes];
+  const fromEnv = readLayer(mistakes, (name) => [sources.env[settings[name].env] || undefined, settings[name].env]);
+  const fromFlags = readLayer(mistakes, (name) => [sources.flags[name], settings[name].flag.split(" ")[0] ?? name]);
+  throwMistakes(mistakes, sources.helpCommand);
+  const defaults = Object.fromEntries(settingNames.map((name) => [name, settings[name].fallback]));
+  const merged = { ...defaults, ...file.values, ...fromEnv, ...fromFlags };
+  // Each layer holds only what its setting's schema gave back, and the defaults hold every name.
+  return { settings: merged as Settings, domains: file.domains, fromFlags };
+}
+
+function readFile({ flags, env, cwd }: SettingSources): FileSettings {
+  const named = flags["config"] ?? (env["CIM_REPLAY_CONFIG"] || undefined);
+  const shownAs = typeof named === "string" ? named : DEFAULT_FILE;
+  const path = resolve(cwd, shownAs);
+  if (named === undefined && !existsSync(path)) return { values: {}, domains: new Map(), mistakes: [] };
+  return readSettingsFile(path, shownAs);
+}
+
+function readLayer(
+  mistakes: Mistake[],
+  read: (name: SettingName) => readonly [value: unknown, where: string],
+): Partial<Settings> {
+  const layer: Partial<Record<SettingName, unknown>> = {};
+  for (const name of settingNames) {
+    const [value, where] = read(name);
+    if (value === undefined) continue;
+    const parsed = settings[name].schema.safeParse(value);
+    if (parsed.success) layer[name] = parsed.data;
+    else mistakes.push({ where, message: parsed.error.issues[0]?.message ?? "not allowed" });
+  }
+  return layer as Partial<Settings>;
+}

@@ -1,0 +1,93 @@
+import { errorMessage, parseDuration, parseSize, parseTime } from "@cim-replay/core";
+import { z } from "zod";
+
+/**
+ * How a value is read, whether it comes from YAML (a number or a boolean as such), the environment or a flag (text). Each
+ * says in its own words what would have been right.
+ */
+function valueOf<Value>(read: (input: unknown) => Value): z.ZodType<Value> {
+  return z.unknown().transform((input, context) => {
+    try {
+      return read(input);
+    } catch (error) {
+      context.issues.push({ code: "custom", message: inShort(errorMessage(error)), input });
+      return z.NEVER;
+    }
+  });
+}
+
+/** Where it stands is said by the caller, so core's `Cannot use size "8Q": it is no size.` loses its beginning and end. */
+function inShort(message: string): string {
+  return message.replace(/^Cannot use \S+ (?=")/, "").replace(/\.$/, "");
+}
+
+function reject(input: unknown, wanted: string): never {
+  throw new Error(`${JSON.stringify(input)} is not ${wanted}`);
+}
+
+function readCount(input: unknown, least: number): number {
+  const count = typeof input === "string" && /^\d[\d_]*$/.test(input) ? Number(input.replaceAll("_", "")) : input;
+  if (typeof count === "number" && Number.isSafeInteger(count) && count >= least) return count;
+  return reject(input, `a whole number from ${least} on`);
+}
+
+function readText(input: unknown): string {
+  return typeof input === "string" && input.trim() !== "" ? input : reject(input, "a text");
+}
+
+function readFlag(input: unknown): boolean {
+  if (input === true || input === "true" || input === "1") return true;
+  if (input === false || input === "false" || input === "0") return false;
+  return reject(input, "true or false");
+}
+
+function readOneOf<const Word extends string>(input: unknown, words: readonly Word[]): Word {
+  return words.find((word) => word === input) ?? reject(input, `one of ${words.join(", ")}`);
+}
+
+function readUrl(input: unknown, protocols: readonly string[]): string {
+  const text = readText(input);
+  const fits = text.split(",").every((part) => protocols.includes(/^([a-z]+):\/\//.exec(part.trim())?.[1] ?? ""));
+  // The text may hold a password: it is not repeated here.
+  if (!fits) throw new Error(`this is no URL that starts with ${protocols.map((name) => `${name}://`).join(" or ")}`);
+  return text;
+}
+
+/** `none` (or null in YAML) sets aside a value that a file or the environment gives. */
+function orNone<Value>(read: (input: unknown) => Value): (input: unknown) => Value | null {
+  return (input) => (input === null || input === "none" ? null : read(input));
+}
+
+const asText = (input: unknown) => (typeof input === "number" ? String(input) : readText(input));
+
+export const text = valueOf(readText);
+export const textOrNone = valueOf(orNone(readText));
+export const flag = valueOf(readFlag);
+export const count = valueOf((input) => readCount(input, 1));
+export const countOrZero = valueOf((input) => readCount(input, 0));
+export const countOrNone = valueOf(orNone((input) => readCount(input, 1)));
+export const bytesOrNone = valueOf(orNone((input) => parseSize(asText(input))));
+export const durationMs = valueOf((input) => parseDuration(asText(input)));
+export const timeMs = valueOf((input) => parseTime(asText(input)));
+export const number = valueOf((input) => {
+  const value = typeof input === "string" && input.trim() !== "" ? Number(input) : input;
+  return typeof value === "number" && Number.isFinite(value) ? value : reject(input, "a number");
+});
+export const countOrAuto = valueOf((input) => (input === "auto" ? "auto" : readCount(input, 0)));
+export const port = valueOf((input) => {
+  if (input === "off" || input === false) return "off";
+  const value = readCount(input, 0);
+  return value <= 65_535 ? value : reject(input, "a port (0 to 65535) or off");
+});
+export const words = valueOf((input) => {
+  const list = Array.isArray(input) ? input.map(readText) : readText(input).split(",");
+  return list.map((word) => word.trim()).filter((word) => word !== "");
+});
+
+export function oneOf<const Word extends string>(...choices: readonly Word[]): z.ZodType<Word> {
+  return valueOf((input) => readOneOf(input, choices));
+}
+
+export function url(...protocols: readonly string[]): z.ZodType<string> {
+  return valueOf((input) => readUrl(input, protocols));
+}

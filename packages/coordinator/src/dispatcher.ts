@@ -1,0 +1,67 @@
+import { errorMessage, UnreachableError, type UnitRecord } from "@cim-replay/core";
+import type { ReplayContext } from "./context.ts";
+
+const LOOK_EVERY_MS = 1_000;
+const HEARTBEAT_LOST_MS = 5_000;
+const QUEUE_LOST_MS = 60_000;
+
+/**
+ * Keeps every unit that waits for a worker in the queue. Redis may forget anything at any time: what the ledger says is
+ * pending and the queue does not have is sent again; so is a unit whose owner shows no life and whose job is gone.
+ */
+export class Dispatcher {
+  readonly #ctx: ReplayContext;
+  readonly #runId: string;
+  readonly #heartbeats = new Map<string, { heartbeat: number; seenAt: number }>();
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #queueSeenAt = performance.now();
+  resent = 0;
+  readonly #sent = new Set<string>();
+
+  constructor(ctx: ReplayContext, runId: string) {
+    this.#ctx = ctx;
+    this.#runId = runId;
+  }
+
+  /** Call often; looks at Redis once a second. Throws UnreachableError where Redis stays away for a minute. */
+  async reconcile(units: readonly UnitRecord[]): Promise<void> {
+    const waiting = units.filter((unit) => unit.state === "pending" || this.#hasLostItsOwner(unit));
+    const isNew = waiting.some((unit) => !this.#sent.has(jobName(unit)));
+    if (!isNew && performance.now() - this.#lookedAt < LOOK_EVERY_MS) return;
+    this.#lookedAt = performance.now();
+    try {
+      const jobs = waiting.length > 0 ? await this.#ctx.queue.jobsOf(this.#runId) : [];
+      for (const unit of waiting) {
+        const isQueued = jobs.some((job) => job.unit === unit.id && job.dispatch === unit.epoch && job.state !== "failed");
+        if (!isQueued) await this.#send(unit);
+      }
+      this.#queueSeenAt = performance.now();
+    } catch (error) {
+      if (!(error instanceof UnreachableError) || performance.now() - this.#queueSeenAt > QUEUE_LOST_MS) throw error;
+      this.#ctx.log.warn({ error: errorMessage(error) }, "Redis is away; units wait");
+    }
+  }
+
+  async #send(unit: UnitRecord): Promise<void> {
+    await this.#ctx.queue.enqueue({ runId: this.#runId, unit: unit.id, dispatch: unit.epoch });
+    if (this.#sent.has(jobName(unit)) || unit.epoch > 0) {
+      this.resent += 1;
+      this.#ctx.log.info({ run: this.#runId, unit: unit.id, epoch: unit.epoch }, "unit sent again");
+    }
+    this.#sent.add(jobName(unit));
+  }
+
+  #hasLostItsOwner(unit: UnitRecord): boolean {
+    if (unit.state !== "running") return false;
+    const known = this.#heartbeats.get(unit.id);
+    if (known?.heartbeat !== unit.heartbeat) {
+      this.#heartbeats.set(unit.id, { heartbeat: unit.heartbeat, seenAt: performance.now() });
+      return false;
+    }
+    return performance.now() - known.seenAt > HEARTBEAT_LOST_MS;
+  }
+}
+
+function jobName(unit: UnitRecord): string {
+  return `${unit.id}/${unit.epoch}`;
+}

@@ -1,0 +1,156 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorMessage, moveRun, type Plan, ReplayError, type RunRecord, type UnitRecord } from "@cim-replay/core";
+import type { ReplayContext } from "./context.ts";
+import { pauseRun } from "./control.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { endRun } from "./end-run.ts";
+import { fenceUnits, releaseUnitsOf } from "./fence.ts";
+import { LedgerCopy } from "./ledger-copy.ts";
+import type { Progress } from "./progress.ts";
+import { RunWatch } from "./run-watch.ts";
+import type { HeldRun } from "./start-run.ts";
+
+/** Worker processes that the coordinator may start for the length of a run. */
+export interface WorkerPool {
+  start(count: number, onExit: (workerId: string) => void): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface DriveOptions {
+  readonly pool: WorkerPool | null;
+  /** "auto": as many as there are units, where no worker is connected; 0: none, others are awaited. */
+  readonly localWorkers: "auto" | number;
+  /** Keeps an atomic copy of the run's ledger here. */
+  readonly checkpointDir: string | null;
+  onProgress(progress: Progress): void;
+  /** Aborted: the run is checkpointed and paused. */
+  readonly signal: AbortSignal;
+}
+
+const TICK_MS = 100;
+/** Workers that were told to stop get this long to checkpoint. */
+const WIND_DOWN_MS = 20_000;
+
+/**
+ * Sees a run to its end: sends units, watches the ledger, sends again what was lost, and closes the books. Returns the
+ * run as it ended, or paused where `signal` asked for it. Whatever happens, the ledger holds the truth.
+ */
+export async function driveRun(ctx: ReplayContext, held: HeldRun, options: DriveOptions): Promise<RunRecord> {
+  const { id } = held.record;
+  const plan = await ctx.ledger.getPlan(id);
+  if (!plan) throw new ReplayError(`Cannot drive run ${id}: its plan is not in the ledger. Start a new run.`);
+  const run = await ctx.ledger.changeRun(id, (record) =>
+    record.state === "planned"
+      ? { ...moveRun(record, "running"), startedAt: new Date().toISOString() }
+      : null,
+  );
+  const watch = new RunWatch(ctx, run, plan);
+  const drive = new Drive(ctx, held, plan, watch, options);
+  try {
+    await drive.startWorkers();
+    return await drive.untilItEnds();
+  } finally {
+    watch.stop();
+    await options.pool?.stop();
+    await held.lease.release().catch((error: unknown) => {
+      ctx.log.warn({ error: errorMessage(error) }, "the lease could not be released; it runs out by itself");
+    });
+  }
+}
+
+class Drive {
+  readonly #ctx: ReplayContext;
+  readonly #held: HeldRun;
+  readonly #plan: Plan;
+  readonly #watch: RunWatch;
+  readonly #options: DriveOptions;
+  readonly #dispatcher: Dispatcher;
+  readonly #copy: LedgerCopy | null;
+  readonly #id: string;
+
+  constructor(ctx: ReplayContext, held: HeldRun, plan: Plan, watch: RunWatch, options: DriveOptions) {
+    this.#ctx = ctx;
+    this.#held = held;
+    this.#plan = plan;
+    this.#watch = watch;
+    this.#options = options;
+    this.#id = held.record.id;
+    this.#dispatcher = new Dispatcher(ctx, this.#id);
+    this.#copy = options.checkpointDir ? new LedgerCopy(options.checkpointDir, this.#id) : null;
+  }
+
+  async startWorkers(): Promise<void> {
+    const { pool, localWorkers } = this.#options;
+    await this.#dispatcher.reconcile((await this.#units()));
+    const connected = localWorkers === "auto" ? await this.#ctx.queue.workerCount() : 0;
+    const count = localWorkers === "auto" ? (connected > 0 ? 0 : this.#plan.units.length) : localWorkers;
+    if (count === 0 || !pool) return;
+    await pool.start(count, (workerId) => {
+      releaseUnitsOf(this.#ctx, this.#id, workerId).catch((error: unknown) => {
+        this.#ctx.log.warn({ worker: workerId, error: errorMessage(error) }, "a lost worker's units wait for its lock to run out");
+      });
+    });
+  }
+
+  async untilItEnds(): Promise<RunRecord> {
+    for (;;) {
+      this.#held.lease.assertHeld();
+      const found = await this.#ctx.ledger.getRun(this.#id);
+      if (!found) throw new ReplayError(`Cannot go on with run ${this.#id}: its record has vanished from the ledger.`);
+      const run = found.record;
+      const units = await this.#units();
+      await this.#show(run, units);
+      const ended = await this.#step(run, units);
+      if (ended) {
+        await this.#show(ended, await this.#units(), true);
+        return ended;
+      }
+      await sleep(TICK_MS);
+    }
+  }
+
+  /** One look at the run; the ended run where there is nothing more to do. */
+  async #step(run: RunRecord, units: readonly UnitRecord[]): Promise<RunRecord | null> {
+    const interrupted = this.#options.signal.aborted;
+    if (run.state === "cancelled" || run.state === "failed") return this.#windDown(run);
+    if (run.state === "paused") return interrupted ? this.#windDown(run) : null;
+    if (interrupted) {
+      await pauseRun(this.#ctx.ledger, this.#id, "Interrupted; `event-replay --resume` goes on with it.");
+      return null;
+    }
+    const fatal = units.find((unit) => unit.failure && unit.failure.kind !== "bad-events");
+    const settled = units.every((unit) => unit.state === "done" || unit.state === "failed");
+    if (fatal || settled) {
+      const ended = await endRun(this.#ctx, run, this.#plan, units);
+      return ended.state === "failed" && !settled ? this.#windDown(ended) : ended;
+    }
+    await this.#dispatcher.reconcile(units);
+    return null;
+  }
+
+  /** Waits until no worker is at a unit any more; those that do not let go are fenced. */
+  async #windDown(run: RunRecord): Promise<RunRecord> {
+    const deadline = performance.now() + WIND_DOWN_MS;
+    for (;;) {
+      const units = await this.#units();
+      await this.#show(run, units);
+      if (!units.some((unit) => unit.state === "running")) break;
+      if (performance.now() > deadline) {
+        await fenceUnits(this.#ctx, this.#id);
+        break;
+      }
+      await sleep(TICK_MS);
+    }
+    await this.#ctx.queue.removeRun(this.#id).catch(() => undefined);
+    return run;
+  }
+
+  async #units(): Promise<UnitRecord[]> {
+    return (await this.#ctx.ledger.listUnits(this.#id)).map(({ record }) => record);
+  }
+
+  async #show(run: RunRecord, units: readonly UnitRecord[], now = false): Promise<void> {
+    this.#options.onProgress(this.#watch.progress(run, this.#plan, units));
+    await this.#copy?.write(run, this.#plan, units, { now });
+  }
+}

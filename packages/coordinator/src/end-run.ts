@@ -1,0 +1,93 @@
+import { errorMessage, moveRun, type Plan, ReplayError, type RunRecord, type RunSummary, type UnitRecord } from "@cim-replay/core";
+import type { ReplayContext } from "./context.ts";
+import { findOrphans, type Orphans } from "./orphans.ts";
+import { ownEvents } from "./progress.ts";
+import { reconcile } from "./reconcile.ts";
+
+/** Closes the books of a run whose units have settled: `completed` only where everything adds up. */
+export async function endRun(
+  ctx: ReplayContext,
+  run: RunRecord,
+  plan: Plan,
+  units: readonly UnitRecord[],
+): Promise<RunRecord> {
+  const none: Orphans = { keys: [], total: 0, pruned: 0 };
+  const failed = failureOf(run, units);
+  if (failed) return close(ctx, run, units, "failed", failed, none);
+  const verifying = await ctx.ledger.changeRun(run.id, (record) => moveRun(record, "verifying"));
+  try {
+    await reconcile(ctx.client, plan, units);
+    const entries = units.reduce((sum, unit) => sum + unit.entries.written + unit.entries.unchanged, 0);
+    const orphans = await findOrphans(ctx.client, verifying, plan, entries);
+    return await close(ctx, verifying, units, "completed", null, orphans);
+  } catch (error) {
+    if (!(error instanceof ReplayError)) throw error;
+    return close(ctx, verifying, units, "failed", errorMessage(error), none);
+  }
+}
+
+function failureOf(run: RunRecord, units: readonly UnitRecord[]): string | null {
+  const fatal = units.find((unit) => unit.failure && unit.failure.kind !== "bad-events");
+  if (fatal?.failure) return `Unit ${fatal.id}: ${fatal.failure.message}`;
+  const quarantined = units.reduce((sum, unit) => sum + unit.counts.quarantined, 0);
+  const parked = units.some((unit) => unit.state === "failed");
+  if (!parked && quarantined <= run.settings.skipErrors) return null;
+  const aggregates = units.reduce((sum, unit) => sum + unit.parkedAggregates, 0);
+  const first = Math.min(...units.map((unit) => unit.firstParkedSeq ?? Number.POSITIVE_INFINITY));
+  const where = Number.isFinite(first) ? `, the first at sequence ${first}` : "";
+  return (
+    `${quarantined} events cannot be taken${where}; ${aggregates} aggregates are parked there and keep their old entries. ` +
+    `See \`replay-status --run ${run.id} --show-errors\`; mend the cause, or \`event-replay --resume --skip-errors ${quarantined}\`.`
+  );
+}
+
+async function close(
+  ctx: ReplayContext,
+  run: RunRecord,
+  units: readonly UnitRecord[],
+  state: "completed" | "failed",
+  reason: string | null,
+  orphans: Orphans,
+): Promise<RunRecord> {
+  return ctx.ledger.changeRun(run.id, (record) => ({
+    ...moveRun(record, state, reason),
+    endedAt: new Date().toISOString(),
+    summary: summarise(record, units, orphans),
+  }));
+}
+
+function summarise(run: RunRecord, units: readonly UnitRecord[], orphans: Orphans): RunSummary {
+  const sum = (of: (unit: UnitRecord) => number) => units.reduce((total, unit) => total + of(unit), 0);
+  const seconds = (Date.now() - Date.parse(run.startedAt ?? run.createdAt)) / 1000;
+  const events = sum((unit) => ownEvents(unit.counts));
+  return {
+    events,
+    aggregates: sum((unit) => unit.aggregatesByPartition.reduce((total, count) => total + count, 0)),
+    quarantined: sum((unit) => unit.counts.quarantined),
+    entriesWritten: sum((unit) => unit.entries.written),
+    entriesUnchanged: sum((unit) => unit.entries.unchanged),
+    orphans: orphans.total,
+    pruned: orphans.pruned,
+    seconds,
+    eventsPerSecond: seconds > 0 ? events / seconds : 0,
+    findings: findings(sum, orphans),
+  };
+}
+
+/** Oddities that are no failure, in words. */
+function findings(sum: (of: (unit: UnitRecord) => number) => number, orphans: Orphans): string[] {
+  const said: string[] = [];
+  const say = (count: number, what: string) => {
+    if (count > 0) said.push(`${count} ${what}`);
+  };
+  say(sum((unit) => unit.counts.tornChains), "events whose previous content id is not the one before them");
+  say(sum((unit) => unit.counts.sequenceFalls), "events whose envelope sequence does not rise");
+  say(sum((unit) => unit.counts.sequenceGaps), "gaps in envelope sequences");
+  say(sum((unit) => unit.counts.repeatedIds), "repeated event ids");
+  say(sum((unit) => unit.counts.filtered), "events outside the requested times");
+  say(sum((unit) => unit.counts.timesApart), "events that --time-basis would place on the other side");
+  const kept = orphans.total - orphans.pruned;
+  say(kept, `entries that no event accounts for, kept (${orphans.keys.join(", ")}${orphans.total > orphans.keys.length ? ", …" : ""}); --prune removes them`);
+  say(orphans.pruned, "entries that no event accounts for, removed");
+  return said;
+}

@@ -1,0 +1,32 @@
+import type { SequenceRange } from "@cim-replay/core";
+import type { BucketFacts, StreamFacts } from "@cim-replay/nats";
+
+/** What makes a full replay of this stream less than full, and what may go wrong with the target. */
+export function planWarnings(options: {
+  stream: StreamFacts;
+  range: SequenceRange;
+  deleted: number;
+  bucket: BucketFacts | null;
+  bytes: number;
+}): string[] {
+  const { stream, bucket } = options;
+  const { limits } = stream;
+  const warnings: string[] = [];
+  if (stream.firstSeq > 1 && options.range.fromSeq === stream.firstSeq) {
+    warnings.push(`${stream.name} begins at sequence ${stream.firstSeq}: what came before is gone and cannot be replayed.`);
+  }
+  if (options.deleted > 0) warnings.push(`${options.deleted} messages within the range were deleted before this run.`);
+  const limited = [
+    limits.maxMsgsPerSubject > 0 && `max_msgs_per_subject ${limits.maxMsgsPerSubject}`,
+    limits.maxAgeMs > 0 && `max_age ${Math.round(limits.maxAgeMs / 1000)} s`,
+    limits.maxMsgs > 0 && `max_msgs ${limits.maxMsgs}`,
+    limits.maxBytes > 0 && `max_bytes ${limits.maxBytes}`,
+  ].filter((limit) => limit !== false);
+  if (limited.length > 0) {
+    warnings.push(`${stream.name} drops history by itself (${limited.join(", ")}): older events may be missing.`);
+  }
+  if (bucket && bucket.maxBytes > 0 && bucket.bytes + options.bytes > bucket.maxBytes) {
+    warnings.push(`Bucket ${bucket.bucket} may fill up: it holds ${bucket.bytes} of at most ${bucket.maxBytes} bytes.`);
+  }
+  return warnings;
+}

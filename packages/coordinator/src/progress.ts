@@ -1,0 +1,151 @@
+import type { Plan, RunRecord, UnitRecord } from "@cim-replay/core";
+import type { Ledger, LiveReport } from "@cim-replay/nats";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ReplayError } from "@cim-replay/core";
+
+export interface StageMicros {
+  readonly fetch: number;
+  readonly fold: number;
+  readonly checkpoint: number;
+  readonly write: number;
+}
+
+/** What is known of a run at one moment. Durable figures are what a crash would leave; read ones are hoped for. */
+export interface Progress {
+  readonly run: RunRecord;
+  readonly plan: Plan;
+  readonly units: { total: number; done: number; running: number; pending: number; failed: number };
+  /** Of the domain, within the range; messages of the stream where subjects do not tell. */
+  readonly totalEvents: number;
+  readonly durableEvents: number;
+  readonly readEvents: number;
+  readonly appliedEvents: number;
+  readonly eventsPerSecond: number;
+  /** Age of the last event applied against the last that was pinned; null before there is one. */
+  readonly lagSeconds: number | null;
+  readonly etaSeconds: number | null;
+  /** Events in the quarantine, and units that failed for other reasons. */
+  readonly errors: number;
+  readonly entriesWritten: number;
+  readonly entriesTotal: number | null;
+  readonly workers: number;
+  /** The largest of the workers. */
+  readonly memoryBytes: number;
+  readonly inFlightBytes: number;
+  /** Summed over units at work, since each began. */
+  readonly stageMicros: StageMicros;
+  /** Lost consumers and connections that readers mended. */
+  readonly recoveries: number;
+  readonly checkpoints: number;
+}
+
+const NO_STAGES: StageMicros = { fetch: 0, fold: 0, checkpoint: 0, write: 0 };
+
+/** Puts together what the ledger and, where there are any, the workers' own live reports say. */
+export function progressOf(
+  run: RunRecord,
+  plan: Plan,
+  units: readonly UnitRecord[],
+  more: { live?: readonly LiveReport[]; eventsPerSecond: number; lastPinnedAtMs: number | null },
+): Progress {
+  const live = new Map((more.live ?? []).map((report) => [report.unit, report]));
+  const totalEvents = plan.expected ? expectedInRange(plan) : plan.read.messages;
+  const durableEvents = Math.min(totalEvents, sum(units, durableOf));
+  const readEvents = Math.max(durableEvents, Math.min(totalEvents, sum(units, (unit) => readOf(unit, live.get(unit.id)))));
+  const count = (state: UnitRecord["state"]) => units.filter((unit) => unit.state === state).length;
+  const reports = [...live.values()];
+  const lastEvents = units.map((unit) => live.get(unit.id)?.lastEventAtMs ?? unit.live.lastEventAtMs);
+  const remaining = totalEvents - readEvents;
+  const running = units.filter((unit) => unit.state === "running");
+  return {
+    run,
+    plan,
+    units: {
+      total: units.length,
+      done: count("done"),
+      running: count("running"),
+      pending: count("pending"),
+      failed: count("failed"),
+    },
+    totalEvents,
+    durableEvents,
+    readEvents,
+    appliedEvents: sum(units, (unit) => (unit.state === "running" ? live.get(unit.id)?.applied : null) ?? appliedOf(unit)),
+    eventsPerSecond: more.eventsPerSecond,
+    lagSeconds: lagOf(lastEvents, more.lastPinnedAtMs),
+    etaSeconds: more.eventsPerSecond > 0 ? remaining / more.eventsPerSecond : null,
+    errors:
+      sum(units, (unit) => Math.max(unit.counts.quarantined, unit.state === "running" ? unit.live.quarantined : 0)) +
+      units.filter((unit) => unit.failure && unit.failure.kind !== "bad-events").length,
+    entriesWritten: sum(units, entriesOf(live)),
+    entriesTotal: plan.expected?.aggregates ?? null,
+    workers: new Set(running.map((unit) => unit.owner)).size,
+    memoryBytes: Math.max(0, ...running.map((unit) => live.get(unit.id)?.memoryBytes ?? unit.live.memoryBytes)),
+    inFlightBytes: sum(reports, (report) => report.inFlightBytes),
+    stageMicros: reports.reduce((total, report) => addStages(total, report.stageMicros), NO_STAGES),
+    recoveries: sum(reports, (report) => report.recoveries),
+    checkpoints: sum(units, (unit) => unit.checkpoints.at(-1)?.number ?? 0),
+  };
+}
+
+/** From the ledger alone, for whoever watches from outside. Looks twice where the run is at work, to know its rate. */
+export async function readProgress(ledger: Ledger, runId: string): Promise<Progress> {
+  const first = await look(ledger, runId);
+  if (first.run.state !== "running") return progressOf(first.run, first.plan, first.units, { eventsPerSecond: 0, lastPinnedAtMs: null });
+  await sleep(1_100);
+  const second = await look(ledger, runId);
+  const read = (units: readonly UnitRecord[]) => sum(units, (unit) => readOf(unit, undefined));
+  const seconds = (second.at - first.at) / 1000;
+  const eventsPerSecond = Math.max(0, (read(second.units) - read(first.units)) / seconds);
+  return progressOf(second.run, second.plan, second.units, { eventsPerSecond, lastPinnedAtMs: null });
+}
+
+async function look(ledger: Ledger, runId: string) {
+  const [run, plan, units] = await Promise.all([ledger.getRun(runId), ledger.getPlan(runId), ledger.listUnits(runId)]);
+  if (!run || !plan) throw new ReplayError(`Cannot show run ${runId}: the ledger has none of that id. See \`replay-list\`.`);
+  return { run: run.record, plan, units: units.map(({ record }) => record), at: performance.now() };
+}
+
+/** Messages that a unit has dealt with for its own partitions. */
+export function ownEvents(counts: UnitRecord["counts"]): number {
+  return counts.delivered - counts.foreign - counts.elsewhere - counts.alreadyApplied;
+}
+
+function expectedInRange(plan: Plan): number {
+  const events = plan.expected?.events ?? 0;
+  return Math.min(events, plan.read.messages);
+}
+
+function durableOf(unit: UnitRecord): number {
+  return ownEvents(unit.counts);
+}
+
+function readOf(unit: UnitRecord, live: LiveReport | undefined): number {
+  if (unit.state !== "running") return durableOf(unit);
+  return Math.max(durableOf(unit), live && live.epoch === unit.epoch ? live.applied : unit.live.applied);
+}
+
+function appliedOf(unit: UnitRecord): number {
+  return unit.state === "running" ? Math.max(unit.live.applied, unit.counts.applied) : unit.counts.applied;
+}
+
+function entriesOf(live: ReadonlyMap<string, LiveReport>) {
+  return (unit: UnitRecord) =>
+    unit.state === "running"
+      ? (live.get(unit.id)?.entriesWritten ?? unit.live.entriesWritten)
+      : unit.entries.written + unit.entries.unchanged;
+}
+
+function lagOf(lastEventsMs: readonly (number | null)[], lastPinnedAtMs: number | null): number | null {
+  const known = lastEventsMs.filter((at) => at !== null);
+  if (known.length === 0 || lastPinnedAtMs === null) return null;
+  return Math.max(0, (lastPinnedAtMs - Math.min(...known)) / 1000);
+}
+
+function addStages(a: StageMicros, b: StageMicros): StageMicros {
+  return { fetch: a.fetch + b.fetch, fold: a.fold + b.fold, checkpoint: a.checkpoint + b.checkpoint, write: a.write + b.write };
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}

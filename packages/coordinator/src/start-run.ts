@@ -1,0 +1,111 @@
+import { hostname } from "node:os";
+import { moveRun, moveUnit, newUnitRecord, type Plan, ReplayError, type RunRecord, type RunSettings } from "@cim-replay/core";
+import { ensureBucket } from "@cim-replay/nats";
+import type { ReplayContext } from "./context.ts";
+import { fenceUnits, isUnclaimable } from "./fence.ts";
+import { coordinatorId, LeaseKeeper } from "./lease-keeper.ts";
+
+/** A run and the right to drive it. */
+export interface HeldRun {
+  readonly record: RunRecord;
+  readonly lease: LeaseKeeper;
+}
+
+/** Writes a planned run into the ledger. Throws ReplayError where another run has the same domain and target. */
+export async function startRun(
+  ctx: ReplayContext,
+  command: string,
+  settings: RunSettings,
+  plan: Plan,
+): Promise<HeldRun> {
+  const subject = { domain: settings.domain, target: settings.target, runId: plan.runId };
+  const lease = await LeaseKeeper.acquire(ctx.ledger, subject, ctx.log);
+  try {
+    if (lease.takenFrom) await giveUp(ctx, lease.takenFrom, plan.runId);
+    await ensureBucket(ctx.client, settings.target);
+    const record: RunRecord = {
+      version: 1,
+      id: plan.runId,
+      command,
+      state: "planned",
+      reason: null,
+      settings,
+      createdAt: new Date().toISOString(),
+      startedAt: null,
+      endedAt: null,
+      coordinator: { id: coordinatorId, host: hostname(), pid: process.pid },
+      summary: null,
+    };
+    const units = plan.units.map(({ id, partitions }) =>
+      newUnitRecord(plan.runId, id, plan.slices.length, partitions.length),
+    );
+    await ctx.ledger.createRun(record, plan, units);
+    return { record, lease };
+  } catch (error) {
+    await lease.release();
+    throw error;
+  }
+}
+
+/**
+ * Goes on with a run that has no coordinator: takes its lease, and puts failed units back to where they were still right.
+ * Throws ReplayError where it has ended for good, or somebody coordinates it.
+ */
+export async function takeOverRun(ctx: ReplayContext, runId: string, changes: Partial<RunSettings>): Promise<HeldRun> {
+  const found = await ctx.ledger.getRun(runId);
+  if (!found) throw new ReplayError(`Cannot resume run ${runId}: the ledger has none of that id. See \`replay-list\`.`);
+  const { settings } = found.record;
+  if (found.record.state === "completed" || found.record.state === "cancelled") {
+    throw new ReplayError(`Cannot resume run ${runId}: it is ${found.record.state}. Start a new one.`);
+  }
+  const lease = await LeaseKeeper.acquire(ctx.ledger, { domain: settings.domain, target: settings.target, runId }, ctx.log);
+  try {
+    if (lease.takenFrom) await giveUp(ctx, lease.takenFrom, runId);
+    for (const unit of await ctx.ledger.listUnits(runId)) {
+      if (unit.record.state === "failed") await ctx.ledger.putUnit(beforeFailure(unit.record), unit.revision);
+    }
+    const record = await ctx.ledger.changeRun(runId, (run) => ({
+      ...(run.state === "running" || run.state === "planned" ? run : moveRun(run, "running")),
+      reason: null,
+      endedAt: null,
+      summary: null,
+      settings: { ...run.settings, ...changes },
+      coordinator: { id: coordinatorId, host: hostname(), pid: process.pid },
+    }));
+    return { record, lease };
+  } catch (error) {
+    await lease.release();
+    throw error;
+  }
+}
+
+/** Back to the last checkpoint that no bad event has touched; to the start where there is none. */
+function beforeFailure(unit: Parameters<typeof moveUnit>[0]): ReturnType<typeof moveUnit> {
+  const { firstParkedSeq } = unit;
+  const checkpoints =
+    firstParkedSeq === null ? unit.checkpoints : unit.checkpoints.filter(({ seq }) => seq < firstParkedSeq);
+  return {
+    ...moveUnit(unit, "pending"),
+    checkpoints,
+    cursorSeq: checkpoints.at(-1)?.seq ?? 0,
+    firstParkedSeq: null,
+    parkedAggregates: 0,
+    failure: null,
+  };
+}
+
+/** Ends a run whose coordinator is dead, so that none of its workers writes any more. */
+async function giveUp(ctx: ReplayContext, runId: string, successor: string): Promise<void> {
+  const run = await ctx.ledger.getRun(runId);
+  if (!run || run.record.state === "completed" || run.record.state === "cancelled") return;
+  ctx.log.warn({ run: runId, successor }, "the run's coordinator is gone; it is given up");
+  await ctx.ledger.changeRun(runId, (record) =>
+    isUnclaimable(record)
+      ? null
+      : {
+          ...moveRun(record, "failed", `Its coordinator is gone, and run ${successor} took over its domain and target.`),
+          endedAt: new Date().toISOString(),
+        },
+  );
+  await fenceUnits(ctx, runId);
+}

@@ -1,0 +1,28 @@
+import { cidOf, idOf, type JsonObject, NO_FIELDS, textOf } from "../fields.ts";
+import { timeMsOf } from "../event-time.ts";
+import { tagOf, untag } from "../tagged.ts";
+import type { EnvelopeFields } from "./envelope.ts";
+
+/**
+ * The event's body alone. Headers and subject say the rest; but where a body has one of the usual fields itself, that
+ * counts. A field `type` may well be a fact of the domain, so it is left to be asked last.
+ */
+export function readBare(body: JsonObject): EnvelopeFields {
+  const tag = tagOf(body);
+  const time = body.timestamp;
+  return {
+    type: textOf(body.event_type) ?? tag,
+    payload: tag === null ? body : untag(body).payload,
+    aggregateId: idOf(body.aggregate_id),
+    aggregateType: textOf(body.aggregate_type),
+    sequence: null,
+    // Here it is one of the domain's own fields: no fault where it is no time.
+    time: Number.isNaN(timeMsOf(time)) ? null : time,
+    eventId: idOf(body.event_id),
+    correlationId: idOf(body.correlation_id),
+    causationId: idOf(body.causation_id),
+    metadata: NO_FIELDS,
+    cid: cidOf(body.event_cid) ?? cidOf(body.cid),
+    previousCid: cidOf(body.previous_cid) ?? cidOf(body.parent_cid),
+  };
+}

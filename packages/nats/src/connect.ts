@@ -1,0 +1,145 @@
+import { errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
+import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { AuthorizationError, connect, type NatsConnection } from "nats";
+import { type NatsAddress, parseNatsUrl } from "./nats-url.ts";
+import { Link } from "./link.ts";
+
+export const OLDEST_SERVER = "2.10.27";
+/** How long one JetStream API request may take, outages included, before it fails. */
+export const REQUEST_TIMEOUT_MS = 5_000;
+const FIRST_CONNECT_TIMEOUT_MS = 5_000;
+
+export interface NatsClient {
+  readonly nc: NatsConnection;
+  /** Requests through `js` and `jsm` fail after `REQUEST_TIMEOUT_MS`; none of them waits for a reconnect. */
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+  readonly serverVersion: string;
+  readonly link: Link;
+  /** Drains: what was published is sent first. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to one server of `url` (`nats://user:pass@host:4222`, several separated by commas). The first connect
+ * fails after 5 s at most with UnreachableError; once connected, the connection is won back for as long as it takes.
+ * Throws ReplayError where the server is older than 2.10.27 or its JetStream is off.
+ */
+export async function connectNats(options: { url: string; name: string }): Promise<NatsClient> {
+  const address = parseNatsUrl(options.url);
+  const link = new Link();
+  const nc = await firstConnection(address, options.name, link);
+  try {
+    const serverVersion = requireServerVersion(nc, address);
+    const jsm = await requireJetStream(nc, address);
+    const js = jetstream(nc, { timeout: REQUEST_TIMEOUT_MS });
+    return { nc, js, jsm, serverVersion, link, close: () => closeConnection(nc, link) };
+  } catch (error) {
+    await nc.close();
+    throw error;
+  }
+}
+
+async function firstConnection(address: NatsAddress, name: string, link: Link): Promise<NatsConnection> {
+  const attempt = connect({
+    servers: [...address.servers],
+    name,
+    ...(address.user === undefined ? {} : { user: address.user, pass: address.password ?? "" }),
+    ...(address.token === undefined ? {} : { token: address.token }),
+    ...(address.tls ? { tls: {} } : {}),
+    timeout: FIRST_CONNECT_TIMEOUT_MS,
+    maxReconnectAttempts: -1,
+    reconnectDelayHandler: () => link.retryDelayMs(),
+    ignoreAuthErrorAbort: true,
+    // A server that stopped without closing its sockets is noticed within half a minute.
+    pingInterval: 10_000,
+    maxPingOut: 2,
+    noAsyncTraces: true,
+  });
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("no answer within 5 s")), FIRST_CONNECT_TIMEOUT_MS);
+  });
+  try {
+    const nc = await Promise.race([attempt, tooLate]);
+    link.follow(nc);
+    return nc;
+  } catch (error) {
+    attempt.then((late) => late.close()).catch(() => {});
+    throw cannotReach(address, error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function cannotReach(address: NatsAddress, error: unknown): UnreachableError {
+  if (error instanceof AuthorizationError || /authorization/i.test(errorMessage(error))) {
+    return new UnreachableError(
+      `Cannot reach NATS at ${address.shown}: it refuses the credentials. Set user and password in NATS_URL.`,
+      { cause: error },
+    );
+  }
+  return new UnreachableError(
+    `Cannot reach NATS at ${address.shown}: ${whyUnreachable(error)}. Start one with \`cim-replay servers up\`, or set NATS_URL.`,
+    { cause: error },
+  );
+}
+
+function whyUnreachable(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "its host name is not known";
+  if (error instanceof Error && error.name === "TimeoutError") return "no answer within 5 s";
+  return errorMessage(error) || "it closed the connection";
+}
+
+function requireServerVersion(nc: NatsConnection, address: NatsAddress): string {
+  const version = nc.info?.version ?? "unknown";
+  if (isOlder(version, OLDEST_SERVER)) {
+    throw new ReplayError(
+      `Cannot use the NATS server at ${address.shown}: it is version ${version}. Upgrade it to ${OLDEST_SERVER} or newer.`,
+    );
+  }
+  return version;
+}
+
+/** Compares the three numbers of two versions; what follows them (`-beta.1`) does not count. */
+export function isOlder(version: string, floor: string): boolean {
+  const [a, b] = [numbersOf(version), numbersOf(floor)];
+  for (let i = 0; i < 3; i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+}
+
+function numbersOf(version: string): number[] {
+  return (/^v?(\d+)\.(\d+)\.(\d+)/.exec(version)?.slice(1) ?? []).map(Number);
+}
+
+async function requireJetStream(nc: NatsConnection, address: NatsAddress): Promise<JetStreamManager> {
+  try {
+    return await jetstreamManager(nc, { timeout: REQUEST_TIMEOUT_MS });
+  } catch (error) {
+    if (error instanceof Error && error.name === "JetStreamNotEnabled") {
+      throw new ReplayError(
+        `Cannot use NATS at ${address.shown}: JetStream is not enabled. Start the server with \`nats-server -js\`, or enable it for this account.`,
+        { cause: error },
+      );
+    }
+    throw new UnreachableError(
+      `Cannot use NATS at ${address.shown}: JetStream does not answer (${errorMessage(error)}). Check the server's log.`,
+      { cause: error },
+    );
+  }
+}
+
+async function closeConnection(nc: NatsConnection, link: Link): Promise<void> {
+  if (nc.isClosed()) return;
+  // Draining needs a server that answers; without one there is nothing to wait for.
+  if (!link.up) return nc.close();
+  if (nc.isDraining()) {
+    await nc.closed();
+    return;
+  }
+  await nc.drain().catch(() => nc.close());
+}

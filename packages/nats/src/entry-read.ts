@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ReplayError } from "@cim-replay/core";
+import { DeliverPolicy } from "@nats-io/jetstream";
+import type { NatsClient } from "./connect.ts";
+import { countKeys, type Entry, type EntryHead, headOf } from "./entries.ts";
+import { bucketStream, keySubject } from "./kv-layout.ts";
+import { type PulledMessage, PullInterrupted, pullToEnd } from "./message-pull.ts";
+import { withRetries } from "./publish-retry.ts";
+import { lastMatchingSeq } from "./stream-info.ts";
+
+/** Passes in a row that may bring nothing to an end; a pass that got further does not count. */
+const FRUITLESS_PASSES = 10;
+const BETWEEN_PASSES_MS = 200;
+
+/**
+ * The newest revision of every key under a filter such as `graph.>`, delete markers included, without the values, in
+ * batches and in ascending order of revisions. Complete: no key that was there at the start is missing, by the server's
+ * subject index. A key that is written while this reads may come again, with its newer revision: the last one counts.
+ * Throws ReplayError where the bucket does not hold still for long enough, or is missing.
+ */
+export async function* readHeads(
+  client: NatsClient,
+  bucket: string,
+  keyFilter: string,
+): AsyncGenerator<readonly EntryHead[]> {
+  const keyAt = keySubject(bucket, "").length;
+  for await (const batch of readNewest(client, bucket, keyFilter, true)) {
+    yield batch.map(({ seq, message }) => headOf(message.subject.slice(keyAt), seq, message.headers));
+  }
+}
+
+/** As `readHeads`, with the values (copies, the caller's to keep) and without the deleted. */
+export async function* readEntries(
+  client: NatsClient,
+  bucket: string,
+  keyFilter: string,
+): AsyncGenerator<readonly Entry[]> {
+  const keyAt = keySubject(bucket, "").length;
+  for await (const batch of readNewest(client, bucket, keyFilter, false)) {
+    const entries = batch
+      .map(({ seq, message }) => ({
+        ...headOf(message.subject.slice(keyAt), seq, message.headers),
+        value: message.data.slice(),
+      }))
+      .filter((entry) => !entry.deleted);
+    if (entries.length > 0) yield entries;
+  }
+}
+
+/** What one pass must bring to be complete. */
+interface Expectation {
+  readonly keys: number;
+  /** Highest revision under the filter when the keys were counted; 0 where there is none. */
+  readonly lastRevision: number;
+}
+
+async function* readNewest(
+  client: NatsClient,
+  bucket: string,
+  keyFilter: string,
+  headersOnly: boolean,
+): AsyncGenerator<readonly PulledMessage[]> {
+  const config = {
+    deliver_policy: DeliverPolicy.LastPerSubject,
+    filter_subject: keySubject(bucket, keyFilter),
+    headers_only: headersOnly,
+  };
+  let reached = 0;
+  for (let fruitless = 0; fruitless < FRUITLESS_PASSES; fruitless++) {
+    const expected = await expectation(client, bucket, keyFilter);
+    if (expected.keys === 0) return;
+    const pass = new Pass(expected);
+    try {
+      for await (const batch of pullToEnd(client, bucketStream(bucket), config)) {
+        pass.take(batch);
+        const fresh = reached === 0 ? batch : batch.filter(({ seq }) => seq > reached);
+        if (fresh.length === 0) continue;
+        reached = fresh.at(-1)?.seq ?? reached;
+        fruitless = 0;
+        yield fresh;
+      }
+    } catch (error) {
+      if (!(error instanceof PullInterrupted)) throw error;
+      await sleep(BETWEEN_PASSES_MS);
+      continue;
+    }
+    if (pass.isComplete(await lastRevision(client, bucket, keyFilter))) return;
+    await sleep(BETWEEN_PASSES_MS);
+  }
+  throw new ReplayError(
+    `Cannot read bucket ${bucket} (${keyFilter}) completely: keys vanish while it is read, or the server delivers fewer ` +
+      "than it counts. Stop what deletes there and run the command again.",
+  );
+}
+
+/** Counted after the revision is pinned: every key that is counted and not newer is in what a pass delivers. */
+async function expectation(client: NatsClient, bucket: string, keyFilter: string): Promise<Expectation> {
+  const last = await lastRevision(client, bucket, keyFilter);
+  return { lastRevision: last, keys: await countKeys(client, bucket, keyFilter) };
+}
+
+async function lastRevision(client: NatsClient, bucket: string, keyFilter: string): Promise<number> {
+  const subject = keySubject(bucket, keyFilter);
+  const what = `read the last revision of bucket ${bucket}`;
+  return (await withRetries(client, what, () => lastMatchingSeq(client, bucketStream(bucket), subject))) ?? 0;
+}
+
+/** Counts the keys that one pass delivers, each once, with memory only for those written during it. */
+class Pass {
+  readonly #expected: Expectation;
+  readonly #written = new Set<string>();
+  #untouched = 0;
+  #lastSeq = 0;
+
+  constructor(expected: Expectation) {
+    this.#expected = expected;
+  }
+
+  take(batch: readonly PulledMessage[]): void {
+    for (const { seq, message } of batch) {
+      if (seq <= this.#lastSeq) throw new PullInterrupted("the server delivers out of order");
+      this.#lastSeq = seq;
+      // Of one key only the newest revision is delivered, so two of them cannot both be this old.
+      if (seq <= this.#expected.lastRevision) this.#untouched++;
+      else this.#written.add(message.subject);
+    }
+  }
+
+  /** `lastRevisionNow`: taken after the pass. Where nothing was written meanwhile the counts must agree exactly. */
+  isComplete(lastRevisionNow: number): boolean {
+    const { keys, lastRevision } = this.#expected;
+    const delivered = this.#untouched + this.#written.size;
+    return lastRevisionNow === lastRevision ? delivered === keys : delivered >= keys;
+  }
+}

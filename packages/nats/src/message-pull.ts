@@ -1,0 +1,146 @@
+import { AckPolicy, type ConsumerConfig } from "@nats-io/jetstream";
+import { createInbox, type Msg, nanos } from "nats";
+import type { NatsClient } from "./connect.ts";
+import { withRetries } from "./publish-retry.ts";
+
+/** `message.data` and headers are views into what the socket delivered: copy what is kept. */
+export interface PulledMessage {
+  readonly seq: number;
+  readonly message: Msg;
+}
+
+/** The consumer is lost, or a message is: whoever reads begins again with a new one. */
+export class PullInterrupted extends Error {
+  override readonly name = "PullInterrupted";
+}
+
+const MESSAGES_A_PULL = 2_000;
+const BYTES_A_PULL = 8 * 1024 * 1024;
+const SILENCE_MS = 5_000;
+const CONSUMER_LIVES_IDLE_MS = 30_000;
+
+const NO_MESSAGES = 404;
+const ENDS_A_PULL = /requests? pending|message size exceeds maxbytes|batch completed|request timeout/i;
+
+/**
+ * All that a new consumer delivers until the server says that there is no more, in batches of bounded size and in stream
+ * order. Throws PullInterrupted where a message is missing (by the consumer's own count) or answers stop.
+ */
+export async function* pullToEnd(
+  client: NatsClient,
+  stream: string,
+  config: Partial<ConsumerConfig>,
+): AsyncGenerator<readonly PulledMessage[]> {
+  const consumer = await withRetries(client, `read stream ${stream}`, () =>
+    client.jsm.consumers.add(stream, {
+      ack_policy: AckPolicy.None,
+      mem_storage: true,
+      num_replicas: 1,
+      inactive_threshold: nanos(CONSUMER_LIVES_IDLE_MS),
+      ...config,
+    }),
+  );
+  const pull = new Pull(client, `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer.name}`);
+  try {
+    for (let atEnd = false; !atEnd; ) {
+      const batch = await pull.next();
+      atEnd = batch.atEnd;
+      if (batch.messages.length > 0) yield batch.messages;
+    }
+  } finally {
+    pull.close();
+    client.jsm.consumers.delete(stream, consumer.name).catch(() => {});
+  }
+}
+
+interface Batch {
+  readonly messages: readonly PulledMessage[];
+  readonly atEnd: boolean;
+}
+
+/** One consumer's pulls, one after the other: the next is asked for while a batch is being worked on. */
+class Pull {
+  readonly #client: NatsClient;
+  readonly #subject: string;
+  readonly #inbox = createInbox();
+  readonly #request: string;
+  readonly #stopLink: () => void;
+  readonly #subscription;
+  #messages: PulledMessage[] = [];
+  #lastDelivered = 0;
+  #coming: PromiseWithResolvers<Batch>;
+  #silence: NodeJS.Timeout | undefined;
+
+  constructor(client: NatsClient, subject: string) {
+    this.#client = client;
+    this.#subject = subject;
+    const maxBytes = Math.max(BYTES_A_PULL, 2 * (client.nc.info?.max_payload ?? 0));
+    this.#request = JSON.stringify({ batch: MESSAGES_A_PULL, max_bytes: maxBytes, no_wait: true });
+    this.#subscription = client.nc.subscribe(this.#inbox, {
+      callback: (error, message) => (error ? this.#interrupt(error.message) : this.#receive(message)),
+    });
+    this.#stopLink = client.link.onChange(() => this.#interrupt("the connection was lost"));
+    this.#coming = this.#ask();
+  }
+
+  async next(): Promise<Batch> {
+    const batch = await this.#coming.promise;
+    if (!batch.atEnd) this.#coming = this.#ask();
+    return batch;
+  }
+
+  close(): void {
+    clearTimeout(this.#silence);
+    this.#stopLink();
+    if (!this.#client.nc.isClosed()) this.#subscription.unsubscribe();
+  }
+
+  #ask(): PromiseWithResolvers<Batch> {
+    const coming = Promise.withResolvers<Batch>();
+    // Waited for by `next`, perhaps later than it fails.
+    coming.promise.catch(() => {});
+    this.#messages = [];
+    this.#client.nc.publish(this.#subject, this.#request, { reply: this.#inbox });
+    this.#watchSilence();
+    return coming;
+  }
+
+  #watchSilence(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#interrupt("the server went silent"), SILENCE_MS);
+  }
+
+  #receive(message: Msg): void {
+    if (!message.reply) return this.#end(message);
+    const { seq, delivered } = deliveryOf(message.reply);
+    if (delivered !== this.#lastDelivered + 1) return this.#interrupt("a message was lost on the way");
+    this.#lastDelivered = delivered;
+    this.#messages.push({ seq, message });
+    if (this.#messages.length === MESSAGES_A_PULL) this.#finish(false);
+  }
+
+  #end(message: Msg): void {
+    const code = message.headers?.code ?? 0;
+    const words = message.headers?.description ?? "";
+    if (code === NO_MESSAGES) this.#finish(true);
+    else if (ENDS_A_PULL.test(words) && this.#messages.length > 0) this.#finish(false);
+    else this.#interrupt(words || "nobody answers");
+  }
+
+  #finish(atEnd: boolean): void {
+    clearTimeout(this.#silence);
+    this.#coming.resolve({ messages: this.#messages, atEnd });
+  }
+
+  #interrupt(why: string): void {
+    clearTimeout(this.#silence);
+    this.#coming.reject(new PullInterrupted(why));
+  }
+}
+
+/** From a reply subject `$JS.ACK.[domain.account.]stream.consumer.redelivered.seq.delivered.time.pending[.random]`. */
+function deliveryOf(reply: string): { seq: number; delivered: number } {
+  const tokens = reply.split(".");
+  const first = tokens.length > 9 ? 7 : 5;
+  return { seq: Number(tokens[first]), delivered: Number(tokens[first + 1]) };
+}

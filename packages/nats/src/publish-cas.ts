@@ -1,0 +1,52 @@
+import { JetStreamApiCodes } from "@nats-io/jetstream";
+import { type MsgHdrs, nuid } from "nats";
+import type { NatsClient } from "./connect.ts";
+import { isTransient, isWrongRevision, TryAgain, withRetries } from "./publish-retry.ts";
+
+export const EXPECTED_REVISION_HEADER = "Nats-Expected-Last-Subject-Sequence";
+/** One value a write, so that a write whose answer was lost is told from another's. */
+const WRITE_ID_HEADER = "Cim-Replay-Write";
+const ANSWER_WITHIN_MS = 5_000;
+
+export interface ConditionalWrite {
+  readonly stream: string;
+  readonly subject: string;
+  readonly data: Uint8Array | string;
+  readonly headers: MsgHdrs;
+  /** Sequence of the subject's last message; 0: it must have none. */
+  readonly expectedRevision: number;
+  /** Completes "Cannot …". */
+  readonly what: string;
+}
+
+/**
+ * One compare-and-set. The new revision, or null where the subject is no longer at the expected one.
+ * A lost answer is settled by reading what came after the expected revision, so that trying again reports neither a
+ * false conflict nor a false success, unless the stream keeps less history than was written meanwhile.
+ */
+export async function compareAndSet(client: NatsClient, write: ConditionalWrite): Promise<number | null> {
+  const writeId = nuid.next();
+  write.headers.set(WRITE_ID_HEADER, writeId);
+  write.headers.set(EXPECTED_REVISION_HEADER, String(write.expectedRevision));
+  let answerLost = false;
+  return await withRetries(client, write.what, async () => {
+    try {
+      const options = { headers: write.headers, timeout: ANSWER_WITHIN_MS };
+      return (await client.js.publish(write.subject, write.data, options)).seq;
+    } catch (error) {
+      if (isWrongRevision(error)) return answerLost ? await ownRevision(client, write, writeId) : null;
+      answerLost ||= isTransient(error);
+      throw error;
+    }
+  });
+}
+
+/** The write that followed the expected revision: its revision where it was this one, null where it was another's. */
+async function ownRevision(client: NatsClient, write: ConditionalWrite, writeId: string): Promise<number | null> {
+  const message = await client.jsm.streams.getMessage(write.stream, {
+    seq: write.expectedRevision + 1,
+    next_by_subj: write.subject,
+  });
+  if (message === null) throw new TryAgain(`refused (${JetStreamApiCodes.StreamWrongLastSequence}), nothing stored yet`);
+  return message.header.get(WRITE_ID_HEADER) === writeId ? message.seq : null;
+}

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
+import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
+import { ConnectionError, RequestError, TimeoutError } from "nats";
+import type { NatsClient } from "./connect.ts";
+
+/** How long an operation is tried again before its server counts as unreachable. */
+export const GIVE_UP_AFTER_MS = 60_000;
+const FIRST_DELAY_MS = 50;
+const LONGEST_DELAY_MS = 2_000;
+
+/** The server's own code for a stream that is there with other settings. */
+export const STREAM_NAME_IN_USE = 10058;
+const TOO_BUSY = 429;
+const NOT_AVAILABLE = 503;
+
+/** Whether another attempt may succeed: no answer, nobody there, or a cluster without a leader. A refusal stays one. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof JetStreamApiError) return isTransientStatus(error.status);
+  if (error instanceof TimeoutError || error instanceof RequestError || error instanceof ConnectionError) return true;
+  // "JetStream is not enabled" is how the client words that nobody answered; the server's own words are an API error.
+  return error instanceof Error && error.cause instanceof RequestError;
+}
+
+export function isTransientStatus(status: number): boolean {
+  return status === NOT_AVAILABLE || status === TOO_BUSY;
+}
+
+/** Thrown by an attempt that found nothing wrong but must look again. */
+export class TryAgain extends Error {
+  override readonly name = "TryAgain";
+}
+
+export function isWrongRevision(error: unknown): boolean {
+  return error instanceof JetStreamApiError && isWrongRevisionCode(error.code);
+}
+
+export function isWrongRevisionCode(code: number): boolean {
+  return code === JetStreamApiCodes.StreamWrongLastSequence || code === JetStreamApiCodes.StreamWrongLastSequenceUnknown;
+}
+
+export function isStreamNotFound(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound;
+}
+
+/**
+ * Attempts until one succeeds, with back-off. `what` completes "Cannot …".
+ * Throws UnreachableError after a minute without an answer, ReplayError with the server's words where it refuses.
+ */
+export async function withRetries<T>(
+  client: NatsClient,
+  what: string,
+  attempt: () => Promise<T>,
+  giveUpAfterMs = GIVE_UP_AFTER_MS,
+): Promise<T> {
+  const deadline = performance.now() + giveUpAfterMs;
+  for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (error instanceof ReplayError && !(error instanceof UnreachableError)) throw error;
+      if (client.nc.isClosed()) throw unreachable(what, "the connection is closed", error);
+      if (!mayPass(error)) throw refused(what, error);
+      if (performance.now() + delayMs > deadline) {
+        throw unreachable(what, `NATS has not answered for ${Math.round(giveUpAfterMs / 1000)} s`, error);
+      }
+    }
+    await client.link.waitUntilUp(LONGEST_DELAY_MS);
+    await sleep(delayMs);
+  }
+}
+
+function mayPass(error: unknown): boolean {
+  return error instanceof TryAgain || error instanceof UnreachableError || isTransient(error);
+}
+
+export function unreachable(what: string, why: string, cause?: unknown): UnreachableError {
+  return new UnreachableError(`Cannot ${what}: ${why}. Check that the NATS server is up and run the command again.`, {
+    cause,
+  });
+}
+
+function refused(what: string, cause: unknown): ReplayError {
+  return new ReplayError(`Cannot ${what}: ${errorMessage(cause)}. Check the NATS server's JetStream and its log.`, {
+    cause,
+  });
+}

@@ -1,0 +1,240 @@
+import { createInbox, type Msg, MsgHdrsImpl, type Subscription } from "nats";
+import type { NatsClient } from "./connect.ts";
+import { inParallel } from "./kv-parallel.ts";
+import { type Ack, readAck } from "./publish-ack.ts";
+import { GIVE_UP_AFTER_MS, unreachable } from "./publish-retry.ts";
+
+export interface Outgoing {
+  readonly subject: string;
+  /** A whole NATS header block. */
+  readonly headers: Uint8Array;
+  readonly payload: Uint8Array;
+  /** Kept by the window: how often it was sent. */
+  sends: number;
+}
+
+/** What a window's owner decides; the window itself only sends, counts and waits. */
+export interface WindowPolicy<T extends Outgoing> {
+  /** Completes "Cannot …". */
+  readonly what: string;
+  onStored(item: T, answer: Msg): void;
+  /** `doubtful`: an earlier send of it may be what stands in the way, so `resolve` must look. Throws what is final. */
+  onRefused(item: T, ack: Exclude<Ack, { kind: "stored" | "not-available" }>): "settled" | "doubtful";
+  /** Called for an item that was sent and whose answer was lost. */
+  resolve(item: T): Promise<"settled" | "send-again">;
+}
+
+export interface WindowLimits {
+  readonly maxPending: number;
+  readonly maxPendingBytes: number;
+}
+
+const TICK_MS = 100;
+const SILENT_TICKS = 5_000 / TICK_MS;
+const HOPELESS_TICKS = GIVE_UP_AFTER_MS / TICK_MS;
+const RESOLVE_AT_ONCE = 32;
+
+/** A header block that is encoded already, in the only shape that the client takes one in. */
+class EncodedHeaders extends MsgHdrsImpl {
+  bytes = new Uint8Array(0);
+  override encode(): Uint8Array {
+    return this.bytes;
+  }
+}
+
+/**
+ * Publishes to a stream without waiting for each answer: one shared inbox, a bounded number and size of unanswered
+ * messages. Where answers stop (5 s, or a lost connection) the owner resolves what is unanswered, and it is sent again or
+ * counts as settled. Fails for good after a minute without any progress.
+ */
+export class PublishWindow<T extends Outgoing> {
+  readonly #client: NatsClient;
+  readonly #policy: WindowPolicy<T>;
+  readonly #limits: WindowLimits;
+  readonly #pending = new Map<number, T>();
+  readonly #headers = new EncodedHeaders();
+  #pendingBytes = 0;
+  #nextToken = 1;
+  #inbox = "";
+  #answers: Subscription | null = null;
+  #ticker: NodeJS.Timeout | null = null;
+  #silentTicks = 0;
+  #hopelessTicks = 0;
+  #doubt = false;
+  #resolving = false;
+  #stopLink: (() => void) | null = null;
+  #failure: Error | null = null;
+  #room: PromiseWithResolvers<void> | null = null;
+  #drained: PromiseWithResolvers<void> | null = null;
+
+  constructor(client: NatsClient, policy: WindowPolicy<T>, limits: WindowLimits) {
+    this.#client = client;
+    this.#policy = policy;
+    this.#limits = limits;
+  }
+
+  /** Undefined while there is room; else resolves when there is. Rejects with what made the window fail. */
+  send(item: T): Promise<void> | undefined {
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (this.#answers === null) this.#open();
+    const token = this.#nextToken++;
+    this.#pending.set(token, item);
+    this.#pendingBytes += sizeOf(item);
+    if (!this.#resolving) this.#publish(token, item);
+    if (!this.#full(1)) return undefined;
+    this.#room ??= Promise.withResolvers();
+    return this.#room.promise;
+  }
+
+  /** Resolves when every message is settled. Throws what made the window fail; it stays failed. */
+  async drain(): Promise<void> {
+    if (this.#pending.size > 0 && !this.#failure) {
+      this.#drained ??= Promise.withResolvers();
+      await this.#drained.promise.catch(() => {});
+    }
+    this.#close();
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Makes the window fail; only the first reason counts. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#close();
+    for (const waiting of [this.#room, this.#drained]) {
+      waiting?.promise.catch(() => {});
+      waiting?.reject(this.#failure);
+    }
+    this.#room = this.#drained = null;
+  }
+
+  #publish(token: number, item: T): void {
+    item.sends++;
+    this.#headers.bytes = item.headers;
+    try {
+      this.#client.nc.publish(item.subject, item.payload, { reply: this.#inbox + token, headers: this.#headers });
+    } catch (error) {
+      if (this.#client.nc.isClosed()) this.fail(unreachable(this.#policy.what, "the connection is closed", error));
+      else this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #onAnswer(message: Msg): void {
+    const token = Number(message.subject.slice(this.#inbox.length));
+    const item = this.#pending.get(token);
+    // An answer to an earlier send of a message that was sent again.
+    if (item === undefined) return;
+    const ack = readAck(message);
+    if (ack.kind === "stored") {
+      this.#policy.onStored(item, message);
+      this.#settle(token, item);
+    } else if (ack.kind === "not-available") {
+      this.#doubt = true;
+    } else {
+      this.#onRefused(token, item, ack);
+    }
+  }
+
+  #onRefused(token: number, item: T, ack: Parameters<WindowPolicy<T>["onRefused"]>[1]): void {
+    try {
+      if (this.#policy.onRefused(item, ack) === "settled") this.#settle(token, item);
+      else this.#doubt = true;
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #settle(token: number, item: T): void {
+    if (!this.#pending.delete(token)) return;
+    this.#pendingBytes -= sizeOf(item);
+    this.#silentTicks = 0;
+    this.#hopelessTicks = 0;
+    if (this.#room && !this.#full(0.75)) {
+      this.#room.resolve();
+      this.#room = null;
+    }
+    if (this.#drained && this.#pending.size === 0) {
+      this.#drained.resolve();
+      this.#drained = null;
+    }
+  }
+
+  #full(share: number): boolean {
+    const { maxPending, maxPendingBytes } = this.#limits;
+    return this.#pending.size >= maxPending * share || this.#pendingBytes >= maxPendingBytes * share;
+  }
+
+  /** Counts turns of the event loop, not time: a loop that was blocked has answers waiting in its socket. */
+  #tick(): void {
+    if (this.#pending.size === 0) return;
+    this.#silentTicks++;
+    this.#hopelessTicks++;
+    if (this.#client.link.closed) this.fail(unreachable(this.#policy.what, "the connection is closed"));
+    else if (this.#hopelessTicks > HOPELESS_TICKS) {
+      const seconds = GIVE_UP_AFTER_MS / 1000;
+      this.fail(unreachable(this.#policy.what, `NATS has acknowledged nothing for ${seconds} s`));
+    } else if (this.#client.link.up && !this.#resolving && (this.#doubt || this.#silentTicks > SILENT_TICKS)) {
+      void this.#resolveAll();
+    }
+  }
+
+  /** Looks at everything unanswered; what is sent meanwhile waits and is sent at the end. */
+  async #resolveAll(): Promise<void> {
+    this.#resolving = true;
+    this.#doubt = false;
+    this.#silentTicks = 0;
+    try {
+      const again: [number, T][] = [];
+      await inParallel([...this.#pending], RESOLVE_AT_ONCE, async ([token, item]) => {
+        const outcome = item.sends === 0 ? "send-again" : await this.#policy.resolve(item);
+        if (!this.#pending.has(token)) return;
+        if (outcome === "settled") this.#settle(token, item);
+        else again.push([token, item]);
+      });
+      this.#sendAgain(again);
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      this.#resolving = false;
+    }
+  }
+
+  #sendAgain(items: readonly (readonly [number, T])[]): void {
+    for (const [token, item] of items) {
+      // Answered while the others were looked at.
+      if (!this.#pending.delete(token)) continue;
+      const fresh = this.#nextToken++;
+      this.#pending.set(fresh, item);
+      this.#publish(fresh, item);
+    }
+    for (const [token, item] of this.#pending) if (item.sends === 0) this.#publish(token, item);
+  }
+
+  #open(): void {
+    const { nc, link } = this.#client;
+    this.#inbox = `${createInbox()}.`;
+    this.#answers = nc.subscribe(`${this.#inbox}*`, {
+      callback: (error, message) => {
+        if (error === null) this.#onAnswer(message);
+        else this.fail(error);
+      },
+    });
+    this.#silentTicks = 0;
+    this.#hopelessTicks = 0;
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#stopLink = link.onChange(() => {
+      // What was sent around a lost connection may or may not have arrived.
+      if (link.up && this.#pending.size > 0) this.#doubt = true;
+    });
+  }
+
+  #close(): void {
+    if (this.#ticker) clearInterval(this.#ticker);
+    this.#stopLink?.();
+    if (this.#answers && !this.#client.nc.isClosed()) this.#answers.unsubscribe();
+    this.#ticker = this.#stopLink = this.#answers = null;
+  }
+}
+
+function sizeOf(item: Outgoing): number {
+  return item.headers.byteLength + item.payload.byteLength;
+}

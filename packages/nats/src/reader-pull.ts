@@ -1,0 +1,163 @@
+import { ReplayError } from "@cim-replay/core";
+import { createInbox, type Msg } from "nats";
+import type { NatsClient } from "./connect.ts";
+import { type Lane, nextRequest } from "./reader-lane.ts";
+import { DeliveredMessage, sequenceOffset } from "./reader-message.ts";
+import type { ReadPosition } from "./reader-position.ts";
+import type { MessageQueue } from "./reader-queue.ts";
+
+const DOT = 46;
+const ZERO = 48;
+const EXPIRES_NANOS = 30_000_000_000;
+const FIRST_SHARES = [0.5, 0.25];
+const SHARE = 0.5;
+
+/** The library's own accounting; its public `Msg` leaves it out. The server counts the same bytes against `max_bytes`. */
+type SizedMsg = Msg & { size(): number };
+
+export interface PullTarget {
+  readonly stream: string;
+  readonly consumer: string;
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+}
+
+/**
+ * Pulls one consumer dry into the queue, as far ahead as the window allows. Deliveries that are not the very next of
+ * the consumer end it (`lost`): it never repairs, and never lets a gap through.
+ */
+export class Pull {
+  /** Why nothing more comes from this consumer. */
+  lost: string | null = null;
+  /** Where going on with another consumer would not help. */
+  failure: ReplayError | null = null;
+  readonly #client: NatsClient;
+  readonly #target: PullTarget;
+  readonly #position: ReadPosition;
+  readonly #queue: MessageQueue;
+  readonly #lanes: readonly Lane[];
+  readonly #nextSubject: string;
+  #delivered = 0;
+  #sequenceAt = 0;
+  #oversized = false;
+
+  constructor(client: NatsClient, target: PullTarget, position: ReadPosition, queue: MessageQueue) {
+    this.#client = client;
+    this.#target = target;
+    this.#position = position;
+    this.#queue = queue;
+    this.#nextSubject = `$JS.API.CONSUMER.MSG.NEXT.${target.stream}.${target.consumer}`;
+    this.#lanes = FIRST_SHARES.map((share) => this.#openLane(share));
+  }
+
+  /** Sends the requests that there is room for. */
+  ask(): void {
+    if (this.lost !== null || this.#position.ended) return;
+    for (const lane of this.#lanes) if (lane.messages === 0) this.#askOn(lane);
+  }
+
+  lose(why: string): void {
+    if (this.lost !== null) return;
+    this.lost = why;
+    this.close();
+    this.#queue.wake();
+  }
+
+  close(): void {
+    for (const lane of this.#lanes) lane.subscription.unsubscribe();
+  }
+
+  #openLane(share: number): Lane {
+    const subscription = this.#client.nc.subscribe(createInbox(), {
+      callback: (error, message) => {
+        if (error) this.lose(error.message);
+        else this.#receive(lane, message as SizedMsg);
+      },
+    });
+    const lane: Lane = { subscription, messages: 0, bytes: 0, askedMessages: 0, share };
+    return lane;
+  }
+
+  #askOn(lane: Lane): void {
+    const { nc } = this.#client;
+    if (nc.isClosed() || nc.isDraining()) {
+      this.lose("the connection was closed");
+      return;
+    }
+    const request = nextRequest(lane.share, {
+      maxMessages: this.#target.maxMessages,
+      maxBytes: this.#target.maxBytes,
+      heldMessages: this.#queue.heldMessages,
+      heldBytes: this.#queue.heldBytes,
+      inFlightMessages: this.#lanes.reduce((sum, { messages }) => sum + messages, 0),
+      inFlightBytes: this.#lanes.reduce((sum, { bytes }) => sum + bytes, 0),
+      // One more than the range holds: the first message behind it is what shows its end.
+      remaining: this.#position.toSeq - this.#position.lastSeq + 1,
+      oversized: this.#oversized,
+    });
+    if (request === null) return;
+    lane.messages = request.messages;
+    lane.askedMessages = request.messages;
+    lane.bytes = request.bytes;
+    lane.share = SHARE;
+    const bounded = Number.isFinite(request.bytes) ? { max_bytes: request.bytes } : {};
+    const body = JSON.stringify({ batch: request.messages, expires: EXPIRES_NANOS, ...bounded });
+    nc.publish(this.#nextSubject, body, { reply: lane.subscription.getSubject() });
+  }
+
+  /** Runs for every message of a replay: no allocation but the message itself, and nothing decoded but the reply subject. */
+  #receive(lane: Lane, message: SizedMsg): void {
+    const reply = message.reply;
+    if (!reply) {
+      this.#receiveStatus(lane, message);
+      return;
+    }
+    if (this.lost !== null || this.#position.ended) return;
+    // The same place in all replies of a consumer, as long as all before it stays as long.
+    if (reply.charCodeAt(this.#sequenceAt - 1) !== DOT) this.#sequenceAt = sequenceOffset(reply);
+    let at = this.#sequenceAt;
+    let seq = 0;
+    for (let digit = reply.charCodeAt(at); digit >= ZERO; digit = reply.charCodeAt(++at)) seq = seq * 10 + digit - ZERO;
+    let delivery = 0;
+    for (let digit = reply.charCodeAt(++at); digit >= ZERO; digit = reply.charCodeAt(++at)) {
+      delivery = delivery * 10 + digit - ZERO;
+    }
+    const position = this.#position;
+    if (delivery !== ++this.#delivered || seq <= position.lastSeq) {
+      this.lose("deliveries were lost on the way");
+      return;
+    }
+    const bytes = message.size();
+    lane.messages--;
+    lane.bytes -= bytes;
+    if (position.advance(seq)) this.#queue.push(new DeliveredMessage(seq, message), bytes);
+    else this.#queue.wake();
+    if (lane.messages === 0 || lane.bytes === 0) this.#laneDone(lane, bytes);
+  }
+
+  #laneDone(lane: Lane, lastBytes: number): void {
+    lane.messages = 0;
+    lane.bytes = 0;
+    if (this.#oversized) this.#oversized = lastBytes > this.#target.maxBytes * SHARE;
+    this.ask();
+  }
+
+  #receiveStatus(lane: Lane, message: Msg): void {
+    const code = message.headers?.code ?? 0;
+    const description = (message.headers?.description ?? "").toLowerCase();
+    // A heartbeat, or the end of a request that was counted to its end already: the lane may have asked again since.
+    if (code === 100 || description === "batch completed") return;
+    const tooLarge = description === "message size exceeds maxbytes";
+    if (code === 404 || code === 408 || tooLarge) {
+      if (tooLarge && lane.messages === lane.askedMessages) this.#oversized = true;
+      this.#laneDone(lane, Number.POSITIVE_INFINITY);
+      return;
+    }
+    if (code === 400) this.failure = refused(this.#target.stream, description);
+    this.lose(code === 503 ? "the consumer is gone" : description || `status ${code}`);
+  }
+}
+
+function refused(stream: string, why: string): ReplayError {
+  return new ReplayError(`Cannot read stream ${stream}: the server refuses the request (${why}). Check its version.`);
+}

@@ -1,0 +1,73 @@
+import { ReplayError } from "@cim-replay/core";
+import { z } from "zod";
+import { apiRequest } from "./api-request.ts";
+import { type NatsClient, REQUEST_TIMEOUT_MS } from "./connect.ts";
+import { isStreamName } from "./stream-info.ts";
+
+const ATTEMPTS = 5;
+
+const pageSchema = z.object({
+  total: z.number().default(0),
+  state: z.object({
+    first_seq: z.number(),
+    num_deleted: z.number().default(0),
+    // Taken as it is: a schema would copy 100,000 entries, and lose a subject named `__proto__`.
+    subjects: z.custom<Record<string, number>>((value) => typeof value === "object").nullish(),
+  }),
+});
+const errorSchema = z.object({ error: z.object({ description: z.string() }) });
+
+interface Page {
+  /** Subjects that match, on all pages together. */
+  readonly total: number;
+  /** Changes whenever a message is removed: pages on both sides of that may have skipped a subject. */
+  readonly removals: string;
+  readonly counts: readonly (readonly [subject: string, messages: number])[];
+}
+
+/**
+ * Messages per subject that matches `filter`, from the server's index: all pages (100,000 subjects each) in one map.
+ * Subjects that vanish between two pages shift the rest, so it then starts again; throws ReplayError after five times.
+ */
+export async function subjectCounts(client: NatsClient, stream: string, filter: string): Promise<Map<string, number>> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const counts = await countOnce(client, stream, filter);
+    if (counts) return counts;
+  }
+  throw new ReplayError(
+    `Cannot count the subjects of stream ${stream}: messages are being removed all the time. Stop that first.`,
+  );
+}
+
+async function countOnce(client: NatsClient, stream: string, filter: string): Promise<Map<string, number> | null> {
+  const counts = new Map<string, number>();
+  const first = await fetchPage(client, stream, filter, 0);
+  let page = first;
+  for (let seen = 0; ; ) {
+    for (const [subject, messages] of page.counts) counts.set(subject, messages);
+    seen += page.counts.length;
+    if (seen >= page.total) return counts;
+    if (page.counts.length === 0) return null;
+    page = await fetchPage(client, stream, filter, seen);
+    if (page.removals !== first.removals) return null;
+  }
+}
+
+/** By hand: the client's own paging would gather all subjects in one object with a prototype. */
+async function fetchPage(client: NatsClient, stream: string, filter: string, offset: number): Promise<Page> {
+  const action = `count the subjects of stream ${stream}`;
+  if (!isStreamName(stream)) throw new ReplayError(`Cannot ${action}: no stream can have this name. Check it.`);
+  const request = JSON.stringify({ subjects_filter: filter, offset });
+  const reply = await apiRequest(action, () =>
+    client.nc.request(`$JS.API.STREAM.INFO.${stream}`, request, { timeout: REQUEST_TIMEOUT_MS }),
+  );
+  const body: unknown = reply.json();
+  const refused = errorSchema.safeParse(body);
+  if (refused.success) throw new ReplayError(`Cannot ${action}: ${refused.data.error.description}. Check its name.`);
+  const { total, state } = pageSchema.parse(body);
+  return {
+    total,
+    removals: `${state.first_seq} ${state.num_deleted}`,
+    counts: Object.entries(state.subjects ?? {}),
+  };
+}

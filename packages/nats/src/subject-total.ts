@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { JetStreamApiCodes } from "@nats-io/jetstream";
+import { ReplayError } from "@cim-replay/core";
+import { type NatsClient, REQUEST_TIMEOUT_MS } from "./connect.ts";
+import { TryAgain, isTransientStatus, withRetries } from "./publish-retry.ts";
+
+const answerSchema = z.object({
+  total: z.int().default(0),
+  error: z.object({ code: z.int(), err_code: z.int(), description: z.string() }).optional(),
+});
+
+/** Beyond any page: the server answers with the total alone. */
+const BEYOND_LAST_PAGE = 2 ** 31 - 1;
+
+/** How many subjects of a stream match `filter`, by the server's index at one moment. Throws where the stream is missing. */
+export function subjectTotal(client: NatsClient, stream: string, filter: string): Promise<number> {
+  const request = JSON.stringify({ subjects_filter: filter, offset: BEYOND_LAST_PAGE });
+  return withRetries(client, `count the subjects of stream ${stream}`, async () => {
+    const reply = await client.nc.request(`$JS.API.STREAM.INFO.${stream}`, request, { timeout: REQUEST_TIMEOUT_MS });
+    const { total, error } = answerSchema.parse(reply.json());
+    if (error === undefined) return total;
+    if (isTransientStatus(error.code)) throw new TryAgain(error.description);
+    const todo = error.err_code === JetStreamApiCodes.StreamNotFound ? " Check its name." : "";
+    throw new ReplayError(`Cannot count the subjects of stream ${stream}: ${error.description}.${todo}`);
+  });
+}

@@ -1,0 +1,21 @@
+/** Where units are dispatched, and how soon a dead worker's unit goes to another. The same for all processes of a queue. */
+export interface QueueOptions {
+  /** `redis://` or `rediss://`, with credentials where needed: they never show in errors or logs. */
+  readonly redisUrl: string;
+  /** Before every key in Redis. */
+  readonly prefix: string;
+  /** A worker that gives no sign of life for so long has lost its job. */
+  readonly lockDurationMs: number;
+  /** How often lost jobs are looked for. All workers must use the same: the laziest would delay the others. */
+  readonly stalledIntervalMs: number;
+}
+
+export const QUEUE_DEFAULTS = {
+  redisUrl: "redis://127.0.0.1:6379",
+  prefix: "cim-replay",
+  lockDurationMs: 4_000,
+  stalledIntervalMs: 1_000,
+} as const satisfies QueueOptions;
+
+/** BullMQ's name of the one queue; the prefix tells installations apart. */
+export const QUEUE_NAME = "units";

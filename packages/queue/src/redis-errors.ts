@@ -1,0 +1,44 @@
+import { ReplayError, UnreachableError } from "@cim-replay/core";
+import { redactRedisUrl } from "./redis-url.ts";
+
+const causes: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection lost",
+  EPIPE: "connection lost",
+  ENOTFOUND: "host not found",
+  EAI_AGAIN: "host not found",
+  EHOSTUNREACH: "host unreachable",
+  ENETUNREACH: "network unreachable",
+  ETIMEDOUT: "no answer",
+};
+
+const connectionLost = /connection is closed|stream isn't writeable|max retries per request|command timed out/i;
+
+/** Why Redis did not answer, in words; undefined where Redis did answer, with an error. */
+function lostConnection(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  if (code in causes) return causes[code];
+  return connectionLost.test(error.message) ? "connection lost" : undefined;
+}
+
+export function unreachable(redisUrl: string, why: string): UnreachableError {
+  return new UnreachableError(
+    `Cannot reach Redis at ${redactRedisUrl(redisUrl)}: ${why}. Start one with \`cim-replay servers up\`, or set REDIS_URL.`,
+  );
+}
+
+/**
+ * An error of ioredis or BullMQ as one of ours. No `cause`: ioredis hangs the command and its arguments on a reply's
+ * error, and those of AUTH are the password.
+ */
+export function redisError(redisUrl: string, error: unknown): ReplayError {
+  if (error instanceof ReplayError) return error;
+  const why = lostConnection(error);
+  if (why) return unreachable(redisUrl, why);
+  const message = error instanceof Error ? error.message : String(error);
+  if (/^(WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR invalid password)/.test(message)) {
+    return unreachable(redisUrl, "it refuses the credentials");
+  }
+  return new ReplayError(`Cannot use Redis at ${redactRedisUrl(redisUrl)}: ${message}. See Redis' log.`);
+}

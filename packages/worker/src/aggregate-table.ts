@@ -1,0 +1,99 @@
+import { entryKey, ReplayError } from "@cim-replay/core";
+
+/** One aggregate at work. Mutable: it is touched once an event. */
+export interface Aggregate {
+  /** Position in the table; checkpoints name aggregates by it. */
+  readonly index: number;
+  readonly routeKey: string;
+  readonly id: string;
+  readonly key: string;
+  /** Index within the unit's list of partitions. */
+  readonly partition: number;
+  /** Undefined until the first event is folded. */
+  state: unknown;
+  /** Events folded into the state. */
+  events: number;
+  lastSeq: number;
+  /** Events up to this sequence are in the entry that the run goes on from. */
+  appliedUpToSeq: number;
+  lastCid: string | null;
+  lastEnvelopeSequence: number | null;
+  /** Set where an event could not be taken: its state is not to be trusted and its later events wait. */
+  parked: boolean;
+  changed: boolean;
+}
+
+/** The aggregates of a unit, by routing key, in order of first appearance. */
+export class AggregateTable {
+  readonly #domain: string;
+  readonly #byRouteKey = new Map<string, Aggregate>();
+  readonly #all: Aggregate[] = [];
+  #changed: Aggregate[] = [];
+
+  constructor(domain: string) {
+    this.#domain = domain;
+  }
+
+  get size(): number {
+    return this.#all.length;
+  }
+
+  get(routeKey: string): Aggregate | undefined {
+    return this.#byRouteKey.get(routeKey);
+  }
+
+  at(index: number): Aggregate | undefined {
+    return this.#all[index];
+  }
+
+  all(): readonly Aggregate[] {
+    return this.#all;
+  }
+
+  add(routeKey: string, id: string, partition: number): Aggregate {
+    const aggregate: Aggregate = {
+      index: this.#all.length,
+      routeKey,
+      id,
+      key: entryKey(this.#domain, id),
+      partition,
+      state: undefined,
+      events: 0,
+      lastSeq: 0,
+      appliedUpToSeq: 0,
+      lastCid: null,
+      lastEnvelopeSequence: null,
+      parked: false,
+      changed: false,
+    };
+    this.#byRouteKey.set(routeKey, aggregate);
+    this.#all.push(aggregate);
+    return aggregate;
+  }
+
+  markChanged(aggregate: Aggregate): void {
+    if (aggregate.changed) return;
+    aggregate.changed = true;
+    this.#changed.push(aggregate);
+  }
+
+  /** What changed since the last call; the caller makes it durable. */
+  takeChanged(): Aggregate[] {
+    const taken = this.#changed;
+    this.#changed = [];
+    for (const aggregate of taken) aggregate.changed = false;
+    return taken;
+  }
+}
+
+/**
+ * The subject routes, the envelope names. Where one routing key would hold two ids, folding by the key would mix two
+ * aggregates: that is a wrong subject template, and no event's fault.
+ */
+export function assertSameId(aggregate: Aggregate, id: string, seq: number): void {
+  if (aggregate.id === id) return;
+  throw new ReplayError(
+    `Cannot route by subject: the token "${aggregate.routeKey}" holds aggregates "${aggregate.id}" and "${id}" (sequence ${seq}). ` +
+      "Put * in place of {aggregate_id} in the domain's subject template, so that ids come from the envelope.",
+  );
+}

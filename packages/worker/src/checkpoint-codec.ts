@@ -1,0 +1,141 @@
+import { deserialize, serialize } from "node:v8";
+import { ReplayError, type UnitCounts, unitCountsSchema } from "@cim-replay/core";
+import { Packr } from "msgpackr";
+import { z } from "zod";
+import type { Aggregate, AggregateTable } from "./aggregate-table.ts";
+import { assertPackable } from "./packable.ts";
+
+/** What a checkpoint holds beside states: everything a unit needs to go on as if it had never stopped. */
+export interface CheckpointMeta {
+  readonly counts: UnitCounts;
+  readonly deliveredBySlice: number[];
+  readonly deliveredByPartition: number[];
+  readonly firstParkedSeq: number | null;
+  readonly parkedAggregates: number;
+}
+
+const TARGET_CHUNK_BYTES = 256 * 1024;
+const MSGPACK = 1;
+/** For what msgpackr would change: it renames the key `__proto__`. */
+const STRUCTURED_CLONE = 2;
+const PROTO_KEY = "__proto__";
+const CHECKED_STATES = 16;
+
+const numbers = z.array(z.int().nonnegative());
+const chunkSchema = z.strictObject({
+  meta: z
+    .strictObject({
+      counts: unitCountsSchema,
+      deliveredBySlice: numbers,
+      deliveredByPartition: numbers,
+      firstParkedSeq: z.int().nullable(),
+      parkedAggregates: z.int().nonnegative(),
+    })
+    .nullable(),
+  rows: z.array(
+    z.tuple([
+      z.int().nonnegative(),
+      z.unknown(),
+      z.int(),
+      z.int(),
+      z.int(),
+      z.string().nullable(),
+      z.number().nullable(),
+      z.boolean(),
+      /** Only where the aggregate is new to the chain of checkpoints: routing key, id, partition. */
+      z.tuple([z.string(), z.string(), z.int()]).nullable(),
+    ]),
+  ),
+});
+type Chunk = z.infer<typeof chunkSchema>;
+type Row = Chunk["rows"][number];
+
+/**
+ * Packs aggregates into chunks of at most `maxBytes`. `knownBelow` is the table's size at the checkpoint before, whose
+ * chain names the older aggregates. Throws ReplayError where a state cannot be packed, or alone is too large.
+ */
+export function packCheckpoint(
+  aggregates: readonly Aggregate[],
+  meta: CheckpointMeta,
+  options: { knownBelow: number; maxBytes: number },
+): Uint8Array[] {
+  const step = Math.max(1, Math.floor(aggregates.length / CHECKED_STATES));
+  for (let i = 0; i < aggregates.length; i += step) {
+    const aggregate = aggregates[i];
+    if (aggregate) assertPackable(aggregate.state, aggregate.key);
+  }
+  const packr = newPackr();
+  const chunks = [packChunk(packr, { meta, rows: [] })];
+  let rowsPerChunk = 128;
+  for (let from = 0; from < aggregates.length; ) {
+    const rows = aggregates.slice(from, from + rowsPerChunk).map((aggregate) => toRow(aggregate, options.knownBelow));
+    const bytes = packChunk(packr, { meta: null, rows });
+    if (bytes.length > options.maxBytes) {
+      if (rows.length === 1) throw tooLarge(aggregates[from], bytes.length, options.maxBytes);
+      rowsPerChunk = Math.max(1, rowsPerChunk >> 1);
+      continue;
+    }
+    chunks.push(bytes);
+    from += rows.length;
+    rowsPerChunk = Math.max(1, Math.floor((rows.length * TARGET_CHUNK_BYTES) / bytes.length));
+  }
+  return chunks;
+}
+
+/** Puts a chunk's states into the table; returns the meta where the chunk is a checkpoint's first. */
+export function unpackCheckpoint(bytes: Uint8Array, table: AggregateTable): CheckpointMeta | null {
+  const chunk = chunkSchema.parse(unpackChunk(bytes));
+  for (const row of chunk.rows) restoreRow(row, table);
+  return chunk.meta;
+}
+
+function toRow(aggregate: Aggregate, knownBelow: number): Row {
+  const isNew = aggregate.index >= knownBelow;
+  return [
+    aggregate.index,
+    aggregate.state,
+    aggregate.events,
+    aggregate.lastSeq,
+    aggregate.appliedUpToSeq,
+    aggregate.lastCid,
+    aggregate.lastEnvelopeSequence,
+    aggregate.parked,
+    isNew ? [aggregate.routeKey, aggregate.id, aggregate.partition] : null,
+  ];
+}
+
+function restoreRow(row: Row, table: AggregateTable): void {
+  const [index, state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked, identity] = row;
+  const known = table.at(index);
+  const aggregate = known ?? (identity && table.add(...identity));
+  if (!aggregate || aggregate.index !== index) {
+    throw new ReplayError(
+      `Cannot read a checkpoint: it names aggregate number ${index}, which no checkpoint before it introduced. Start a new run.`,
+    );
+  }
+  Object.assign(aggregate, { state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked });
+}
+
+function newPackr(): Packr {
+  return new Packr({ useRecords: true, mapsAsObjects: false, moreTypes: true });
+}
+
+function packChunk(packr: Packr, chunk: Chunk): Uint8Array {
+  const packed = packr.pack(chunk);
+  if (packed.includes(PROTO_KEY)) return Buffer.concat([Buffer.of(STRUCTURED_CLONE), serialize(chunk)]);
+  return Buffer.concat([Buffer.of(MSGPACK), packed]);
+}
+
+function unpackChunk(bytes: Uint8Array): unknown {
+  const body = bytes.subarray(1);
+  if (bytes[0] === STRUCTURED_CLONE) return deserialize(body);
+  if (bytes[0] === MSGPACK) return newPackr().unpack(body);
+  throw new ReplayError("Cannot read a checkpoint: its format is not known to this version. Start a new run.");
+}
+
+function tooLarge(aggregate: Aggregate | undefined, bytes: number, maxBytes: number): ReplayError {
+  return new ReplayError(
+    `Cannot checkpoint the state of ${aggregate?.key}: it packs to ${bytes} bytes, a message holds ${maxBytes}. ` +
+      "Run with --checkpoint-interval 0, or raise the server's max_payload.",
+  );
+}

@@ -1,0 +1,26 @@
+const SLOTS = 2 ** 18;
+
+/**
+ * Notices event ids seen before, in bounded memory: a table of 64-bit fingerprints where a newer id takes the place of an
+ * older one with the same slot. Repeats within a few hundred thousand events are found, which is how producers repeat.
+ */
+export class RepeatedIds {
+  readonly #high = new Int32Array(SLOTS);
+  readonly #low = new Int32Array(SLOTS);
+
+  /** True where `id` was seen not long ago; remembers it. */
+  seen(id: string): boolean {
+    let high = 0x811c9dc5;
+    let low = 0x9747b28c;
+    for (let i = 0; i < id.length; i++) {
+      const code = id.charCodeAt(i);
+      high = Math.imul(high ^ code, 0x01000193);
+      low = Math.imul(low + code, 0x5bd1e995) ^ (low >>> 15);
+    }
+    const slot = (high ^ (high >>> 15)) & (SLOTS - 1);
+    if (this.#high[slot] === high && this.#low[slot] === low) return true;
+    this.#high[slot] = high;
+    this.#low[slot] = low;
+    return false;
+  }
+}

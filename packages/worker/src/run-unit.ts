@@ -1,0 +1,237 @@
+import { createHash } from "node:crypto";
+import {
+  type CompiledProjection,
+  compileDomain,
+  DeletedSequences,
+  errorMessage,
+  type Log,
+  moveUnit,
+  type Plan,
+  type ProjectionRef,
+  parseEntryKey,
+  partitionRouter,
+  ReplayError,
+  type RunRecord,
+  SourceChangedError,
+  SupersededError,
+  UnreachableError,
+} from "@cim-replay/core";
+import { type CheckpointStore, deletedWithin, type Ledger, type NatsClient, type QuarantineStore } from "@cim-replay/nats";
+import { RunStoppedError, UnitClaim } from "./unit-claim.ts";
+import type { UnitContext } from "./unit-context.ts";
+import { UnitPass } from "./unit-pass.ts";
+import { type EntriesWritten, writeEntries } from "./write-entries.ts";
+
+export interface UnitServices {
+  readonly client: NatsClient;
+  readonly ledger: Ledger;
+  readonly checkpoints: CheckpointStore;
+  readonly quarantine: QuarantineStore;
+  readonly workerId: string;
+  readonly log: Log;
+  loadProjection(ref: ProjectionRef): Promise<CompiledProjection>;
+}
+
+/** What the outside may see and ask of a unit at work. */
+export interface UnitAttempt {
+  readonly context: UnitContext;
+  pass: UnitPass | null;
+  entriesWritten: number;
+}
+
+/** The worker is told to leave: its units are given back at a checkpoint. */
+export class WorkerStoppingError extends ReplayError {
+  override readonly name = "WorkerStoppingError";
+}
+
+/**
+ * Does one unit: claim → read (fetch, decode, fold, checkpoint) → write entries → done. Returns when the unit is done,
+ * failed, given back, or somebody else's; whatever happened stands in the ledger.
+ */
+export async function runUnit(
+  services: UnitServices,
+  job: { runId: string; unit: string },
+  signal: AbortSignal,
+  onAttempt: (attempt: UnitAttempt | null) => void,
+): Promise<void> {
+  const run = await services.ledger.getRun(job.runId);
+  if (run && run.record.state !== "running") return;
+  const claim = await UnitClaim.take(services.ledger, job, services.workerId, services.log);
+  if (!claim) return;
+  const log = services.log.child({ run: job.runId, unit: job.unit, epoch: claim.record.epoch });
+  log.info({ fromSeq: claim.record.cursorSeq + 1 }, "unit claimed");
+  let attempt: UnitAttempt | null = null;
+  try {
+    attempt = { context: await openContext(services, job, claim, signal, log), pass: null, entriesWritten: 0 };
+    onAttempt(attempt);
+    claim.start(liveOf(attempt));
+    await work(services, attempt);
+    log.info({}, "unit finished");
+  } catch (error) {
+    await endAfter(error, claim, attempt, log);
+  } finally {
+    claim.stop(new SupersededError("This attempt has ended."));
+    onAttempt(null);
+  }
+}
+
+async function work(services: UnitServices, attempt: UnitAttempt): Promise<void> {
+  const { context } = attempt;
+  const { claim } = context;
+  const deleted = await pinnedDeletions(services.client, context.plan);
+  for (;;) {
+    const pass = await UnitPass.start(context, deleted);
+    attempt.pass = pass;
+    if ((await pass.read()) === "rewind") {
+      const bad = pass.fold.toSkip;
+      await claim.update((unit) => ({ ...unit, badSequences: [...unit.badSequences, ...bad] }));
+      context.log.warn({ sequences: bad.slice(0, 10) }, "events left out; folding again from the last checkpoint");
+      continue;
+    }
+    const startedAt = performance.now();
+    const entries = await writeEntries({
+      ...context,
+      aggregates: pass.fold.aggregates.all(),
+      onWritten: ({ written, unchanged }) => {
+        attempt.entriesWritten = written + unchanged;
+      },
+    });
+    context.stages.write += performance.now() - startedAt;
+    await finish(services, context, pass, entries);
+    return;
+  }
+}
+
+async function finish(
+  services: UnitServices,
+  { claim, plan, unit }: UnitContext,
+  pass: UnitPass,
+  entries: EntriesWritten,
+): Promise<void> {
+  const { fold } = pass;
+  const aggregatesByPartition = unit.partitions.map(() => 0);
+  for (const { partition } of fold.aggregates.all()) {
+    aggregatesByPartition[partition] = (aggregatesByPartition[partition] ?? 0) + 1;
+  }
+  const isParked = fold.firstParkedSeq !== null;
+  await claim.end((record) => ({
+    ...moveUnit(record, isParked ? "failed" : "done"),
+    cursorSeq: isParked ? record.cursorSeq : Math.max(plan.range.toSeq, 0),
+    counts: fold.counts,
+    deliveredBySlice: pass.deliveredBySlice,
+    deliveredByPartition: fold.deliveredByPartition,
+    aggregatesByPartition,
+    firstParkedSeq: fold.firstParkedSeq,
+    parkedAggregates: fold.parkedAggregates,
+    entries: { ...entries },
+    failure: isParked
+      ? {
+          kind: "bad-events",
+          message: `${fold.counts.quarantined} events cannot be taken, the first at sequence ${fold.firstParkedSeq}.`,
+        }
+      : null,
+  }));
+  if (!isParked) await services.checkpoints.purge(plan.runId, unit.id);
+}
+
+/** Turns the end of an attempt into the unit's next state. */
+async function endAfter(error: unknown, claim: UnitClaim, attempt: UnitAttempt | null, log: Log): Promise<void> {
+  const givesBack =
+    error instanceof RunStoppedError || error instanceof WorkerStoppingError || error instanceof UnreachableError;
+  if (error instanceof SupersededError) {
+    log.warn({}, errorMessage(error));
+    return;
+  }
+  if (givesBack) log.info({}, `unit given back: ${errorMessage(error)}`);
+  else log.error({ error }, `unit failed: ${errorMessage(error)}`);
+  try {
+    if (givesBack && wantsCheckpoint(error)) await attempt?.pass?.checkpointAndSettle();
+    await claim.end((unit) =>
+      givesBack
+        ? moveUnit(unit, "pending")
+        : { ...moveUnit(unit, "failed"), failure: { kind: failureKind(error), message: errorMessage(error) } },
+    );
+  } catch (ending) {
+    // Its owner stays in the record without a heartbeat: the coordinator sends the unit again.
+    log.warn({ error: errorMessage(ending) }, "the unit's state could not be written");
+  }
+}
+
+function wantsCheckpoint(error: unknown): boolean {
+  return error instanceof WorkerStoppingError || (error instanceof RunStoppedError && error.runState === "paused");
+}
+
+function failureKind(error: unknown): string {
+  return error instanceof ReplayError ? error.name : "unexpected";
+}
+
+async function openContext(
+  services: UnitServices,
+  job: { runId: string; unit: string },
+  claim: UnitClaim,
+  signal: AbortSignal,
+  log: Log,
+): Promise<UnitContext> {
+  const [run, plan] = await Promise.all([services.ledger.getRun(job.runId), services.ledger.getPlan(job.runId)]);
+  const unit = plan?.units.find(({ id }) => id === job.unit);
+  if (!run || !plan || !unit) throw new ReplayError(`Cannot do unit ${job.unit}: run ${job.runId} has no plan of it.`);
+  const projection = await services.loadProjection(run.record.settings.projection);
+  return {
+    ...services,
+    claim,
+    run: run.record,
+    plan,
+    unit,
+    codec: compileDomain(plan.domain, run.record.settings.domainSettings),
+    projection,
+    ...routing(plan, unit.partitions),
+    maxMessageBytes: services.client.maxPayloadBytes - 4_096,
+    signal: AbortSignal.any([signal, claim.signal]),
+    log,
+    stages: { fetch: 0, fold: 0, checkpoint: 0, write: 0 },
+    recoveries: 0,
+    checkpointRequested: false,
+  };
+}
+
+function routing(plan: Plan, partitions: readonly number[]): Pick<UnitContext, "partitionOf" | "partitionOfKey"> {
+  const route = partitionRouter(plan);
+  const position = new Map(partitions.map((index, at) => [index, at]));
+  const partitionOf = (routeKey: string) => position.get(route(routeKey)) ?? -1;
+  return {
+    partitionOf,
+    partitionOfKey: (entryKey) => {
+      const parsed = parseEntryKey(entryKey);
+      return parsed ? partitionOf(parsed.aggregateId) : -1;
+    },
+  };
+}
+
+/** The deletions that the plan knows of; anything else that is missing was deleted since. */
+async function pinnedDeletions(client: NatsClient, plan: Plan): Promise<DeletedSequences> {
+  if (plan.deleted.count === 0 || plan.read.filterSubjects.length > 0) return new DeletedSequences([]);
+  const deleted = await deletedWithin(client, plan.stream.name, plan.range);
+  const sha256 = createHash("sha256").update(deleted.canonical()).digest("hex");
+  if (sha256 === plan.deleted.sha256) return deleted;
+  throw new SourceChangedError(
+    `Cannot account for ${plan.stream.name}: ${deleted.count} sequences are deleted, the plan knew of ${plan.deleted.count}. ` +
+      "Messages were deleted under the run; start a new one.",
+  );
+}
+
+function liveOf(attempt: UnitAttempt) {
+  return () => {
+    const { pass } = attempt;
+    if (!pass) return {};
+    const { counts, lastEvent } = pass.fold;
+    return {
+      readSeq: Math.max(0, pass.readSeq),
+      delivered: counts.delivered,
+      applied: counts.applied,
+      quarantined: counts.quarantined,
+      entriesWritten: attempt.entriesWritten,
+      lastEventAtMs: lastEvent ? lastEvent.timestampMs : null,
+      memoryBytes: process.memoryUsage.rss(),
+    };
+  };
+}

@@ -1,0 +1,34 @@
+import type { CompiledProjection, DomainCodec, Log, Plan, PlannedUnit, RunRecord } from "@cim-replay/core";
+import type { CheckpointStore, NatsClient, QuarantineStore } from "@cim-replay/nats";
+import type { UnitClaim } from "./unit-claim.ts";
+
+/** Milliseconds spent by a unit's attempt in each stage. */
+export interface StageTimes {
+  fetch: number;
+  fold: number;
+  checkpoint: number;
+  write: number;
+}
+
+/** Everything that the stages of one attempt at a unit need. */
+export interface UnitContext {
+  readonly client: NatsClient;
+  readonly checkpoints: CheckpointStore;
+  readonly quarantine: QuarantineStore;
+  readonly claim: UnitClaim;
+  readonly run: RunRecord;
+  readonly plan: Plan;
+  readonly unit: PlannedUnit;
+  readonly codec: DomainCodec;
+  readonly projection: CompiledProjection;
+  /** Of a routing key, or of an entry key; the position in the unit's list, -1 where it is another unit's. */
+  readonly partitionOf: (routeKey: string) => number;
+  readonly partitionOfKey: (entryKey: string) => number;
+  readonly maxMessageBytes: number;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  readonly stages: StageTimes;
+  recoveries: number;
+  /** Set from outside: the next chance is a checkpoint. */
+  checkpointRequested: boolean;
+}

@@ -1,0 +1,226 @@
+import {
+  type CompiledProjection,
+  type DecodedEvent,
+  type DomainCodec,
+  emptyCounts,
+  errorMessage,
+  isMalformed,
+  type StreamMessage,
+  type UnitCounts,
+} from "@cim-replay/core";
+import { type Aggregate, AggregateTable, assertSameId } from "./aggregate-table.ts";
+import type { CheckpointMeta } from "./checkpoint-codec.ts";
+import { RepeatedIds } from "./repeated-ids.ts";
+
+/** An event that could not be taken, on its way to the quarantine. */
+export interface BadEvent {
+  readonly message: StreamMessage;
+  readonly aggregateId: string | null;
+  readonly kind: "decode" | "evolve";
+  readonly reason: string;
+}
+
+export interface UnitFoldOptions {
+  readonly domain: string;
+  readonly codec: DomainCodec;
+  readonly projection: CompiledProjection;
+  /** Partition of a routing key, as its position in the unit's list; -1 where it is another unit's. */
+  readonly partitionOf: (routeKey: string) => number;
+  /** Takes the events that have no aggregate, so that exactly one unit does. */
+  readonly takesNameless: boolean;
+  readonly fromTimeMs: number | null;
+  readonly toTimeMs: number | null;
+  /** How many bad events may be skipped; those beyond park their aggregates. */
+  readonly skipErrors: number;
+  readonly badSequences: ReadonlySet<number>;
+  readonly deliveredByPartition: readonly number[];
+  /** Gives an aggregate what its entry already holds, in a run that goes on from entries. */
+  readonly seed?: (aggregate: Aggregate) => void;
+}
+
+/**
+ * Routes, decodes and folds a unit's messages, in order, one at a time. Pure of I/O: what must be kept of bad events
+ * waits in `badEvents` for the caller.
+ */
+export class UnitFold {
+  readonly aggregates: AggregateTable;
+  counts: UnitCounts = emptyCounts();
+  deliveredByPartition: number[];
+  badEvents: BadEvent[] = [];
+  /** Sequences whose event `evolve` threw on, to be skipped: the states they may have half changed must be folded again. */
+  readonly toSkip: number[] = [];
+  firstParkedSeq: number | null = null;
+  parkedAggregates = 0;
+  lastEvent: DecodedEvent | null = null;
+
+  readonly #options: UnitFoldOptions;
+  readonly #repeatedIds = new RepeatedIds();
+
+  constructor(options: UnitFoldOptions) {
+    this.#options = options;
+    this.aggregates = new AggregateTable(options.domain);
+    this.deliveredByPartition = [...options.deliveredByPartition];
+  }
+
+  /** Goes on from a checkpoint, whose states are in the table already. */
+  restore(meta: CheckpointMeta): void {
+    this.counts = { ...meta.counts };
+    this.deliveredByPartition = [...meta.deliveredByPartition];
+    this.firstParkedSeq = meta.firstParkedSeq;
+    this.parkedAggregates = meta.parkedAggregates;
+  }
+
+  take(message: StreamMessage): void {
+    const { counts } = this;
+    const { codec } = this.#options;
+    counts.delivered += 1;
+    const routeKey = codec.route(message.subject);
+    if (routeKey === undefined) {
+      counts.foreign += 1;
+      return;
+    }
+    if (routeKey !== null) {
+      const known = this.aggregates.get(routeKey);
+      const partition = known ? known.partition : this.#options.partitionOf(routeKey);
+      if (partition < 0) {
+        counts.elsewhere += 1;
+        return;
+      }
+      this.#countDelivered(partition);
+      if (this.#isKnownBad(message)) return;
+      const event = codec.decode(message, routeKey);
+      if (isMalformed(event)) this.#malformed(message, event.reason, routeKey, partition);
+      else this.#event(message, event, known ?? this.#add(routeKey, event.aggregateId, partition));
+      return;
+    }
+    this.#takeByEnvelope(message);
+  }
+
+  /** Where subjects hold no id, the event must be decoded before it is known whose it is. */
+  #takeByEnvelope(message: StreamMessage): void {
+    const event = this.#options.codec.decode(message, null);
+    if (isMalformed(event)) {
+      if (!this.#options.takesNameless) {
+        this.counts.elsewhere += 1;
+        return;
+      }
+      this.#countDelivered(0);
+      if (!this.#isKnownBad(message)) this.#malformed(message, event.reason, null, 0);
+      return;
+    }
+    const known = this.aggregates.get(event.aggregateId);
+    const partition = known ? known.partition : this.#options.partitionOf(event.aggregateId);
+    if (partition < 0) {
+      this.counts.elsewhere += 1;
+      return;
+    }
+    this.#countDelivered(partition);
+    if (this.#isKnownBad(message)) return;
+    this.#event(message, event, known ?? this.#add(event.aggregateId, event.aggregateId, partition));
+  }
+
+  #event(message: StreamMessage, event: DecodedEvent, aggregate: Aggregate): void {
+    assertSameId(aggregate, event.aggregateId, message.seq);
+    if (message.seq <= aggregate.appliedUpToSeq) {
+      this.counts.alreadyApplied += 1;
+      // Counted with the entry that holds it.
+      this.deliveredByPartition[aggregate.partition] = (this.deliveredByPartition[aggregate.partition] ?? 0) - 1;
+      return;
+    }
+    if (this.#isFilteredByTime(message, event)) {
+      this.counts.filtered += 1;
+      return;
+    }
+    if (aggregate.parked) {
+      this.counts.parked += 1;
+      return;
+    }
+    const { projection } = this.#options;
+    try {
+      aggregate.state ??= projection.initial(aggregate.id);
+      aggregate.state = projection.apply(aggregate.state, event);
+    } catch (error) {
+      this.#refused(message, aggregate, errorMessage(error));
+      return;
+    }
+    this.#checkChain(event, aggregate);
+    aggregate.events += 1;
+    aggregate.lastSeq = message.seq;
+    this.counts.applied += 1;
+    this.lastEvent = event;
+    this.aggregates.markChanged(aggregate);
+  }
+
+  #add(routeKey: string, id: string, partition: number): Aggregate {
+    const aggregate = this.aggregates.add(routeKey, id, partition);
+    // Also without an event folded: checkpoints introduce aggregates in the table's order.
+    this.aggregates.markChanged(aggregate);
+    this.#options.seed?.(aggregate);
+    return aggregate;
+  }
+
+  #countDelivered(partition: number): void {
+    this.deliveredByPartition[partition] = (this.deliveredByPartition[partition] ?? 0) + 1;
+  }
+
+  #isKnownBad(message: StreamMessage): boolean {
+    if (this.#options.badSequences.size === 0 || !this.#options.badSequences.has(message.seq)) return false;
+    this.counts.quarantined += 1;
+    return true;
+  }
+
+  #malformed(message: StreamMessage, reason: string, routeKey: string | null, partition: number): void {
+    this.badEvents.push({ message, aggregateId: routeKey, kind: "decode", reason });
+    this.counts.quarantined += 1;
+    if (this.#maySkip()) return;
+    if (routeKey === null) this.firstParkedSeq ??= message.seq;
+    else this.#park(message.seq, this.aggregates.get(routeKey) ?? this.#add(routeKey, routeKey, partition));
+  }
+
+  #refused(message: StreamMessage, aggregate: Aggregate, reason: string): void {
+    this.badEvents.push({ message, aggregateId: aggregate.id, kind: "evolve", reason });
+    this.counts.quarantined += 1;
+    if (this.#maySkip()) this.toSkip.push(message.seq);
+    this.#park(message.seq, aggregate);
+  }
+
+  #maySkip(): boolean {
+    return this.counts.quarantined <= this.#options.skipErrors;
+  }
+
+  #park(seq: number, aggregate: Aggregate): void {
+    if (aggregate.parked) return;
+    aggregate.parked = true;
+    this.parkedAggregates += 1;
+    this.firstParkedSeq ??= seq;
+    this.aggregates.markChanged(aggregate);
+  }
+
+  #isFilteredByTime(message: StreamMessage, event: DecodedEvent): boolean {
+    const { fromTimeMs, toTimeMs } = this.#options;
+    if (fromTimeMs === null && toTimeMs === null) return false;
+    const from = fromTimeMs ?? Number.NEGATIVE_INFINITY;
+    const to = toTimeMs ?? Number.POSITIVE_INFINITY;
+    const outside = event.timestampMs < from || event.timestampMs > to;
+    const outsideByServer = message.receivedAtMs < from || message.receivedAtMs > to;
+    if (outside !== outsideByServer) this.counts.timesApart += 1;
+    return outside;
+  }
+
+  /** Oddities of the producer: reported, and no failure. */
+  #checkChain(event: DecodedEvent, aggregate: Aggregate): void {
+    const { counts } = this;
+    if (event.eventId !== null && this.#repeatedIds.seen(event.eventId)) counts.repeatedIds += 1;
+    const first = aggregate.events === 0;
+    if (event.cid !== null || event.previousCid !== null) {
+      if (!(first && aggregate.appliedUpToSeq > 0) && event.previousCid !== aggregate.lastCid) counts.tornChains += 1;
+      aggregate.lastCid = event.cid;
+    }
+    const { sequence } = event;
+    if (sequence === null) return;
+    const last = aggregate.lastEnvelopeSequence;
+    if (last !== null && sequence <= last) counts.sequenceFalls += 1;
+    else if (last !== null && sequence > last + 1) counts.sequenceGaps += 1;
+    aggregate.lastEnvelopeSequence = sequence;
+  }
+}

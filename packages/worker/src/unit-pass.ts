@@ -1,0 +1,220 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { type DeletedSequences, ReplayError, type StreamMessage } from "@cim-replay/core";
+import { readStream } from "@cim-replay/nats";
+import { SequenceAccountant } from "./accountant.ts";
+import { Checkpointer, restoreCheckpoints } from "./checkpointer.ts";
+import { readExistingEntries } from "./continue-from-entries.ts";
+import { MemoryGuard } from "./memory-guard.ts";
+import type { UnitContext } from "./unit-context.ts";
+import { UnitFold } from "./unit-fold.ts";
+
+const CHECKPOINT_AT_LEAST_EVERY_MS = 30_000;
+const NO_PROGRESS_MS = 5_000;
+/** The server cuts off a client past 64 MB pending; half of that at most is ever asked for. */
+const MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
+/** More bad events than this are no bad events but a wrong template or envelope: keeping them all helps nobody. */
+const MAX_BAD_EVENTS = 10_000;
+
+/** One reading of a unit's range, from its last checkpoint to the end: fetch, decode, fold, checkpoint. */
+export class UnitPass {
+  readonly fold: UnitFold;
+  readonly #context: UnitContext;
+  readonly #accountant: SequenceAccountant;
+  readonly #checkpointer: Checkpointer;
+  readonly #memory: MemoryGuard;
+  readonly #fromSeq: number;
+  #lastSeq: number;
+  #checkpointedAt = performance.now();
+  #ownAtCheckpoint = 0;
+
+  private constructor(context: UnitContext, fold: UnitFold, parts: {
+    accountant: SequenceAccountant;
+    checkpointer: Checkpointer;
+    fromSeq: number;
+  }) {
+    this.#context = context;
+    this.fold = fold;
+    this.#accountant = parts.accountant;
+    this.#checkpointer = parts.checkpointer;
+    this.#fromSeq = parts.fromSeq;
+    this.#lastSeq = parts.fromSeq - 1;
+    this.#memory = new MemoryGuard(context.run.settings);
+    this.#ownAtCheckpoint = this.#own();
+  }
+
+  /** Stands where the unit's last checkpoint left it, or at the start. */
+  static async start(context: UnitContext, deleted: DeletedSequences): Promise<UnitPass> {
+    const { claim, plan, run, codec, projection, unit } = context;
+    const record = claim.record;
+    const existing = run.settings.continueFromEntries
+      ? await readExistingEntries({ ...context, partitions: unit.partitions.length })
+      : null;
+    const fold = new UnitFold({
+      domain: plan.domain,
+      codec,
+      projection,
+      partitionOf: context.partitionOf,
+      takesNameless: unit.partitions.includes(0),
+      fromTimeMs: run.settings.timeBasis === "event" ? run.settings.fromTimeMs : null,
+      toTimeMs: run.settings.timeBasis === "event" ? run.settings.toTimeMs : null,
+      skipErrors: run.settings.skipErrors,
+      badSequences: new Set(record.badSequences),
+      deliveredByPartition: existing?.eventsByPartition ?? unit.partitions.map(() => 0),
+      ...(existing && { seed: existing.seed }),
+    });
+    const meta = await restoreCheckpoints(context.checkpoints, record, fold.aggregates);
+    if (meta) fold.restore(meta);
+    const fromSeq = Math.max(plan.range.fromSeq, record.cursorSeq + 1);
+    return new UnitPass(context, fold, {
+      fromSeq,
+      accountant: new SequenceAccountant({
+        stream: plan.stream.name,
+        slices: plan.slices,
+        deleted,
+        fromSeq,
+        deliveredBySlice: meta?.deliveredBySlice ?? plan.slices.map(() => 0),
+      }),
+      checkpointer: new Checkpointer(context.checkpoints, claim, {
+        maxBytes: context.maxMessageBytes,
+        knownBelow: fold.aggregates.size,
+      }),
+    });
+  }
+
+  get deliveredBySlice(): number[] {
+    return this.#accountant.deliveredBySlice;
+  }
+
+  get readSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** Reads to the end of the range; "rewind" where bad events were found that must be left out from the last checkpoint on. */
+  async read(): Promise<"ended" | "rewind"> {
+    const { plan, run, signal, stages } = this.#context;
+    const { settings } = run;
+    const unfiltered = plan.read.filterSubjects.length === 0;
+    const messages = readStream(this.#context.client, {
+      stream: plan.stream.name,
+      created: plan.stream.created,
+      range: { fromSeq: this.#fromSeq, toSeq: plan.range.toSeq },
+      filterSubjects: plan.read.filterSubjects,
+      maxMessages: Math.min(settings.prefetch, settings.bufferSize),
+      maxBytes: Math.min(MAX_IN_FLIGHT_BYTES, (settings.memoryLimitBytes ?? Number.POSITIVE_INFINITY) / 8),
+      noProgressMs: NO_PROGRESS_MS,
+      signal,
+      onRecovered: (what) => {
+        this.#context.recoveries += 1;
+        this.#context.log.warn({ seq: this.#lastSeq }, what);
+      },
+    });
+    let waitingSince = performance.now();
+    for await (const batch of messages) {
+      stages.fetch += performance.now() - waitingSince;
+      for (let from = 0; from < batch.length; from += settings.batchSize) {
+        this.#foldBatch(batch, from, Math.min(from + settings.batchSize, batch.length), unfiltered);
+        if (this.fold.badEvents.length > 0) await this.#quarantine();
+        if (this.#isCheckpointDue() && (await this.checkpoint()) === "rewind") return "rewind";
+        this.#memory.check(this.fold.counts.delivered);
+        // The event loop must turn, or locks, heartbeats and sockets starve.
+        await turn();
+        signal.throwIfAborted();
+      }
+      waitingSince = performance.now();
+    }
+    await this.#checkpointer.settle();
+    if (this.fold.toSkip.length > 0) return "rewind";
+    this.#close(unfiltered);
+    return "ended";
+  }
+
+  /** Makes durable what was folded; "rewind" where that is not to be trusted. */
+  async checkpoint(): Promise<"begun" | "rewind"> {
+    if (this.fold.toSkip.length > 0) return "rewind";
+    const startedAt = performance.now();
+    this.#context.checkpointRequested = false;
+    await this.#checkpointer.begin(this.fold.aggregates, this.#meta(), this.#lastSeq);
+    this.#checkpointedAt = performance.now();
+    this.#ownAtCheckpoint = this.#own();
+    this.#context.stages.checkpoint += this.#checkpointedAt - startedAt;
+    return "begun";
+  }
+
+  /** Like `checkpoint`, and waits until it is stored; for a unit that is given back. */
+  async checkpointAndSettle(): Promise<void> {
+    if (this.#lastSeq < this.#fromSeq) return;
+    await this.checkpoint();
+    await this.#checkpointer.settle();
+  }
+
+  #foldBatch(batch: readonly StreamMessage[], from: number, to: number, unfiltered: boolean): void {
+    const startedAt = performance.now();
+    for (let i = from; i < to; i++) {
+      const message = batch[i];
+      if (!message) break;
+      if (unfiltered) this.#accountant.delivered(message.seq);
+      this.fold.take(message);
+      this.#lastSeq = message.seq;
+    }
+    this.#context.stages.fold += performance.now() - startedAt;
+  }
+
+  async #quarantine(): Promise<void> {
+    const { plan, run, quarantine, claim } = this.#context;
+    const bad = this.fold.badEvents;
+    this.fold.badEvents = [];
+    await Promise.all(
+      bad.map(({ message, ...what }) =>
+        quarantine.put({
+          runId: run.id,
+          domain: plan.domain,
+          unit: claim.record.id,
+          stream: plan.stream.name,
+          seq: message.seq,
+          subject: message.subject,
+          data: message.data,
+          headers: message.headers,
+          ...what,
+        }),
+      ),
+    );
+    const { quarantined } = this.fold.counts;
+    if (quarantined <= Math.max(MAX_BAD_EVENTS, run.settings.skipErrors)) return;
+    throw new ReplayError(
+      `Cannot replay ${plan.domain}: ${quarantined} events cannot be taken, the last at sequence ${this.#lastSeq} (${bad.at(-1)?.reason}). ` +
+        "That many point at the domain's subject template, envelope or projection: see `replay-status --show-errors`.",
+    );
+  }
+
+  #isCheckpointDue(): boolean {
+    if (this.#context.checkpointRequested) return true;
+    const { checkpointInterval } = this.#context.run.settings;
+    if (checkpointInterval === null) return false;
+    if (this.#own() - this.#ownAtCheckpoint >= checkpointInterval) return true;
+    return performance.now() - this.#checkpointedAt > CHECKPOINT_AT_LEAST_EVERY_MS;
+  }
+
+  /** Messages of the unit's own partitions. */
+  #own(): number {
+    const { counts } = this.fold;
+    return counts.delivered - counts.foreign - counts.elsewhere;
+  }
+
+  #close(unfiltered: boolean): void {
+    if (!unfiltered) return;
+    this.#accountant.ended(this.#context.plan.range.toSeq);
+    this.#accountant.assertSlicesClose();
+    this.fold.counts.deleted = this.#context.plan.deleted.count;
+  }
+
+  #meta() {
+    const { counts, deliveredByPartition, firstParkedSeq, parkedAggregates } = this.fold;
+    return {
+      counts: { ...counts },
+      deliveredBySlice: [...this.deliveredBySlice],
+      deliveredByPartition: [...deliveredByPartition],
+      firstParkedSeq,
+      parkedAggregates,
+    };
+  }
+}

@@ -1,0 +1,135 @@
+import {
+  type CompiledProjection,
+  errorMessage,
+  type Log,
+  type ProjectionRef,
+  ReplayError,
+} from "@cim-replay/core";
+import {
+  CheckpointStore,
+  Ledger,
+  type LiveReport,
+  type NatsClient,
+  onControl,
+  publishLive,
+  QuarantineStore,
+} from "@cim-replay/nats";
+import { consumeUnits, type QueueOptions, type UnitJob } from "@cim-replay/queue";
+import { runUnit, type UnitAttempt, type UnitServices, WorkerStoppingError } from "./run-unit.ts";
+
+const REPORT_EVERY_MS = 250;
+
+export interface WorkerOptions {
+  readonly client: NatsClient;
+  readonly queue: QueueOptions;
+  readonly workerId: string;
+  readonly concurrency: number;
+  readonly log: Log;
+  loadProjection(ref: ProjectionRef): Promise<CompiledProjection>;
+}
+
+export interface ReplayWorker {
+  ready(): Promise<void>;
+  /** Checkpoints and gives back what is at work, then leaves the queue. */
+  stop(): Promise<void>;
+  readonly active: number;
+  snapshot(): LiveReport[];
+}
+
+/** Takes units from the queue until it is stopped. Holds nothing that another worker could not rebuild from the ledger. */
+export function startWorker(options: WorkerOptions): ReplayWorker {
+  const stopping = new AbortController();
+  const attempts = new Map<string, UnitAttempt>();
+  let services: Promise<UnitServices> | null = null;
+
+  async function handle(job: UnitJob, lockSignal: AbortSignal): Promise<void> {
+    const name = `${job.runId}/${job.unit}`;
+    services ??= openServices(options);
+    const opened = await services.catch((error: unknown) => {
+      services = null;
+      throw error;
+    });
+    const unsubscribe = onControl(options.client, job.runId, () => {
+      const attempt = attempts.get(name);
+      if (attempt) attempt.context.checkpointRequested = true;
+    });
+    try {
+      await runUnit(opened, job, AbortSignal.any([stopping.signal, lockSignal]), (attempt) => {
+        if (attempt) attempts.set(name, attempt);
+        else report(options.client, options.workerId, attempts, name);
+      });
+    } finally {
+      attempts.delete(name);
+      unsubscribe();
+    }
+  }
+
+  const consumer = consumeUnits(options.queue, {
+    workerId: options.workerId,
+    concurrency: options.concurrency,
+    handle,
+    onError: (error) => options.log.warn({ error: errorMessage(error) }, "the queue reports a problem"),
+  });
+  const timer = setInterval(() => {
+    for (const name of attempts.keys()) report(options.client, options.workerId, attempts, name);
+  }, REPORT_EVERY_MS);
+
+  return {
+    ready: () => consumer.ready(),
+    async stop() {
+      stopping.abort(new WorkerStoppingError("The worker is stopping."));
+      await consumer.close();
+      clearInterval(timer);
+    },
+    get active() {
+      return attempts.size;
+    },
+    snapshot: () => [...attempts].map(([name, attempt]) => liveReport(options.workerId, name, attempt)),
+  };
+}
+
+async function openServices(options: WorkerOptions): Promise<UnitServices> {
+  const { client, workerId, log } = options;
+  const ledger = await Ledger.open(client);
+  if (!ledger) {
+    throw new ReplayError("Cannot work: this NATS has no ledger (bucket CIM_REPLAY). Does the worker use the coordinator's NATS_URL?");
+  }
+  const [checkpoints, quarantine] = await Promise.all([
+    CheckpointStore.open(client, { create: true }),
+    QuarantineStore.open(client, { create: true }),
+  ]);
+  return { client, ledger, checkpoints, quarantine, workerId, log, loadProjection: options.loadProjection };
+}
+
+function report(client: NatsClient, workerId: string, attempts: ReadonlyMap<string, UnitAttempt>, name: string): void {
+  const attempt = attempts.get(name);
+  if (attempt) publishLive(client, liveReport(workerId, name, attempt));
+}
+
+function liveReport(workerId: string, name: string, attempt: UnitAttempt): LiveReport {
+  const { context, pass, entriesWritten } = attempt;
+  const [runId = "", unit = ""] = name.split("/");
+  const counts = pass?.fold.counts;
+  return {
+    workerId,
+    runId,
+    unit,
+    epoch: context.claim.record.epoch,
+    readSeq: Math.max(0, pass?.readSeq ?? 0),
+    delivered: counts?.delivered ?? 0,
+    applied: counts?.applied ?? 0,
+    quarantined: counts?.quarantined ?? 0,
+    entriesWritten,
+    lastEventAtMs: pass?.fold.lastEvent?.timestampMs ?? null,
+    memoryBytes: process.memoryUsage.rss(),
+    inFlightBytes: 0,
+    stageMicros: {
+      fetch: context.stages.fetch * 1000,
+      decode: 0,
+      fold: context.stages.fold * 1000,
+      checkpoint: context.stages.checkpoint * 1000,
+      write: context.stages.write * 1000,
+    },
+    recoveries: context.recoveries,
+  };
+}
