@@ -1,1 +1,2 @@
-export {};
+export { main } from "./main.ts";
+export { type CommandEntry, commandTable, UMBRELLA } from "./command-table.ts";

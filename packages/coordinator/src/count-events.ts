@@ -31,10 +31,7 @@ export async function countEvents(
     const after = await streamFacts(client, streamName);
     const isQuiet = after !== null && after.lastSeq === before.lastSeq && after.messages === before.messages;
     if (!isQuiet && attempt < TRIES_FOR_QUIET) continue;
-    const late =
-      isQuiet || !after
-        ? new Map<string, number>()
-        : await readTail(client, before, after.lastSeq);
+    const late = isQuiet || !after ? new Map<string, number>() : await readTail(client, before, after.lastSeq);
     return { stream: before, ...sumByKey(codec, counts, late) };
   }
 }

@@ -32,7 +32,9 @@ export class Dispatcher {
     try {
       const jobs = waiting.length > 0 ? await this.#ctx.queue.jobsOf(this.#runId) : [];
       for (const unit of waiting) {
-        const isQueued = jobs.some((job) => job.unit === unit.id && job.dispatch === unit.epoch && job.state !== "failed");
+        const isQueued = jobs.some(
+          (job) => job.unit === unit.id && job.dispatch === unit.epoch && job.state !== "failed",
+        );
         if (!isQueued) await this.#send(unit);
       }
       this.#queueSeenAt = performance.now();

@@ -40,9 +40,7 @@ export async function driveRun(ctx: ReplayContext, held: HeldRun, options: Drive
   const plan = await ctx.ledger.getPlan(id);
   if (!plan) throw new ReplayError(`Cannot drive run ${id}: its plan is not in the ledger. Start a new run.`);
   const run = await ctx.ledger.changeRun(id, (record) =>
-    record.state === "planned"
-      ? { ...moveRun(record, "running"), startedAt: new Date().toISOString() }
-      : null,
+    record.state === "planned" ? { ...moveRun(record, "running"), startedAt: new Date().toISOString() } : null,
   );
   const watch = new RunWatch(ctx, run, plan);
   const drive = new Drive(ctx, held, plan, watch, options);
@@ -81,13 +79,16 @@ class Drive {
 
   async startWorkers(): Promise<void> {
     const { pool, localWorkers } = this.#options;
-    await this.#dispatcher.reconcile((await this.#units()));
+    await this.#dispatcher.reconcile(await this.#units());
     const connected = localWorkers === "auto" ? await this.#ctx.queue.workerCount() : 0;
     const count = localWorkers === "auto" ? (connected > 0 ? 0 : this.#plan.units.length) : localWorkers;
     if (count === 0 || !pool) return;
     await pool.start(count, (workerId) => {
       releaseUnitsOf(this.#ctx, this.#id, workerId).catch((error: unknown) => {
-        this.#ctx.log.warn({ worker: workerId, error: errorMessage(error) }, "a lost worker's units wait for its lock to run out");
+        this.#ctx.log.warn(
+          { worker: workerId, error: errorMessage(error) },
+          "a lost worker's units wait for its lock to run out",
+        );
       });
     });
   }

@@ -1,4 +1,12 @@
-import { errorMessage, moveRun, type Plan, ReplayError, type RunRecord, type RunSummary, type UnitRecord } from "@cim-replay/core";
+import {
+  errorMessage,
+  moveRun,
+  type Plan,
+  ReplayError,
+  type RunRecord,
+  type RunSummary,
+  type UnitRecord,
+} from "@cim-replay/core";
 import type { ReplayContext } from "./context.ts";
 import { findOrphans, type Orphans } from "./orphans.ts";
 import { ownEvents } from "./progress.ts";
@@ -80,14 +88,35 @@ function findings(sum: (of: (unit: UnitRecord) => number) => number, orphans: Or
   const say = (count: number, what: string) => {
     if (count > 0) said.push(`${count} ${what}`);
   };
-  say(sum((unit) => unit.counts.tornChains), "events whose previous content id is not the one before them");
-  say(sum((unit) => unit.counts.sequenceFalls), "events whose envelope sequence does not rise");
-  say(sum((unit) => unit.counts.sequenceGaps), "gaps in envelope sequences");
-  say(sum((unit) => unit.counts.repeatedIds), "repeated event ids");
-  say(sum((unit) => unit.counts.filtered), "events outside the requested times");
-  say(sum((unit) => unit.counts.timesApart), "events that --time-basis would place on the other side");
+  say(
+    sum((unit) => unit.counts.tornChains),
+    "events whose previous content id is not the one before them",
+  );
+  say(
+    sum((unit) => unit.counts.sequenceFalls),
+    "events whose envelope sequence does not rise",
+  );
+  say(
+    sum((unit) => unit.counts.sequenceGaps),
+    "gaps in envelope sequences",
+  );
+  say(
+    sum((unit) => unit.counts.repeatedIds),
+    "repeated event ids",
+  );
+  say(
+    sum((unit) => unit.counts.filtered),
+    "events outside the requested times",
+  );
+  say(
+    sum((unit) => unit.counts.timesApart),
+    "events that --time-basis would place on the other side",
+  );
   const kept = orphans.total - orphans.pruned;
-  say(kept, `entries that no event accounts for, kept (${orphans.keys.join(", ")}${orphans.total > orphans.keys.length ? ", …" : ""}); --prune removes them`);
+  say(
+    kept,
+    `entries that no event accounts for, kept (${orphans.keys.join(", ")}${orphans.total > orphans.keys.length ? ", …" : ""}); --prune removes them`,
+  );
   say(orphans.pruned, "entries that no event accounts for, removed");
   return said;
 }

@@ -140,7 +140,9 @@ function partition(
   if (settings.aggregateId !== null) {
     return partitionOfOne(settings.aggregateId, byKey?.get(settings.aggregateId) ?? null);
   }
-  return codec.idInSubject && byKey ? partitionKeys(byKey, settings.parallel) : partitionHashesEvenly(settings.parallel);
+  return codec.idInSubject && byKey
+    ? partitionKeys(byKey, settings.parallel)
+    : partitionHashesEvenly(settings.parallel);
 }
 
 function isOutside(settings: RunSettings, timeMs: number): boolean {

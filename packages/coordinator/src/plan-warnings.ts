@@ -13,7 +13,9 @@ export function planWarnings(options: {
   const { limits } = stream;
   const warnings: string[] = [];
   if (stream.firstSeq > 1 && options.range.fromSeq === stream.firstSeq) {
-    warnings.push(`${stream.name} begins at sequence ${stream.firstSeq}: what came before is gone and cannot be replayed.`);
+    warnings.push(
+      `${stream.name} begins at sequence ${stream.firstSeq}: what came before is gone and cannot be replayed.`,
+    );
   }
   if (options.deleted > 0) warnings.push(`${options.deleted} messages within the range were deleted before this run.`);
   const limited = [

@@ -51,7 +51,13 @@ export function progressOf(
   const live = new Map((more.live ?? []).map((report) => [report.unit, report]));
   const totalEvents = plan.expected ? expectedInRange(plan) : plan.read.messages;
   const durableEvents = Math.min(totalEvents, sum(units, durableOf));
-  const readEvents = Math.max(durableEvents, Math.min(totalEvents, sum(units, (unit) => readOf(unit, live.get(unit.id)))));
+  const readEvents = Math.max(
+    durableEvents,
+    Math.min(
+      totalEvents,
+      sum(units, (unit) => readOf(unit, live.get(unit.id))),
+    ),
+  );
   const count = (state: UnitRecord["state"]) => units.filter((unit) => unit.state === state).length;
   const reports = [...live.values()];
   const lastEvents = units.map((unit) => live.get(unit.id)?.lastEventAtMs ?? unit.live.lastEventAtMs);
@@ -70,7 +76,10 @@ export function progressOf(
     totalEvents,
     durableEvents,
     readEvents,
-    appliedEvents: sum(units, (unit) => (unit.state === "running" ? live.get(unit.id)?.applied : null) ?? appliedOf(unit)),
+    appliedEvents: sum(
+      units,
+      (unit) => (unit.state === "running" ? live.get(unit.id)?.applied : null) ?? appliedOf(unit),
+    ),
     eventsPerSecond: more.eventsPerSecond,
     lagSeconds: lagOf(lastEvents, more.lastPinnedAtMs),
     etaSeconds: more.eventsPerSecond > 0 ? remaining / more.eventsPerSecond : null,
@@ -91,7 +100,8 @@ export function progressOf(
 /** From the ledger alone, for whoever watches from outside. Looks twice where the run is at work, to know its rate. */
 export async function readProgress(ledger: Ledger, runId: string): Promise<Progress> {
   const first = await look(ledger, runId);
-  if (first.run.state !== "running") return progressOf(first.run, first.plan, first.units, { eventsPerSecond: 0, lastPinnedAtMs: null });
+  if (first.run.state !== "running")
+    return progressOf(first.run, first.plan, first.units, { eventsPerSecond: 0, lastPinnedAtMs: null });
   await sleep(1_100);
   const second = await look(ledger, runId);
   const read = (units: readonly UnitRecord[]) => sum(units, (unit) => readOf(unit, undefined));
@@ -102,7 +112,8 @@ export async function readProgress(ledger: Ledger, runId: string): Promise<Progr
 
 async function look(ledger: Ledger, runId: string) {
   const [run, plan, units] = await Promise.all([ledger.getRun(runId), ledger.getPlan(runId), ledger.listUnits(runId)]);
-  if (!run || !plan) throw new ReplayError(`Cannot show run ${runId}: the ledger has none of that id. See \`replay-list\`.`);
+  if (!run || !plan)
+    throw new ReplayError(`Cannot show run ${runId}: the ledger has none of that id. See \`replay-list\`.`);
   return { run: run.record, plan, units: units.map(({ record }) => record), at: performance.now() };
 }
 
@@ -143,7 +154,12 @@ function lagOf(lastEventsMs: readonly (number | null)[], lastPinnedAtMs: number 
 }
 
 function addStages(a: StageMicros, b: StageMicros): StageMicros {
-  return { fetch: a.fetch + b.fetch, fold: a.fold + b.fold, checkpoint: a.checkpoint + b.checkpoint, write: a.write + b.write };
+  return {
+    fetch: a.fetch + b.fetch,
+    fold: a.fold + b.fold,
+    checkpoint: a.checkpoint + b.checkpoint,
+    write: a.write + b.write,
+  };
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

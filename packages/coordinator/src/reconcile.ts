@@ -52,7 +52,9 @@ function assertPartition(partition: Partition, unit: UnitRecord, at: number): vo
   const delivered = unit.deliveredByPartition[at] ?? 0;
   if (delivered < expected.minEvents || delivered > expected.maxEvents) {
     const wanted =
-      expected.minEvents === expected.maxEvents ? `${expected.maxEvents}` : `${expected.minEvents} to ${expected.maxEvents}`;
+      expected.minEvents === expected.maxEvents
+        ? `${expected.maxEvents}`
+        : `${expected.minEvents} to ${expected.maxEvents}`;
     throw new SourceChangedError(
       `Cannot account for partition ${partition.index}: the server's subject index has ${wanted} events of it, ${delivered} came. ` +
         "Messages were deleted under the run, or older entries lack events: rebuild with --from-beginning.",

@@ -1,5 +1,13 @@
 import { hostname } from "node:os";
-import { moveRun, moveUnit, newUnitRecord, type Plan, ReplayError, type RunRecord, type RunSettings } from "@cim-replay/core";
+import {
+  moveRun,
+  moveUnit,
+  newUnitRecord,
+  type Plan,
+  ReplayError,
+  type RunRecord,
+  type RunSettings,
+} from "@cim-replay/core";
 import { ensureBucket } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
 import { fenceUnits, isUnclaimable } from "./fence.ts";
@@ -58,7 +66,11 @@ export async function takeOverRun(ctx: ReplayContext, runId: string, changes: Pa
   if (found.record.state === "completed" || found.record.state === "cancelled") {
     throw new ReplayError(`Cannot resume run ${runId}: it is ${found.record.state}. Start a new one.`);
   }
-  const lease = await LeaseKeeper.acquire(ctx.ledger, { domain: settings.domain, target: settings.target, runId }, ctx.log);
+  const lease = await LeaseKeeper.acquire(
+    ctx.ledger,
+    { domain: settings.domain, target: settings.target, runId },
+    ctx.log,
+  );
   try {
     if (lease.takenFrom) await giveUp(ctx, lease.takenFrom, runId);
     for (const unit of await ctx.ledger.listUnits(runId)) {
@@ -103,7 +115,11 @@ async function giveUp(ctx: ReplayContext, runId: string, successor: string): Pro
     isUnclaimable(record)
       ? null
       : {
-          ...moveRun(record, "failed", `Its coordinator is gone, and run ${successor} took over its domain and target.`),
+          ...moveRun(
+            record,
+            "failed",
+            `Its coordinator is gone, and run ${successor} took over its domain and target.`,
+          ),
           endedAt: new Date().toISOString(),
         },
   );

@@ -110,7 +110,8 @@ describe("a compiled projection", () => {
     const counting: Projection<ReplayEvent[]> = { ...recorder, encode: (seen) => ({ count: seen.length }) };
     const counted = compileProjection(counting);
     expect(counted.encode([1, 2])).toBe('{"count":2}');
-    expect(counted.hasEncode).toBe(true);
+    expect(() => counted.decode({ count: 2 })).toThrow("has encode and no decode");
+    expect(compileProjection({ ...counting, decode: () => [] } as Projection).decode({ count: 2 })).toEqual([]);
   });
 
   it("keeps `this` of a projection that is an instance of a class", () => {

@@ -12,7 +12,8 @@ export interface CompiledProjection {
   apply(state: unknown, event: ReplayEvent): unknown;
   /** Canonical JSON text of the entry's value. Throws a ReplayError where it has no JSON form or is nested too deep. */
   encode(state: unknown): string;
-  readonly hasEncode: boolean;
+  /** The state of an entry's parsed value. Throws a ReplayError where the projection has `encode` and no `decode`. */
+  decode(value: unknown): unknown;
 }
 
 type Upcaster = (payload: unknown, event: ReplayEvent) => unknown;
@@ -23,7 +24,6 @@ export function compileProjection(projection: Projection): CompiledProjection {
   const hasEncode = projection.encode !== undefined;
   return {
     name,
-    hasEncode,
     initial: (aggregateId) => settled(projection.initial(aggregateId), "initial", name),
     apply(state, event) {
       const upcaster = findUpcaster?.(event.type);
@@ -32,6 +32,13 @@ export function compileProjection(projection: Projection): CompiledProjection {
       return next === state ? next : settled(next, "evolve", name);
     },
     encode: (state) => canonicalJson(hasEncode ? settled(projection.encode?.(state), "encode", name) : state),
+    decode(value) {
+      if (projection.decode) return settled(projection.decode(value), "decode", name);
+      if (!hasEncode) return value;
+      throw new ReplayError(
+        `Cannot go on from an entry with projection ${name}: it has encode and no decode. Give it a decode(value).`,
+      );
+    },
   };
 }
 
@@ -100,20 +107,21 @@ export function parseProjection(value: unknown, where: string): Projection {
   if (problems.length > 0) {
     throw new UsageError(
       `Cannot use ${where} as a projection: ${problems.join("; ")}. ` +
-        "Its default export must be { name, initial(aggregateId), evolve(state, event), domains?, upcast?, encode?(state) }.",
+        "Its default export must be { name, initial(aggregateId), evolve(state, event), domains?, upcast?, encode?(state), decode?(value) }.",
     );
   }
   return value as Projection;
 }
 
 function problemsOf(value: object): string[] {
-  const { name, domains, initial, evolve, upcast, encode } = value as Record<string, unknown>;
+  const { name, domains, initial, evolve, upcast, encode, decode } = value as Record<string, unknown>;
   const problems = [
     typeof name === "string" && name !== "" ? null : `name is ${describe(name)}, not a text`,
     domains === undefined || isListOfTexts(domains) ? null : "domains is not a list of names",
     functionProblem("initial", initial),
     functionProblem("evolve", evolve),
     encode === undefined ? null : functionProblem("encode", encode),
+    decode === undefined ? null : functionProblem("decode", decode),
     ...(upcast === undefined ? [] : upcastProblems(upcast)),
   ];
   return problems.filter((problem) => problem !== null);

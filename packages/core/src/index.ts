@@ -46,3 +46,5 @@ export { entryKey, parseEntryKey } from "./key.ts";
 export { type Log, silentLog } from "./log.ts";
 export { formatCount, formatDuration, formatSize, parseDuration, parseSize } from "./sizes.ts";
 export { formatTime, parseTime } from "./times.ts";
+export { compileDomain, type DomainCodec } from "./decode/domain-codec.ts";
+export { isMalformed } from "./decode/malformed.ts";

@@ -14,6 +14,8 @@ export interface Projection<State = unknown> {
   /** By event type as written; aliases of the type match as well. Gets the payload, returns the one `evolve` shall see. */
   readonly upcast?: Readonly<Record<string, (payload: unknown, event: ReplayEvent) => unknown>>;
   encode?(state: State): unknown;
+  /** The state that `encode` gave this value for; needed with `encode` by runs that go on from entries (`--from-seq`). */
+  decode?(value: unknown): State;
 }
 
 /** Gives a projection its types. A plain object of the same shape as default export works as well. */

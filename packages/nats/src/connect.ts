@@ -7,6 +7,7 @@ import { Link } from "./link.ts";
 export const OLDEST_SERVER = "2.10.27";
 /** How long one JetStream API request may take, outages included, before it fails. */
 export const REQUEST_TIMEOUT_MS = 5_000;
+const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 const FIRST_CONNECT_TIMEOUT_MS = 5_000;
 
 export interface NatsClient {
@@ -15,6 +16,8 @@ export interface NatsClient {
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
   readonly serverVersion: string;
+  /** The largest message that the server takes, headers included. */
+  readonly maxPayloadBytes: number;
   readonly link: Link;
   /** Drains: what was published is sent first. Safe to call twice. */
   close(): Promise<void>;
@@ -33,7 +36,8 @@ export async function connectNats(options: { url: string; name: string }): Promi
     const serverVersion = requireServerVersion(nc, address);
     const jsm = await requireJetStream(nc, address);
     const js = jetstream(nc, { timeout: REQUEST_TIMEOUT_MS });
-    return { nc, js, jsm, serverVersion, link, close: () => closeConnection(nc, link) };
+    const maxPayloadBytes = nc.info?.max_payload ?? DEFAULT_MAX_PAYLOAD_BYTES;
+    return { nc, js, jsm, serverVersion, maxPayloadBytes, link, close: () => closeConnection(nc, link) };
   } catch (error) {
     await nc.close();
     throw error;

@@ -20,7 +20,9 @@ export class EntryHeaders {
 
   #checkRun(id: string): void {
     if (!SAFE_VALUE.test(id)) {
-      throw new ReplayError(`Cannot write entries of run ${JSON.stringify(id)}: the id has no header form. Use another.`);
+      throw new ReplayError(
+        `Cannot write entries of run ${JSON.stringify(id)}: the id has no header form. Use another.`,
+      );
     }
     this.#run = id;
   }
@@ -28,10 +30,6 @@ export class EntryHeaders {
 
 export function sameProvenance(a: Provenance, b: Provenance): boolean {
   return (
-    a.sha256 === b.sha256 &&
-    a.run === b.run &&
-    a.epoch === b.epoch &&
-    a.lastSeq === b.lastSeq &&
-    a.events === b.events
+    a.sha256 === b.sha256 && a.run === b.run && a.epoch === b.epoch && a.lastSeq === b.lastSeq && a.events === b.events
   );
 }

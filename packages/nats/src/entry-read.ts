@@ -8,7 +8,7 @@ import { type PulledMessage, PullInterrupted, pullToEnd } from "./message-pull.t
 import { withRetries } from "./publish-retry.ts";
 import { lastMatchingSeq } from "./stream-info.ts";
 
-/** Passes in a row that may bring nothing to an end; a pass that got further does not count. */
+/** Passes that may end incomplete; one that was interrupted but got further does not count. */
 const FRUITLESS_PASSES = 10;
 const BETWEEN_PASSES_MS = 200;
 
@@ -70,17 +70,18 @@ async function* readNewest(
     const expected = await expectation(client, bucket, keyFilter);
     if (expected.keys === 0) return;
     const pass = new Pass(expected);
+    const reachedBefore = reached;
     try {
       for await (const batch of pullToEnd(client, bucketStream(bucket), config)) {
         pass.take(batch);
         const fresh = reached === 0 ? batch : batch.filter(({ seq }) => seq > reached);
         if (fresh.length === 0) continue;
         reached = fresh.at(-1)?.seq ?? reached;
-        fruitless = 0;
         yield fresh;
       }
     } catch (error) {
       if (!(error instanceof PullInterrupted)) throw error;
+      if (reached > reachedBefore) fruitless = 0;
       await sleep(BETWEEN_PASSES_MS);
       continue;
     }

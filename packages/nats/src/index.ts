@@ -1,1 +1,37 @@
-export {};
+export { connectNats, type NatsClient } from "./connect.ts";
+export {
+  deletedWithin,
+  findStreamsFor,
+  lastMatchingSeq,
+  type StreamFacts,
+  streamFacts,
+} from "./stream-info.ts";
+export { seqAtTime } from "./seq-at-time.ts";
+export { subjectCounts } from "./subject-index.ts";
+export { type ReadOptions, readStream } from "./reader.ts";
+export {
+  type ControlMessage,
+  type LiveReport,
+  onControl,
+  onLive,
+  publishLive,
+  sendControl,
+} from "./signals.ts";
+export { Ledger, type LedgerOptions } from "./ledger.ts";
+export type { Versioned } from "./record-store.ts";
+export { type CheckpointPlace, CheckpointStore } from "./checkpoints.ts";
+export {
+  type BucketFacts,
+  bucketFacts,
+  countKeys,
+  deleteEntry,
+  type Entry,
+  type EntryHead,
+  ensureBucket,
+  getEntry,
+} from "./entries.ts";
+export { readEntries, readHeads } from "./entry-read.ts";
+export { EntryWriter, type EntryWriterOptions } from "./entry-writer.ts";
+export { QuarantineStore } from "./quarantine.ts";
+export type { QuarantinedEvent } from "./quarantine-message.ts";
+export { type PublishAllOptions, type PublishedRange, publishAll } from "./publish-all.ts";

@@ -7,7 +7,9 @@ export const DELETE_MARKER = "DEL";
 
 export function bucketStream(bucket: string): string {
   if (!/^[-\w]+$/.test(bucket)) {
-    throw new UsageError(`Cannot use bucket "${bucket}": a name has only letters, digits, - and _. Name another target.`);
+    throw new UsageError(
+      `Cannot use bucket "${bucket}": a name has only letters, digits, - and _. Name another target.`,
+    );
   }
   return `KV_${bucket}`;
 }

@@ -111,10 +111,15 @@ class Pull {
   }
 
   #receive(message: Msg): void {
-    if (!message.reply) return this.#end(message);
+    if (!message.reply) {
+      this.#end(message);
+      return;
+    }
     const { seq, delivered } = deliveryOf(message.reply);
-    if (delivered !== this.#lastDelivered + 1) return this.#interrupt("a message was lost on the way");
-    this.#lastDelivered = delivered;
+    if (delivered !== ++this.#lastDelivered) {
+      this.#interrupt("a message was lost on the way");
+      return;
+    }
     this.#messages.push({ seq, message });
     if (this.#messages.length === MESSAGES_A_PULL) this.#finish(false);
   }

@@ -1,5 +1,6 @@
+import type { ApiError } from "@nats-io/jetstream";
 import type { Msg } from "nats";
-import { isTransientStatus, isWrongRevisionCode } from "./publish-retry.ts";
+import { isTransientRefusal, isWrongRevisionCode } from "./publish-retry.ts";
 
 /** A stream's answer to a publish. `not-available`: nobody answered for the stream, or it has no room for more now. */
 export type Ack =
@@ -29,9 +30,9 @@ export function storedSeq(message: Msg): number {
 }
 
 function readRefusal(message: Msg): Ack {
-  const { error } = message.json<{ error?: { code: number; err_code: number; description: string } }>();
+  const { error } = message.json<{ error?: ApiError }>();
   if (error === undefined) return STORED;
   if (isWrongRevisionCode(error.err_code)) return { kind: "wrong-revision" };
-  if (isTransientStatus(error.code)) return { kind: "not-available", words: error.description };
+  if (isTransientRefusal(error)) return { kind: "not-available", words: error.description };
   return { kind: "refused", code: error.err_code, words: error.description };
 }

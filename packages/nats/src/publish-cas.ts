@@ -43,10 +43,10 @@ export async function compareAndSet(client: NatsClient, write: ConditionalWrite)
 
 /** The write that followed the expected revision: its revision where it was this one, null where it was another's. */
 async function ownRevision(client: NatsClient, write: ConditionalWrite, writeId: string): Promise<number | null> {
-  const message = await client.jsm.streams.getMessage(write.stream, {
-    seq: write.expectedRevision + 1,
-    next_by_subj: write.subject,
-  });
-  if (message === null) throw new TryAgain(`refused (${JetStreamApiCodes.StreamWrongLastSequence}), nothing stored yet`);
+  // The server takes both together, the client's type knows only the first.
+  const query = { seq: write.expectedRevision + 1, next_by_subj: write.subject };
+  const message = await client.jsm.streams.getMessage(write.stream, query);
+  if (message === null)
+    throw new TryAgain(`refused (${JetStreamApiCodes.StreamWrongLastSequence}), nothing stored yet`);
   return message.header.get(WRITE_ID_HEADER) === writeId ? message.seq : null;
 }

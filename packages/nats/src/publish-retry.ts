@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
-import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
+import { type ApiError, JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
 import { ConnectionError, RequestError, TimeoutError } from "nats";
 import type { NatsClient } from "./connect.ts";
 
@@ -13,17 +13,23 @@ const LONGEST_DELAY_MS = 2_000;
 export const STREAM_NAME_IN_USE = 10058;
 const TOO_BUSY = 429;
 const NOT_AVAILABLE = 503;
+/** Both come with status 503, and stay true until somebody makes room. */
+const INSUFFICIENT_RESOURCES = 10023;
+const STORE_FAILED = 10077;
 
 /** Whether another attempt may succeed: no answer, nobody there, or a cluster without a leader. A refusal stays one. */
 export function isTransient(error: unknown): boolean {
-  if (error instanceof JetStreamApiError) return isTransientStatus(error.status);
+  if (error instanceof JetStreamApiError) return isTransientRefusal(error.apiError());
   if (error instanceof TimeoutError || error instanceof RequestError || error instanceof ConnectionError) return true;
   // "JetStream is not enabled" is how the client words that nobody answered; the server's own words are an API error.
   return error instanceof Error && error.cause instanceof RequestError;
 }
 
-export function isTransientStatus(status: number): boolean {
-  return status === NOT_AVAILABLE || status === TOO_BUSY;
+/** Of the server's own answer: whether it may be another one soon. */
+export function isTransientRefusal({ code, err_code, description }: ApiError): boolean {
+  // A store that is being closed belongs to a server that is being stopped.
+  if (err_code === STORE_FAILED) return /closed|shut/i.test(description);
+  return code === TOO_BUSY || (code === NOT_AVAILABLE && err_code !== INSUFFICIENT_RESOURCES);
 }
 
 /** Thrown by an attempt that found nothing wrong but must look again. */
@@ -36,7 +42,9 @@ export function isWrongRevision(error: unknown): boolean {
 }
 
 export function isWrongRevisionCode(code: number): boolean {
-  return code === JetStreamApiCodes.StreamWrongLastSequence || code === JetStreamApiCodes.StreamWrongLastSequenceUnknown;
+  return (
+    code === JetStreamApiCodes.StreamWrongLastSequence || code === JetStreamApiCodes.StreamWrongLastSequenceUnknown
+  );
 }
 
 export function isStreamNotFound(error: unknown): boolean {

@@ -36,7 +36,7 @@ const RESOLVE_AT_ONCE = 32;
 
 /** A header block that is encoded already, in the only shape that the client takes one in. */
 class EncodedHeaders extends MsgHdrsImpl {
-  bytes = new Uint8Array(0);
+  bytes: Uint8Array = new Uint8Array(0);
   override encode(): Uint8Array {
     return this.bytes;
   }

@@ -37,7 +37,12 @@ export class RecordStore {
   }
 
   async head(key: string) {
-    const message = await lastMessage(this.#client, this.#stream, keySubject(this.#bucket, key), `read ledger record ${key}`);
+    const message = await lastMessage(
+      this.#client,
+      this.#stream,
+      keySubject(this.#bucket, key),
+      `read ledger record ${key}`,
+    );
     if (message === null) return null;
     const deleted = isDeleteMarker(message.header);
     return { revision: message.seq, deleted, data: message.data, header: message.header };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { JetStreamApiCodes } from "@nats-io/jetstream";
 import { ReplayError } from "@cim-replay/core";
 import { type NatsClient, REQUEST_TIMEOUT_MS } from "./connect.ts";
-import { TryAgain, isTransientStatus, withRetries } from "./publish-retry.ts";
+import { TryAgain, isTransientRefusal, withRetries } from "./publish-retry.ts";
 
 const answerSchema = z.object({
   total: z.int().default(0),
@@ -19,7 +19,7 @@ export function subjectTotal(client: NatsClient, stream: string, filter: string)
     const reply = await client.nc.request(`$JS.API.STREAM.INFO.${stream}`, request, { timeout: REQUEST_TIMEOUT_MS });
     const { total, error } = answerSchema.parse(reply.json());
     if (error === undefined) return total;
-    if (isTransientStatus(error.code)) throw new TryAgain(error.description);
+    if (isTransientRefusal(error)) throw new TryAgain(error.description);
     const todo = error.err_code === JetStreamApiCodes.StreamNotFound ? " Check its name." : "";
     throw new ReplayError(`Cannot count the subjects of stream ${stream}: ${error.description}.${todo}`);
   });

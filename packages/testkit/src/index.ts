@@ -17,3 +17,8 @@ export {
 } from "./servers/background.ts";
 export type { BackgroundServer } from "./servers/background-state.ts";
 export { uniqueName } from "./servers/unique-name.ts";
+export { type GeneratedEvent, generateEvents } from "./generator/generate-events.ts";
+export type { GeneratorOptions } from "./generator/generator-options.ts";
+export { publishEvents, type PublishEventsOptions } from "./generator/publish-events.ts";
+export { readAllMessages, readBucket } from "./naive-read.ts";
+export { referenceFold, type ReferenceOptions } from "./reference-fold.ts";

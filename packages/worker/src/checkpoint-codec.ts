@@ -121,9 +121,18 @@ function newPackr(): Packr {
 }
 
 function packChunk(packr: Packr, chunk: Chunk): Uint8Array {
-  const packed = packr.pack(chunk);
-  if (packed.includes(PROTO_KEY)) return Buffer.concat([Buffer.of(STRUCTURED_CLONE), serialize(chunk)]);
-  return Buffer.concat([Buffer.of(MSGPACK), packed]);
+  const packed = tryPack(packr, chunk);
+  if (packed && !packed.includes(PROTO_KEY)) return Buffer.concat([Buffer.of(MSGPACK), packed]);
+  return Buffer.concat([Buffer.of(STRUCTURED_CLONE), serialize(chunk)]);
+}
+
+/** Null where msgpackr cannot, as with a null-prototype object that has a key `toJSON`. */
+function tryPack(packr: Packr, chunk: Chunk): Buffer | null {
+  try {
+    return packr.pack(chunk);
+  } catch {
+    return null;
+  }
 }
 
 function unpackChunk(bytes: Uint8Array): unknown {

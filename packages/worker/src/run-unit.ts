@@ -16,7 +16,13 @@ import {
   SupersededError,
   UnreachableError,
 } from "@cim-replay/core";
-import { type CheckpointStore, deletedWithin, type Ledger, type NatsClient, type QuarantineStore } from "@cim-replay/nats";
+import {
+  type CheckpointStore,
+  deletedWithin,
+  type Ledger,
+  type NatsClient,
+  type QuarantineStore,
+} from "@cim-replay/nats";
 import { RunStoppedError, UnitClaim } from "./unit-claim.ts";
 import type { UnitContext } from "./unit-context.ts";
 import { UnitPass } from "./unit-pass.ts";

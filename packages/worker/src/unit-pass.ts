@@ -27,11 +27,15 @@ export class UnitPass {
   #checkpointedAt = performance.now();
   #ownAtCheckpoint = 0;
 
-  private constructor(context: UnitContext, fold: UnitFold, parts: {
-    accountant: SequenceAccountant;
-    checkpointer: Checkpointer;
-    fromSeq: number;
-  }) {
+  private constructor(
+    context: UnitContext,
+    fold: UnitFold,
+    parts: {
+      accountant: SequenceAccountant;
+      checkpointer: Checkpointer;
+      fromSeq: number;
+    },
+  ) {
     this.#context = context;
     this.fold = fold;
     this.#accountant = parts.accountant;

@@ -1,10 +1,4 @@
-import {
-  type CompiledProjection,
-  errorMessage,
-  type Log,
-  type ProjectionRef,
-  ReplayError,
-} from "@cim-replay/core";
+import { type CompiledProjection, errorMessage, type Log, type ProjectionRef, ReplayError } from "@cim-replay/core";
 import {
   CheckpointStore,
   Ledger,
@@ -92,12 +86,14 @@ async function openServices(options: WorkerOptions): Promise<UnitServices> {
   const { client, workerId, log } = options;
   const ledger = await Ledger.open(client);
   if (!ledger) {
-    throw new ReplayError("Cannot work: this NATS has no ledger (bucket CIM_REPLAY). Does the worker use the coordinator's NATS_URL?");
+    throw new ReplayError(
+      "Cannot work: this NATS has no ledger (bucket CIM_REPLAY). Does the worker use the coordinator's NATS_URL?",
+    );
   }
-  const [checkpoints, quarantine] = await Promise.all([
-    CheckpointStore.open(client, { create: true }),
-    QuarantineStore.open(client, { create: true }),
-  ]);
+  const checkpoints = await CheckpointStore.open(client, { create: true });
+  const quarantine = await QuarantineStore.open(client, { create: true });
+  if (!quarantine)
+    throw new ReplayError("Cannot work: the quarantine stream cannot be made. Check JetStream's limits.");
   return { client, ledger, checkpoints, quarantine, workerId, log, loadProjection: options.loadProjection };
 }
 

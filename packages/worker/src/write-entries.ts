@@ -1,5 +1,11 @@
 import { createHash } from "node:crypto";
-import { type CompiledProjection, ConflictingWriterError, errorMessage, type Plan, ReplayError } from "@cim-replay/core";
+import {
+  type CompiledProjection,
+  ConflictingWriterError,
+  errorMessage,
+  type Plan,
+  ReplayError,
+} from "@cim-replay/core";
 import { type EntryHead, EntryWriter, getEntry, type NatsClient, readHeads } from "@cim-replay/nats";
 import type { Aggregate } from "./aggregate-table.ts";
 import type { UnitClaim } from "./unit-claim.ts";
@@ -80,7 +86,11 @@ function encode(projection: CompiledProjection, aggregate: Aggregate): string {
   }
 }
 
-async function headsBefore(client: NatsClient, plan: Plan, complete: readonly Aggregate[]): Promise<Map<string, EntryHead>> {
+async function headsBefore(
+  client: NatsClient,
+  plan: Plan,
+  complete: readonly Aggregate[],
+): Promise<Map<string, EntryHead>> {
   const heads = new Map<string, EntryHead>();
   const [only] = complete;
   if (only && complete.length === 1) {

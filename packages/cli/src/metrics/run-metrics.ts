@@ -27,7 +27,7 @@ const runMetrics: readonly RunMetric[] = [
   gauge("events_per_second", "Events applied a second, by all workers of the run, over the last seconds.", (p) => p.eventsPerSecond),
   gauge("lag_seconds", "Age of the last event applied against the last one pinned by the plan.", (p) => p.lagSeconds),
   counter("errors_total", "Events quarantined and units failed in the run.", (p) => p.errors),
-  gauge("memory_bytes", "Resident memory of the run's workers together.", (p) => p.memoryBytes),
+  gauge("memory_bytes", "Resident memory of the run's largest worker.", (p) => p.memoryBytes),
   gauge("in_flight_bytes", "Bytes received by workers and not folded yet.", (p) => p.inFlightBytes),
   gauge("events_planned", "Events that the run has to handle.", (p) => p.totalEvents),
   counter("events_read_total", "Events that workers have read.", (p) => p.readEvents),
@@ -36,7 +36,7 @@ const runMetrics: readonly RunMetric[] = [
   counter("entries_written_total", "Entries written to the target bucket.", (p) => p.entriesWritten),
   gauge("entries_planned", "Entries that the run will write, where that is known.", (p) => p.entriesTotal),
   counter("checkpoints_total", "Checkpoints committed.", (p) => p.checkpoints),
-  counter("retries_total", "Recoveries: lost consumers made anew, units taken over, writes looked up again.", (p) => p.recoveries),
+  counter("retries_total", "Lost consumers and connections that readers mended.", (p) => p.recoveries),
   gauge("workers", "Workers at work or ready for it.", (p) => p.workers),
   gauge("eta_seconds", "Estimated time to the run's end.", (p) => p.etaSeconds),
   {

@@ -2,6 +2,8 @@ import type { LiveReport } from "@cim-replay/nats";
 import type { Registry } from "prom-client";
 import { type MetricDefinition, metricSet } from "./metric-set.ts";
 
+const STAGES = ["fetch", "decode", "fold", "checkpoint", "write"] as const;
+
 type Reports = readonly LiveReport[];
 
 function sum(name: string, help: string, read: (report: LiveReport) => number): MetricDefinition<Reports> {
@@ -29,7 +31,7 @@ const workerMetrics: readonly MetricDefinition<Reports>[] = [
     help: "Time spent in each stage by the units at work.",
     labels: ["stage"],
     read: (reports) =>
-      (["fetch", "decode", "fold", "checkpoint", "write"] as const).map((stage) => ({
+      STAGES.map((stage) => ({
         labels: { stage },
         value: reports.reduce((total, { stageMicros }) => total + stageMicros[stage], 0) / 1e6,
       })),

@@ -1,6 +1,6 @@
 import type { Progress } from "@cim-replay/coordinator";
 import { formatCount, formatDuration, type RunRecord, type UnitRecord } from "@cim-replay/core";
-import { count, progressLine } from "./progress-lines.ts";
+import { progressLine } from "./progress-lines.ts";
 import { renderFacts, renderTable } from "./table.ts";
 
 const MOST_FINDINGS = 20;
@@ -9,7 +9,7 @@ const MOST_FINDINGS = 20;
 export function summaryText(run: RunRecord): string {
   const { summary, settings } = run;
   const facts: [string, string][] = [
-    ["run", `${run.id} ${run.state}${run.reason ? `: ${run.reason}` : ""}`],
+    ["run", `${run.id} ${run.state}`],
     ["domain", `${settings.domain}${settings.aggregateId === null ? "" : `, aggregate ${settings.aggregateId}`}`],
   ];
   if (summary) {
@@ -18,7 +18,6 @@ export function summaryText(run: RunRecord): string {
       ["aggregates", formatCount(summary.aggregates)],
       ["entries", `${formatCount(summary.entriesWritten)} written, ${formatCount(summary.entriesUnchanged)} unchanged, in bucket ${settings.target}`],
       ["quarantined", formatCount(summary.quarantined)],
-      ...orphanFacts(run),
     );
   }
   const findings = summary?.findings ?? [];
@@ -26,13 +25,6 @@ export function summaryText(run: RunRecord): string {
   const left = findings.length - shown.length;
   const notes = findings.length === 0 ? [] : ["findings", ...shown, ...(left > 0 ? [`  … and ${left} more`] : [])];
   return [renderFacts(facts), ...notes, "", ...nextSteps(run)].join("\n");
-}
-
-function orphanFacts({ summary }: RunRecord): [string, string][] {
-  if (!summary || summary.orphans === 0) return [];
-  const rest = summary.orphans - summary.pruned;
-  const hint = rest > 0 ? "; --prune removes them" : "";
-  return [["orphans", `${count(summary.orphans, "entry").replace(/entrys$/, "entries")} that no event accounts for, ${formatCount(summary.pruned)} removed${hint}`]];
 }
 
 /** Where to look next. */
@@ -73,7 +65,6 @@ export function runListText(runs: readonly RunRecord[]): string {
 /** `replay-status`: the run, how far it is, and each of its units. */
 export function statusText(progress: Progress, units: readonly UnitRecord[]): string {
   const { run } = progress;
-  const ended = run.summary !== null;
   const unitTable = renderTable<UnitRecord>(
     [
       { title: "unit", value: ({ id }) => id },
@@ -89,8 +80,8 @@ export function statusText(progress: Progress, units: readonly UnitRecord[]): st
     ],
     units,
   );
-  const head = ended
-    ? summaryText(run)
-    : [`run ${run.id} ${run.state}${run.reason ? `: ${run.reason}` : ""}, into ${run.settings.target}`, progressLine(progress)].join("\n");
-  return [head, "", unitTable].join("\n");
+  const title = `run ${run.id} of ${run.settings.domain} into ${run.settings.target}: ${run.state}`;
+  const reason = run.reason === null ? [] : [run.reason];
+  const body = run.summary === null ? progressLine(progress) : summaryText(run);
+  return [title, ...reason, "", body, "", unitTable].join("\n");
 }

@@ -1,17 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatDuration, type RunRecord, UnreachableError } from "@cim-replay/core";
+import { LostWorkersError } from "../workers/lost-workers-error.ts";
 
 const ATTEMPTS = 5;
 const FIRST_DELAY_MS = 2_000;
 const LONGEST_DELAY_MS = 30_000;
 
 /** Unit failures that another try may not meet again: a server or a worker was lost. Bad events stay bad. */
-const PASSING_KINDS: readonly string[] = ["UnreachableError", "unreachable"];
+const PASSING_KINDS: readonly string[] = ["UnreachableError"];
 
-/** Whether the run failed for a reason that passes by itself. */
-export function mayPass(outcome: { error: unknown } | { run: RunRecord; failureKinds: readonly string[] }): boolean {
-  if ("error" in outcome) return outcome.error instanceof UnreachableError;
-  const { run, failureKinds } = outcome;
+/** Whether what was thrown is worth another try. */
+export function errorMayPass(error: unknown): boolean {
+  return error instanceof UnreachableError || error instanceof LostWorkersError;
+}
+
+/** Whether a failed run is worth another try, by the kinds of its units' failures. */
+export function failureMayPass(run: RunRecord, failureKinds: readonly string[]): boolean {
   return run.state === "failed" && failureKinds.length > 0 && failureKinds.every((kind) => PASSING_KINDS.includes(kind));
 }
 

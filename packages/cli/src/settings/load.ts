@@ -13,6 +13,8 @@ export interface LoadedSettings {
   readonly domains: ReadonlyMap<string, DomainSettings>;
   /** What flags gave, and nothing else: what `--resume` may change. */
   readonly fromFlags: Partial<Settings>;
+  /** Whether anybody gave this setting, in whatever way. */
+  isGiven(name: SettingName): boolean;
 }
 
 export interface SettingSources {
@@ -35,8 +37,13 @@ export function loadSettings(sources: SettingSources): LoadedSettings {
   throwMistakes(mistakes, sources.helpCommand);
   const defaults = Object.fromEntries(settingNames.map((name) => [name, settings[name].fallback]));
   const merged = { ...defaults, ...file.values, ...fromEnv, ...fromFlags };
-  // Each layer holds only what its setting's schema gave back, and the defaults hold every name.
-  return { settings: merged as Settings, domains: file.domains, fromFlags };
+  return {
+    // Each layer holds only what its setting's schema gave back, and the defaults hold every name.
+    settings: merged as Settings,
+    domains: file.domains,
+    fromFlags,
+    isGiven: (name) => [file.values, fromEnv, fromFlags].some((layer) => layer[name] !== undefined),
+  };
 }
 
 function readFile({ flags, env, cwd }: SettingSources): FileSettings {

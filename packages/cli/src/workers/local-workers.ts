@@ -4,14 +4,17 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { WorkerPool } from "@cim-replay/coordinator";
-import { ReplayError } from "@cim-replay/core";
+import { errorMessage } from "@cim-replay/core";
 import type { Settings } from "../settings/definitions.ts";
+import { LostWorkersError } from "./lost-workers-error.ts";
+import { nodeFlags, workerEnvironment } from "./worker-process.ts";
 
 const WORKER_BIN = fileURLToPath(new URL("../../bin/cim-replay-worker.js", import.meta.url));
 /** A worker that is told to stop writes a checkpoint first. */
 const STOP_WITHIN_MS = 15_000;
-/** The rest of the limit is for what the collector does not manage: socket buffers, packed checkpoints, code. */
-const HEAP_SHARE = 0.75;
+/** Workers that ended by themselves and were replaced, before the run is given up. */
+const MOST_REPLACEMENTS = 5;
+const REPLACE_AFTER_MS = 500;
 
 interface Member {
   readonly id: string;
@@ -21,25 +24,25 @@ interface Member {
 
 export interface LocalWorkerOptions {
   readonly settings: Settings;
-  /** A worker's standard error, line by line. */
+  /** A worker's standard error, line by line, and what becomes of workers. */
   note(line: string): void;
+  /** No worker is left that could be replaced: somebody must end the run. */
+  onLost(error: LostWorkersError): void;
 }
 
 /**
  * Worker processes of this one, for the length of a run. They live as long as the channel to their parent is open: when
- * it closes, by `stop` or because the parent was killed, they checkpoint and leave.
+ * it closes, by `stop` or because the parent was killed, they checkpoint and leave. One that ends by itself is replaced.
  */
 export class LocalWorkers implements WorkerPool {
   readonly #options: LocalWorkerOptions;
   readonly #members = new Set<Member>();
   #started = 0;
+  #replaced = 0;
+  #stopping = false;
 
   constructor(options: LocalWorkerOptions) {
     this.#options = options;
-  }
-
-  get size(): number {
-    return this.#members.size;
   }
 
   /** Adds `count` workers; resolves when all take units. `onExit` is told of each that leaves without being asked to. */
@@ -48,8 +51,8 @@ export class LocalWorkers implements WorkerPool {
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true;
     const members = [...this.#members];
-    this.#members.clear();
     for (const { child } of members) if (child.connected) child.disconnect();
     const patience = new AbortController();
     const late = sleep(STOP_WITHIN_MS, undefined, { signal: patience.signal }).then(
@@ -62,6 +65,24 @@ export class LocalWorkers implements WorkerPool {
   }
 
   async #startOne(onExit: (workerId: string) => void): Promise<void> {
+    const member = this.#fork();
+    const { id, child, exited } = member;
+    const ready = new Promise<"ready">((resolve) => child.once("message", () => resolve("ready")));
+    const outcome = await Promise.race([ready, exited.then(() => "exited" as const)]);
+    if (outcome === "exited") {
+      if (this.#stopping) return;
+      throw new LostWorkersError(
+        `Cannot start a local worker: it ended with ${endOf(child)}. See its message above, or start \`cim-replay worker\` yourself.`,
+      );
+    }
+    void exited.then(() => {
+      if (this.#stopping) return;
+      onExit(id);
+      void this.#replace(id, endOf(child), onExit);
+    });
+  }
+
+  #fork(): Member {
     const { settings, note } = this.#options;
     const id = `${hostname()}-${process.pid}-w${++this.#started}`;
     const child = fork(WORKER_BIN, ["--managed", id], {
@@ -70,44 +91,33 @@ export class LocalWorkers implements WorkerPool {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     if (child.stderr) createInterface({ input: child.stderr }).on("line", note);
-    const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    const exited = new Promise<void>((resolve) => {
+      child.once("exit", () => resolve());
+      child.once("error", () => resolve());
+    });
     const member = { id, child, exited };
     this.#members.add(member);
-    const ready = new Promise<void>((resolve) => child.once("message", () => resolve()));
-    const outcome = await Promise.race([ready.then(() => "ready" as const), exited.then(() => "exited" as const)]);
-    if (outcome === "exited") {
-      this.#members.delete(member);
-      throw new ReplayError(
-        `Cannot start a local worker: it ended with ${child.signalCode ?? `status ${child.exitCode}`}. See its message above, or start \`cim-replay worker\` by hand.`,
+    void exited.then(() => this.#members.delete(member));
+    return member;
+  }
+
+  async #replace(id: string, end: string, onExit: (workerId: string) => void): Promise<void> {
+    const { note, onLost } = this.#options;
+    if (++this.#replaced > MOST_REPLACEMENTS) {
+      onLost(
+        new LostWorkersError(
+          `Cannot go on: local workers keep ending, the last with ${end}. Where that is SIGKILL or SIGABRT, memory ran out: resume with a smaller --batch-size and --prefetch, or start again with more --units.`,
+        ),
       );
+      return;
     }
-    void exited.then(() => {
-      if (this.#members.delete(member)) onExit(id);
-    });
+    note(`Worker ${id} ended with ${end}; another takes its place.`);
+    await sleep(REPLACE_AFTER_MS);
+    if (this.#stopping) return;
+    await this.#startOne(onExit).catch((error: unknown) => onLost(new LostWorkersError(errorMessage(error))));
   }
 }
 
-function nodeFlags(settings: Settings): string[] {
-  // A young generation below 32 MB promotes events that are garbage a moment later.
-  const flags = ["--max-semi-space-size=32"];
-  if (settings.memoryLimit !== null) {
-    flags.push(`--max-old-space-size=${Math.max(64, Math.floor((settings.memoryLimit * HEAP_SHARE) / 2 ** 20))}`);
-  }
-  if (settings.gcInterval !== null) flags.push("--expose-gc");
-  return flags;
-}
-
-/** By environment and not by flags, where `ps` would show a URL's password to everybody. */
-function workerEnvironment(settings: Settings): Record<string, string> {
-  return {
-    NATS_URL: settings.natsUrl,
-    REDIS_URL: settings.redisUrl,
-    CIM_REPLAY_QUEUE_PREFIX: settings.queuePrefix,
-    CIM_REPLAY_LOCK_DURATION: `${settings.lockDuration}ms`,
-    CIM_REPLAY_STALLED_INTERVAL: `${settings.stalledInterval}ms`,
-    CIM_REPLAY_CONCURRENCY: String(settings.concurrency),
-    CIM_REPLAY_METRICS_PORT: "off",
-    CIM_REPLAY_LOG_LEVEL: settings.logLevel,
-    CIM_REPLAY_LOG_FILE: settings.logFile ?? "none",
-  };
+function endOf(child: ChildProcess): string {
+  return child.signalCode ?? `status ${child.exitCode}`;
 }

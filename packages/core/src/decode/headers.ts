@@ -1,34 +1,33 @@
-import type { EventHeaders } from "../event.ts";
+import type { EventHeaders, StreamMessage } from "../event.ts";
 
-/** What the header families say of an event, by the names in lower case, the first that is there wins. */
+/** The families' names in lower case, by what they say of an event; of several in one message the first here counts. */
 const NAMES = {
   eventId: ["x-message-id", "nats-msg-id"],
   type: ["x-event-type", "cim-event-type", "event-type"],
   aggregateId: ["x-aggregate-id", "cim-aggregate-id", "aggregate-id"],
-  aggregateType: ["x-aggregate-type", "cim-aggregate-type", "aggregate-type"],
-  correlationId: ["x-correlation-id", "cim-correlation-id", "correlation-id"],
-  causationId: ["x-causation-id", "cim-causation-id", "causation-id"],
+  aggregateType: ["cim-aggregate-type"],
+  correlationId: ["x-correlation-id", "cim-correlation-id"],
+  causationId: ["x-causation-id", "cim-causation-id"],
   sequence: ["x-sequence"],
   time: ["x-timestamp", "cim-timestamp"],
   cid: ["x-cid"],
   previousCid: ["x-parent-cid"],
 } as const;
 
-export type HeaderField = keyof typeof NAMES;
+type HeaderField = keyof typeof NAMES;
 
-/** Looks names up without regard to case. Built only for messages that have headers, when something is asked of them. */
+/** A message's headers by what they say, names compared without regard to case. Parsed only when something is asked. */
 export class HeaderFields {
-  readonly #byLowerName = new Map<string, string>();
+  readonly #message: StreamMessage;
+  #byLowerName: ReadonlyMap<string, string> | undefined;
 
-  constructor(headers: EventHeaders) {
-    for (const name of Object.keys(headers)) {
-      const value = headers[name];
-      // An empty value says nothing; of two names that differ in case only, the first counts.
-      if (value && !this.#byLowerName.has(name.toLowerCase())) this.#byLowerName.set(name.toLowerCase(), value);
-    }
+  constructor(message: StreamMessage) {
+    this.#message = message;
   }
 
   get(field: HeaderField): string | null {
+    this.#byLowerName ??= indexHeaders(this.#message.headers);
+    if (this.#byLowerName.size === 0) return null;
     for (const name of NAMES[field]) {
       const value = this.#byLowerName.get(name);
       if (value !== undefined) return value;
@@ -38,3 +37,31 @@ export class HeaderFields {
 }
 
 export const NO_HEADERS: EventHeaders = Object.freeze(Object.create(null));
+const NOTHING: ReadonlyMap<string, string> = new Map();
+const KNOWN_NAMES: ReadonlySet<string> = new Set(Object.values(NAMES).flat());
+
+function indexHeaders(headers: EventHeaders | undefined): ReadonlyMap<string, string> {
+  if (headers === undefined) return NOTHING;
+  const byLowerName = new Map<string, string>();
+  for (const name of Object.keys(headers)) {
+    const lowerName = lowerCaseOf(name);
+    const value = headers[name];
+    // An empty value says nothing; of two names that differ in case only, the first counts.
+    if (value && KNOWN_NAMES.has(lowerName) && !byLowerName.has(lowerName)) byLowerName.set(lowerName, value);
+  }
+  return byLowerName;
+}
+
+const MAX_REMEMBERED_NAMES = 1_000;
+const remembered = new Map<string, string>();
+
+/** Producers write the same few names on every message; made anew, each would have to be hashed again. */
+function lowerCaseOf(name: string): string {
+  const known = remembered.get(name);
+  if (known !== undefined) return known;
+  // Names come from input: there may be any number of them.
+  if (remembered.size >= MAX_REMEMBERED_NAMES) remembered.clear();
+  const lowerName = name.toLowerCase();
+  remembered.set(name, lowerName);
+  return lowerName;
+}

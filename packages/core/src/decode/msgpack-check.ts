@@ -13,7 +13,8 @@ const CUT_SHORT = "it ends too early";
 /**
  * Walks msgpack bytes before the decoder does, which trusts the lengths it reads, takes broken UTF-8, and knows
  * extensions that build functions, pattern matchers and cycles. What passes has a bounded depth, true lengths, and
- * nothing but JSON's kinds of values, bytes, times and `undefined`; `holdsOthers` is set for the last three.
+ * nothing but JSON's kinds of values, integers of 8 bytes, bytes, times and `undefined`; `holdsOthers` is set for the
+ * last four.
  */
 export function checkMsgpack(data: Uint8Array): { readonly holdsOthers: boolean } | Malformed {
   const walk = new Walk(data);
@@ -53,8 +54,7 @@ class Walk {
     if (token <= 0xc6) return this.#bytes(this.#length(token - 0xc4));
     if (token <= 0xc9) return this.#extension(this.#length(token - 0xc7), depth);
     if (token <= 0xcb) return this.#float(token === 0xca ? 4 : 8);
-    if (token <= 0xcf) return this.#skip(1 << (token - 0xcc));
-    if (token <= 0xd3) return this.#skip(1 << (token - 0xd0));
+    if (token <= 0xd3) return this.#integer(1 << ((token - 0xcc) & 3));
     if (token <= 0xd8) return this.#extension(1 << (token - 0xd4), depth);
     if (token <= 0xdb) return this.#text(this.#length(token - 0xd9));
     if (token <= 0xdd) return this.#items(this.#length(token - 0xdc + 1), depth);
@@ -112,6 +112,12 @@ class Walk {
     if (problem !== null) return problem;
     const value = length === 4 ? this.#view.getFloat32(start) : this.#view.getFloat64(start);
     return Number.isFinite(value) ? null : `JSON has no number ${value}`;
+  }
+
+  #integer(length: number): string | null {
+    // The decoder gives those of 8 bytes as BigInt.
+    if (length === 8) this.holdsOthers = true;
+    return this.#skip(length);
   }
 
   #extension(length: number, depth: number): string | null {

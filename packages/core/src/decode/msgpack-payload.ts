@@ -3,7 +3,10 @@ import { errorMessage } from "../errors.ts";
 import { checkMsgpack } from "./msgpack-check.ts";
 import { Malformed, oneLine } from "./malformed.ts";
 
-const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: "auto", structuredClone: false });
+const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, structuredClone: false });
+
+const MIN_SAFE = BigInt(Number.MIN_SAFE_INTEGER);
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 
 /**
  * The value of msgpack bytes, with plain JSON-able values only: times become RFC 3339, bytes base64. Integers beyond 2^53
@@ -22,8 +25,8 @@ export function parseMsgpack(data: Uint8Array): unknown {
 
 /** Replaces what JSON has no form for, in place. Throws where a time is none. */
 function plain(value: unknown): unknown {
-  if (typeof value !== "object") return value ?? null;
-  if (value === null) return null;
+  if (typeof value === "bigint") return value >= MIN_SAFE && value <= MAX_SAFE ? Number(value) : value;
+  if (typeof value !== "object" || value === null) return value ?? null;
   if (value instanceof Date) return value.toISOString();
   if (value instanceof Uint8Array) return toBase64(value);
   const container = value as Record<string, unknown>;

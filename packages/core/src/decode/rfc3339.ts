@@ -16,11 +16,13 @@ export function parseRfc3339(text: string): number {
   const minutes = twoDigits(text, 14);
   const seconds = twoDigits(text, 17);
   // 60 is a leap second: the instant that clocks without them call the next minute's first. NaN fails every comparison.
-  if (!(day >= 1 && day <= daysInMonth(year, month) && hours <= 23 && minutes <= 59 && seconds <= 60)) return Number.NaN;
+  if (!(day >= 1 && day <= daysInMonth(year, month) && hours <= 23 && minutes <= 59 && seconds <= 60))
+    return Number.NaN;
   const fractionEnd = text.charCodeAt(19) === DOT ? endOfDigits(text, 20) : 19;
   if (fractionEnd === 20) return Number.NaN;
   const milliseconds = fractionDigit(text, 20, fractionEnd) * 100 + fractionDigit(text, 21, fractionEnd) * 10;
-  const timeOfDayMs = ((hours * 60 + minutes) * 60 + seconds) * 1_000 + milliseconds + fractionDigit(text, 22, fractionEnd);
+  const timeOfDayMs =
+    ((hours * 60 + minutes) * 60 + seconds) * 1_000 + milliseconds + fractionDigit(text, 22, fractionEnd);
   return daysSinceEpoch(year, month, day) * DAY_MS + timeOfDayMs - offsetMinutes(text, fractionEnd) * 60_000;
 }
 

@@ -1,5 +1,5 @@
 import { plainSpelling } from "../aliases.ts";
-import { isObject, NO_FIELDS, textOf } from "./fields.ts";
+import { isObject, type JsonObject, NO_FIELDS, textOf } from "./fields.ts";
 
 /** A body with the name that it bears itself; null where it bears none. */
 export interface Named {
@@ -24,7 +24,7 @@ export function tagOf(value: unknown): string | null {
 export function untag(body: unknown): Named {
   if (typeof body === "string") return { type: textOf(body), payload: NO_FIELDS };
   const tag = tagOf(body);
-  if (tag !== null) return { type: tag, payload: (body as Record<string, unknown>)[tag] };
+  if (tag !== null) return { type: tag, payload: (body as JsonObject)[tag] };
   return { type: isObject(body) ? textOf(body.type) : null, payload: body };
 }
 
@@ -36,5 +36,11 @@ export function untagAs(type: string | null, body: unknown): Named {
   if (type === null) return untag(body);
   const tag = tagOf(body);
   const isTheType = tag !== null && (tag === type || plainSpelling(tag) === plainSpelling(type));
-  return { type, payload: isTheType ? (body as Record<string, unknown>)[tag] : body };
+  return { type, payload: isTheType ? (body as JsonObject)[tag] : body };
+}
+
+/** The same for a body without an envelope, where a field `type` may well be a fact of the domain. */
+export function untagBare(body: JsonObject): Named {
+  const tag = tagOf(body);
+  return tag === null ? { type: textOf(body.event_type), payload: body } : { type: tag, payload: body[tag] };
 }

@@ -67,7 +67,9 @@ function parseToken(token: string, refuse: (what: string) => UsageError): Step {
   if (named !== undefined) {
     const name = PLACEHOLDERS.find((placeholder) => placeholder === named);
     if (name === undefined) {
-      throw refuse(`{${named}} is no name it knows ({domain}, ${PLACEHOLDERS.map((known) => `{${known}}`).join(", ")})`);
+      throw refuse(
+        `{${named}} is no name it knows ({domain}, ${PLACEHOLDERS.map((known) => `{${known}}`).join(", ")})`,
+      );
     }
     return { kind: "named", name };
   }

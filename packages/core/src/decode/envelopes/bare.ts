@@ -1,19 +1,19 @@
-import { cidOf, idOf, type JsonObject, NO_FIELDS, textOf } from "../fields.ts";
+import { cidOf, idOf, type JsonObject, NO_FIELDS, objectOf, textOf } from "../fields.ts";
 import { timeMsOf } from "../event-time.ts";
-import { tagOf, untag } from "../tagged.ts";
+import { untagBare } from "../tagged.ts";
 import type { EnvelopeFields } from "./envelope.ts";
 
 /**
  * The event's body alone. Headers and subject say the rest; but where a body has one of the usual fields itself, that
- * counts. A field `type` may well be a fact of the domain, so it is left to be asked last.
+ * counts; and the domain's id (`graph_id`) where the subject holds none.
  */
-export function readBare(body: JsonObject): EnvelopeFields {
-  const tag = tagOf(body);
+export function readBare(body: JsonObject, subjectId: string | null, domain: string): EnvelopeFields {
+  const { type, payload } = untagBare(body);
   const time = body.timestamp;
   return {
-    type: textOf(body.event_type) ?? tag,
-    payload: tag === null ? body : untag(body).payload,
-    aggregateId: idOf(body.aggregate_id),
+    type,
+    payload,
+    aggregateId: idOf(body.aggregate_id) ?? subjectId ?? idOf(objectOf(payload)[`${domain}_id`]),
     aggregateType: textOf(body.aggregate_type),
     sequence: null,
     // Here it is one of the domain's own fields: no fault where it is no time.

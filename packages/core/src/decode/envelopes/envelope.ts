@@ -17,5 +17,8 @@ export interface EnvelopeFields {
   readonly previousCid: string | null;
 }
 
-/** Reads one form of envelope. Never throws; gives the reason, for people, where the body is not of that form. */
-export type ReadEnvelope = (body: JsonObject) => EnvelopeFields | string;
+/**
+ * Reads one form of envelope. Never throws; gives the reason, for people, where the body is not of that form.
+ * `subjectId` is the aggregate id of the subject, where that holds one.
+ */
+export type ReadEnvelope = (body: JsonObject, subjectId: string | null, domain: string) => EnvelopeFields | string;

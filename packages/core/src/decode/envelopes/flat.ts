@@ -1,11 +1,10 @@
 import { cidOf, idOf, type JsonObject, objectOf, sequenceOf, textOf } from "../fields.ts";
-import { untagAs } from "../tagged.ts";
+import { untagAs, untagBare } from "../tagged.ts";
 import type { EnvelopeFields } from "./envelope.ts";
 
-/** `{event_id, aggregate_id, …, payload}`. Where there is no `payload`, the fields beside the envelope's own are it. */
+/** `{event_id, aggregate_id, …, payload}`. Where there is no `payload`, the whole body is it. */
 export function readFlat(body: JsonObject): EnvelopeFields {
-  const { payload = body } = body;
-  const named = untagAs(textOf(body.event_type), payload);
+  const named = body.payload === undefined ? untagBare(body) : untagAs(textOf(body.event_type), body.payload);
   return {
     type: named.type,
     payload: named.payload,

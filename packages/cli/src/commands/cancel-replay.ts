@@ -1,0 +1,33 @@
+import { cancelRun } from "@cim-replay/coordinator";
+import type { CommandModule } from "../command.ts";
+import { EXIT } from "../exit-status.ts";
+import { json, runJson } from "../output/run-record.ts";
+import { pickUnfinishedRun } from "../replay/pick-run.ts";
+import { withLedger } from "../session.ts";
+import { callFlag, connectionSettings } from "../settings/flags.ts";
+import { text } from "../settings/values.ts";
+import { addFlags, readInvocation, shared } from "./invoked.ts";
+
+const flags = {
+  run: shared.run,
+  domain: shared.domain,
+  reason: callFlag("--reason <text>", "kept in the run's record", text),
+  format: shared.format,
+};
+
+export const command: CommandModule = {
+  configure: (parser) => addFlags(parser, flags, connectionSettings),
+  async run(invocation) {
+    const { flags: given, loaded } = readInvocation(invocation, flags);
+    return withLedger(loaded.settings, invocation.tool, async (ledger) => {
+      const { id } = await pickUnfinishedRun(ledger, { tool: invocation.tool, run: given.run, domain: given.domain });
+      const cancelled = await cancelRun(ledger, id, given.reason ?? "Cancelled by cancel-replay.");
+      invocation.print(
+        given.format === "json"
+          ? json(runJson(cancelled))
+          : `Run ${id} is cancelled. Entries that it had written stay as they are.`,
+      );
+      return EXIT.done;
+    });
+  },
+};

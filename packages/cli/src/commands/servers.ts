@@ -1,0 +1,83 @@
+import { type ServerStatus, serversDown, serversStatus, serversUp, type UpResult } from "@cim-replay/testkit";
+import { Argument } from "commander";
+import type { CommandModule, Invocation } from "../command.ts";
+import { EXIT } from "../exit-status.ts";
+import { json } from "../output/run-record.ts";
+import { renderTable } from "../output/table.ts";
+import { redactUrls } from "../redact.ts";
+import { callFlag } from "../settings/flags.ts";
+import type { LoadedSettings } from "../settings/load.ts";
+import { text } from "../settings/values.ts";
+import { addFlags, readInvocation, shared } from "./invoked.ts";
+
+const flags = {
+  dir: callFlag("--dir <folder>", "for the servers' data and logs (default: in the user's cache)", text),
+  format: shared.format,
+};
+
+export const command: CommandModule = {
+  configure(parser) {
+    addFlags(parser, flags, ["natsUrl", "redisUrl"]);
+    parser.addArgument(new Argument("<action>", "what to do").choices(["up", "status", "down"]));
+    parser.addHelpText(
+      "after",
+      `
+Servers come from NATS_URL and REDIS_URL where given, else from programs on PATH (nats-server 2.10.27, redis-server 6.2
+or newer), else from Debian's packages, unpacked into a cache without root.`,
+    );
+  },
+  async run(invocation) {
+    const { flags: given, loaded } = readInvocation(invocation, flags);
+    const print = (value: object, shown: string) => invocation.print(given.format === "json" ? json(value) : shown);
+    const dir = given.dir;
+    switch (invocation.args[0]) {
+      case "up": {
+        const servers = Object.values(await up(invocation, loaded, dir));
+        print(servers, upText(servers));
+        return EXIT.done;
+      }
+      case "down": {
+        const servers = await serversDown({ dir });
+        print(servers, servers.length === 0 ? "No servers were up." : servers.map(({ kind, url, outcome }) => `${kind} ${url}: ${outcome}`).join("\n"));
+        return EXIT.done;
+      }
+      default: {
+        const servers = await serversStatus({ dir });
+        print(servers, servers.length === 0 ? "No servers are up. Start them with `cim-replay servers up`." : statusTable(servers));
+        return servers.length > 0 && servers.every(({ running }) => running) ? EXIT.done : EXIT.failed;
+      }
+    }
+  },
+};
+
+function up({ screen }: Invocation, { settings, isGiven }: LoadedSettings, dir: string | undefined) {
+  screen.note("Looking for servers; what is missing comes from Debian's packages.");
+  return serversUp({
+    dir,
+    natsUrl: isGiven("natsUrl") ? settings.natsUrl : undefined,
+    redisUrl: isGiven("redisUrl") ? settings.redisUrl : undefined,
+  });
+}
+
+function upText(servers: readonly UpResult[]): string {
+  const variable = (kind: string) => `${kind.toUpperCase()}_URL`;
+  const states = servers.map(({ kind, url, state }) => `${kind} ${redactUrls(url)}: ${state}`);
+  const started = servers.filter(({ state }) => state !== "given");
+  const exports = started.map(({ kind, url }) => `${variable(kind)}=${url}`);
+  const use = exports.length > 0 ? [`export ${exports.join(" ")}`, "Stop them with `cim-replay servers down`."] : [];
+  return [...states, ...use].join("\n");
+}
+
+function statusTable(servers: readonly ServerStatus[]): string {
+  return renderTable<ServerStatus>(
+    [
+      { title: "server", value: ({ kind }) => kind },
+      { title: "state", value: ({ running }) => (running ? "up" : "gone") },
+      { title: "version", value: ({ version }) => version },
+      { title: "url", value: ({ url }) => url },
+      { title: "pid", align: "right", value: ({ pid }) => String(pid) },
+      { title: "log", value: ({ logFile }) => logFile },
+    ],
+    servers,
+  );
+}

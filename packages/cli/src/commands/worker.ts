@@ -1,0 +1,108 @@
+import { hostname } from "node:os";
+import { loadProjection, type ReplayWorker, startWorker } from "@cim-replay/worker";
+import { Option } from "commander";
+import type { CommandModule, Invocation } from "../command.ts";
+import { EXIT } from "../exit-status.ts";
+import { serveMetrics } from "../metrics/metrics-server.ts";
+import { workerRegistry } from "../metrics/worker-metrics.ts";
+import { redactUrls } from "../redact.ts";
+import { queueOptions, withLog, withNats } from "../session.ts";
+import type { SettingName } from "../settings/definitions.ts";
+import { callFlag } from "../settings/flags.ts";
+import type { LoadedSettings } from "../settings/load.ts";
+import { text } from "../settings/values.ts";
+import { addFlags, readInvocation } from "./invoked.ts";
+
+const flags = { managed: callFlag("--managed <id>", "as a child of a replay command", text) };
+
+const workerSettings: readonly SettingName[] = [
+  "concurrency",
+  "metricsPort",
+  "natsUrl",
+  "redisUrl",
+  "queuePrefix",
+  "lockDuration",
+  "stalledInterval",
+  "logLevel",
+  "logFile",
+];
+
+export const command: CommandModule = {
+  configure(parser) {
+    addFlags(parser, {}, workerSettings);
+    parser.addOption(new Option(flags.managed.flag, flags.managed.help).hideHelp());
+    parser.addHelpText("after", "\nSIGTERM or Ctrl-C: checkpoints the units at work, gives them back, and leaves.");
+  },
+  async run(invocation) {
+    const { flags: given, loaded } = readInvocation(invocation, flags);
+    process.title = "cim-worker";
+    const end = given.managed === undefined ? untilSignal() : untilParentLeaves();
+    const workerId = given.managed ?? `${hostname()}-${process.pid}`;
+    return work(invocation, loaded, workerId, given.managed !== undefined, end);
+  },
+};
+
+async function work(
+  invocation: Invocation,
+  loaded: LoadedSettings,
+  workerId: string,
+  isManaged: boolean,
+  end: Promise<number>,
+): Promise<number> {
+  const { settings } = loaded;
+  return withLog(settings, invocation, (log) =>
+    withNats(settings, workerId, async (client) => {
+      const { concurrency } = settings;
+      const queue = queueOptions(settings);
+      const worker = startWorker({ client, queue, workerId, concurrency, log: log.child({ worker: workerId }), loadProjection });
+      const metrics = await serveWorkerMetrics(invocation, loaded, worker);
+      try {
+        await worker.ready();
+        if (isManaged) process.send?.({ ready: true });
+        else
+          invocation.screen.note(
+            `Worker ${workerId} takes units from ${redactUrls(settings.redisUrl)}, for ${redactUrls(settings.natsUrl)}. Ctrl-C checkpoints and leaves.`,
+          );
+        return await end;
+      } finally {
+        await worker.stop();
+        await metrics?.close();
+      }
+    }),
+  );
+}
+
+async function serveWorkerMetrics({ screen }: Invocation, { settings, isGiven }: LoadedSettings, worker: ReplayWorker) {
+  let isReady = false;
+  void worker.ready().then(
+    () => {
+      isReady = true;
+    },
+    () => undefined,
+  );
+  return serveMetrics({
+    port: settings.metricsPort,
+    given: isGiven("metricsPort"),
+    registry: workerRegistry(() => worker.snapshot()),
+    isReady: () => isReady,
+    warn: (line) => screen.note(line),
+  });
+}
+
+/** SIGTERM is how a worker is meant to end; Ctrl-C interrupts it. */
+function untilSignal(): Promise<number> {
+  return new Promise((resolve) => {
+    process.once("SIGTERM", () => resolve(EXIT.done));
+    process.once("SIGINT", () => resolve(EXIT.interrupted));
+  });
+}
+
+/** Ctrl-C in a terminal reaches children as well: their parent decides, and closes the channel. */
+function untilParentLeaves(): Promise<number> {
+  process.on("SIGINT", () => undefined);
+  return new Promise((resolve) => {
+    process.once("SIGTERM", () => resolve(EXIT.done));
+    process.once("disconnect", () => resolve(EXIT.done));
+    if (!process.connected) resolve(EXIT.done);
+  });
+}

@@ -1,0 +1,35 @@
+import type { RunRecord } from "@cim-replay/core";
+
+/** A run as `--format json` prints it: names as in the runbook's progress record. */
+export function runJson(run: RunRecord): Record<string, unknown> {
+  const { summary, settings } = run;
+  return {
+    domain: settings.domain,
+    run_id: run.id,
+    command: run.command,
+    state: run.state,
+    reason: run.reason,
+    target: settings.target,
+    aggregate_id: settings.aggregateId,
+    projection: settings.projection.name,
+    created_at: run.createdAt,
+    started_at: run.startedAt,
+    ended_at: run.endedAt,
+    summary: summary && {
+      events: summary.events,
+      aggregates: summary.aggregates,
+      quarantined: summary.quarantined,
+      entries_written: summary.entriesWritten,
+      entries_unchanged: summary.entriesUnchanged,
+      orphans: summary.orphans,
+      pruned: summary.pruned,
+      seconds: summary.seconds,
+      events_per_second: Math.round(summary.eventsPerSecond),
+      findings: summary.findings,
+    },
+  };
+}
+
+export function json(value: unknown): string {
+  return JSON.stringify(value, null, 2);
+}

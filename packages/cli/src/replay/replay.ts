@@ -1,0 +1,54 @@
+import type { ReplayContext } from "@cim-replay/coordinator";
+import type { Invocation } from "../command.ts";
+import { serveMetrics } from "../metrics/metrics-server.ts";
+import { runRegistry } from "../metrics/run-metrics.ts";
+import { withCoordination, withLog, withNats } from "../session.ts";
+import { dryRun } from "./dry-run.ts";
+import { type ReplayRequest, readRequest } from "./request.ts";
+import { ReplayRunner } from "./runner.ts";
+import { listenToSignals } from "./signals.ts";
+
+/** What `event-replay` and `domain-replay` do. */
+export async function replay(invocation: Invocation, options: { needsDomain: boolean }): Promise<number> {
+  const request = readRequest(invocation, options.needsDomain);
+  const { settings } = request.loaded;
+  if (request.flags.dryRun) return withNats(settings, invocation.tool, (client) => dryRun(invocation, client, request));
+  let runner: ReplayRunner | null = null;
+  const note = (line: string) => invocation.screen.note(line);
+  const signals = listenToSignals({
+    checkpoint: () => (runner ? runner.checkpointNow() : note("Nothing to checkpoint: no run is at work.")),
+    note,
+    exitNow: invocation.exitNow,
+  });
+  try {
+    return await withLog(settings, invocation, (log) =>
+      withCoordination(settings, invocation.tool, log, (ctx) => {
+        runner = new ReplayRunner(invocation, ctx, request, signals.signal);
+        return runWithMetrics(invocation, ctx, request, runner);
+      }),
+    );
+  } finally {
+    signals.dispose();
+  }
+}
+
+async function runWithMetrics(
+  { screen }: Invocation,
+  ctx: ReplayContext,
+  { loaded }: ReplayRequest,
+  runner: ReplayRunner,
+): Promise<number> {
+  const { metricsPort } = loaded.settings;
+  const metrics = await serveMetrics({
+    port: metricsPort,
+    given: loaded.isGiven("metricsPort"),
+    registry: runRegistry(async () => ({ progress: runner.progress, queue: { ...(await ctx.queue.counts()) } })),
+    isReady: () => runner.progress !== null,
+    warn: (line) => screen.note(line),
+  });
+  try {
+    return await runner.run();
+  } finally {
+    await metrics?.close();
+  }
+}

@@ -1,0 +1,85 @@
+import { entryKey, ReplayError } from "@cim-replay/core";
+import { RetentionPolicy, StorageType } from "@nats-io/jetstream";
+import { type NatsClient, REQUEST_TIMEOUT_MS } from "./connect.ts";
+import { inParallel } from "./kv-parallel.ts";
+import { lastMessage } from "./kv-read.ts";
+import { EXPECTED_REVISION_HEADER } from "./publish-cas.ts";
+import { isWrongRevision, withRetries } from "./publish-retry.ts";
+import { decodeQuarantined, encodeQuarantined, type QuarantinedEvent } from "./quarantine-message.ts";
+import { ensureStream } from "./stream-ensure.ts";
+import { subjectCounts } from "./subject-index.ts";
+import { subjectTotal } from "./subject-total.ts";
+
+const STREAM = "CIM_REPLAY_QUARANTINE";
+const SUBJECTS = "_CIM_REPLAY.quarantine.>";
+const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
+const READS_AT_ONCE = 16;
+
+/** Keeps events that could not be decoded or folded: one message an event and run, its subject names both. */
+export class QuarantineStore {
+  readonly #client: NatsClient;
+
+  private constructor(client: NatsClient) {
+    this.#client = client;
+  }
+
+  /** Null where nothing was ever quarantined here and `create` is false. */
+  static async open(client: NatsClient, { create }: { create: boolean }): Promise<QuarantineStore | null> {
+    const config = {
+      name: STREAM,
+      subjects: [SUBJECTS],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      allow_direct: true,
+    };
+    return (await ensureStream(client, config, create)) ? new QuarantineStore(client) : null;
+  }
+
+  /** Keeps the event; once only, however often and late it is called for the same run and sequence. */
+  async put(event: QuarantinedEvent): Promise<void> {
+    const maxPayload = this.#client.nc.info?.max_payload ?? DEFAULT_MAX_PAYLOAD_BYTES;
+    const { headers, data } = encodeQuarantined(event, maxPayload);
+    headers.set(EXPECTED_REVISION_HEADER, "0");
+    await withRetries(this.#client, `quarantine message ${event.seq} of stream ${event.stream}`, async () => {
+      try {
+        const options = { headers, timeout: REQUEST_TIMEOUT_MS };
+        await this.#client.js.publish(`${subjectOfRun(event.runId)}.${event.seq}`, data, options);
+      } catch (error) {
+        if (!isWrongRevision(error)) throw error;
+      }
+    });
+  }
+
+  /** All of a run, in the order of the source's sequences; complete by the server's subject index. */
+  async *list(runId: string): AsyncGenerator<QuarantinedEvent> {
+    const index = await withRetries(this.#client, `list the quarantine of run ${runId}`, () =>
+      subjectCounts(this.#client, STREAM, `${subjectOfRun(runId)}.*`),
+    );
+    const subjects = [...index.keys()].sort((a, b) => seqOf(a) - seqOf(b));
+    for (let at = 0; at < subjects.length; at += READS_AT_ONCE) {
+      yield* await inParallel(subjects.slice(at, at + READS_AT_ONCE), READS_AT_ONCE, (subject) => this.#get(subject));
+    }
+  }
+
+  count(runId: string): Promise<number> {
+    return subjectTotal(this.#client, STREAM, `${subjectOfRun(runId)}.*`);
+  }
+
+  async #get(subject: string): Promise<QuarantinedEvent> {
+    const message = await lastMessage(this.#client, STREAM, subject, `read quarantined event ${subject}`);
+    const event = message && decodeQuarantined({ headers: message.header, data: message.data });
+    if (event) return event;
+    throw new ReplayError(
+      `Cannot read quarantined event ${subject}: ${message ? "another program wrote it" : "it was deleted meanwhile"}. ` +
+        `Look at stream ${STREAM}.`,
+    );
+  }
+}
+
+function subjectOfRun(runId: string): string {
+  return `_CIM_REPLAY.${entryKey("quarantine", runId)}`;
+}
+
+function seqOf(subject: string): number {
+  return Number(subject.slice(subject.lastIndexOf(".") + 1));
+}
