@@ -17,7 +17,12 @@ export async function buildProgram(
 ): Promise<Command> {
   const invoke: Invoke = async (entry, args, flags) => {
     const { command } = await entry.load();
-    outcome.status = await command.run({ ...base, tool: entry.bin === null ? `${UMBRELLA} ${entry.name}` : entry.name, args, flags });
+    outcome.status = await command.run({
+      ...base,
+      tool: entry.bin === null ? `${UMBRELLA} ${entry.name}` : entry.name,
+      args,
+      flags,
+    });
   };
   const entry = commandTable.find(({ name, bin }) => tool === (bin ?? name));
   if (entry) {
@@ -30,7 +35,9 @@ export async function buildProgram(
 
 function umbrella(version: string, invoke: Invoke): Command {
   const program = common(new Command(UMBRELLA), version);
-  program.description("Rebuilds projections from NATS JetStream event streams, in parallel, with proof that nothing was lost.");
+  program.description(
+    "Rebuilds projections from NATS JetStream event streams, in parallel, with proof that nothing was lost.",
+  );
   program.usage("<command> [flags]").enablePositionalOptions();
   for (const { name, summary } of commandTable) program.addCommand(common(new Command(name), null).summary(summary));
   program.hook("preSubcommand", async (_, subcommand) => {

@@ -14,7 +14,11 @@ function entry(name: string, summary: string, load: CommandEntry["load"], bin: s
 
 /** Every command there is. A command's file is loaded when it is called. */
 export const commandTable: readonly CommandEntry[] = [
-  entry("event-replay", "replays one aggregate or a domain into its projections", () => import("./commands/event-replay.ts")),
+  entry(
+    "event-replay",
+    "replays one aggregate or a domain into its projections",
+    () => import("./commands/event-replay.ts"),
+  ),
   entry("domain-replay", "replays a whole domain into its projections", () => import("./commands/domain-replay.ts")),
   entry("pause-replay", "checkpoints a run and lets it wait", () => import("./commands/pause-replay.ts")),
   entry("resume-replay", "lets a paused run go on", () => import("./commands/resume-replay.ts")),
@@ -22,9 +26,18 @@ export const commandTable: readonly CommandEntry[] = [
   entry("replay-status", "shows a run: state, units, errors, outcome", () => import("./commands/replay-status.ts")),
   entry("replay-progress", "shows how far a run is", () => import("./commands/replay-progress.ts")),
   entry("replay-list", "lists the runs in the ledger", () => import("./commands/replay-list.ts")),
-  entry("clear-projections", "deletes the entries of a domain or an aggregate", () => import("./commands/clear-projections.ts")),
+  entry(
+    "clear-projections",
+    "deletes the entries of a domain or an aggregate",
+    () => import("./commands/clear-projections.ts"),
+  ),
   entry("worker", "executes work units until it is stopped", () => import("./commands/worker.ts"), "cim-replay-worker"),
-  entry("servers", "starts, shows or stops a NATS and a Redis server for trying things out", () => import("./commands/servers.ts"), null),
+  entry(
+    "servers",
+    "starts, shows or stops a NATS and a Redis server for trying things out",
+    () => import("./commands/servers.ts"),
+    null,
+  ),
   entry("generate-events", "publishes deterministic sample events", () => import("./commands/generate-events.ts")),
   entry("demo", "shows the whole job on servers and events of its own", () => import("./commands/demo.ts"), null),
 ];

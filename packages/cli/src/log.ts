@@ -19,7 +19,10 @@ export function openLog(
   writeLine: (line: string) => void,
 ): OpenedLog {
   const { logLevel, logFile } = settings;
-  const stderr = { level: logLevel === "silent" ? "fatal" : logLevel, stream: { write: (line: string) => writeLine(line.trimEnd()) } } as const;
+  const stderr = {
+    level: logLevel === "silent" ? "fatal" : logLevel,
+    stream: { write: (line: string) => writeLine(line.trimEnd()) },
+  } as const;
   const file = logFile === null ? null : destination({ dest: logFile, append: true, mkdir: true, sync: true });
   const wanted = logLevel === "silent" ? [] : [stderr];
   const streams = file ? [...wanted, { level: "info" as const, stream: file }] : wanted;

@@ -26,7 +26,9 @@ export async function main(tool: string, argv: readonly string[] = process.argv.
   } catch (error) {
     outcome.status = exitStatusOf(error);
     screen.end();
-    if (outcome.status !== EXIT.done) process.stderr.write(`${told(error, tool, argv)}\n`);
+    // Called with nothing, the umbrella has shown its help already.
+    const isTold = error instanceof CommanderError && error.code === "commander.help";
+    if (outcome.status !== EXIT.done && !isTold) process.stderr.write(`${told(error, tool, argv)}\n`);
   } finally {
     screen.end();
   }
@@ -36,8 +38,10 @@ export async function main(tool: string, argv: readonly string[] = process.argv.
 
 function told(error: unknown, tool: string, argv: readonly string[]): string {
   if (error instanceof CommanderError) {
-    const message = error.message.replace(/^error: /, "").replace(/\n+/g, " ").trim();
-    if (error.code === "commander.help") return `Cannot run ${tool}: no command was named. See \`${tool} --help\`.`;
+    const message = error.message
+      .replace(/^error: /, "")
+      .replace(/\n+/g, " ")
+      .trim();
     return `Cannot run ${tool}: ${message.replace(/[.]?$/, ".")} See \`${tool} --help\`.`;
   }
   return describeError(error, wantsStack(argv));
@@ -46,7 +50,7 @@ function told(error: unknown, tool: string, argv: readonly string[]): string {
 /** Read by hand: the error may be about the flags themselves. */
 function wantsStack(argv: readonly string[]): boolean {
   const at = argv.findIndex((word) => word === "--log-level" || word.startsWith("--log-level="));
-  const level = at < 0 ? process.env["CIM_REPLAY_LOG_LEVEL"] : (argv[at]?.split("=")[1] ?? argv[at + 1]);
+  const level = at < 0 ? process.env.CIM_REPLAY_LOG_LEVEL : (argv[at]?.split("=")[1] ?? argv[at + 1]);
   return level === "debug" || level === "trace";
 }
 

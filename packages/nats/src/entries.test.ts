@@ -134,14 +134,17 @@ describe("entries", () => {
       for (let i = 0; writing; i++) await kv.put(i % 3 === 0 ? `graph.new${i}` : `graph.${(i * 7919) % 20_000}`, "new");
     })();
     const newest = new Map<string, number>();
-    for await (const batch of readHeads(client, bucket, "graph.>")) {
-      for (const { key, revision } of batch) {
-        expect(revision).toBeGreaterThan(newest.get(key) ?? 0);
-        newest.set(key, revision);
+    try {
+      for await (const batch of readHeads(client, bucket, "graph.>")) {
+        for (const { key, revision } of batch) {
+          expect(revision).toBeGreaterThan(newest.get(key) ?? 0);
+          newest.set(key, revision);
+        }
       }
+    } finally {
+      writing = false;
+      await others;
     }
-    writing = false;
-    await others;
     expect(keys.filter((key) => !newest.has(key))).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-import { PROVENANCE_HEADERS, type Provenance, parseProvenance, ReplayError } from "@cim-replay/core";
+import { type Provenance, parseProvenance, ReplayError } from "@cim-replay/core";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { headers, type MsgHdrs, millis } from "nats";
@@ -119,6 +119,8 @@ export function headOf(key: string, revision: number, header: MsgHdrs | undefine
 }
 
 export function provenanceOf(header: MsgHdrs | undefined): Provenance | null {
-  if (!header?.has(PROVENANCE_HEADERS.run)) return null;
-  return parseProvenance((name) => (header.has(name) ? header.get(name) : undefined));
+  if (header === undefined) return null;
+  // Walked once: the client's own look-up goes through all names each time.
+  const values = new Map<string, string[]>(header);
+  return parseProvenance((name) => values.get(name)?.[0]);
 }

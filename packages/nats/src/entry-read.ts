@@ -4,9 +4,8 @@ import { DeliverPolicy } from "@nats-io/jetstream";
 import type { NatsClient } from "./connect.ts";
 import { countKeys, type Entry, type EntryHead, headOf } from "./entries.ts";
 import { bucketStream, keySubject } from "./kv-layout.ts";
+import { lastMessage } from "./kv-read.ts";
 import { type PulledMessage, PullInterrupted, pullToEnd } from "./message-pull.ts";
-import { withRetries } from "./publish-retry.ts";
-import { lastMatchingSeq } from "./stream-info.ts";
 
 /** Passes that may end incomplete; one that was interrupted but got further does not count. */
 const FRUITLESS_PASSES = 10;
@@ -101,9 +100,8 @@ async function expectation(client: NatsClient, bucket: string, keyFilter: string
 }
 
 async function lastRevision(client: NatsClient, bucket: string, keyFilter: string): Promise<number> {
-  const subject = keySubject(bucket, keyFilter);
   const what = `read the last revision of bucket ${bucket}`;
-  return (await withRetries(client, what, () => lastMatchingSeq(client, bucketStream(bucket), subject))) ?? 0;
+  return (await lastMessage(client, bucketStream(bucket), keySubject(bucket, keyFilter), what))?.seq ?? 0;
 }
 
 /** Counts the keys that one pass delivers, each once, with memory only for those written during it. */

@@ -1,4 +1,4 @@
-export { connectNats, type NatsClient } from "./connect.ts";
+export { connectNats, isOlder, type NatsClient, OLDEST_SERVER, REQUEST_TIMEOUT_MS } from "./connect.ts";
 export {
   deletedWithin,
   findStreamsFor,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
 import { type ApiError, JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
-import { ConnectionError, RequestError, TimeoutError } from "nats";
+import { ConnectionError, PermissionViolationError, RequestError, TimeoutError } from "nats";
 import type { NatsClient } from "./connect.ts";
 
 /** How long an operation is tried again before its server counts as unreachable. */
@@ -20,7 +20,8 @@ const STORE_FAILED = 10077;
 /** Whether another attempt may succeed: no answer, nobody there, or a cluster without a leader. A refusal stays one. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return isTransientRefusal(error.apiError());
-  if (error instanceof TimeoutError || error instanceof RequestError || error instanceof ConnectionError) return true;
+  if (error instanceof TimeoutError || error instanceof ConnectionError) return true;
+  if (error instanceof RequestError) return !(error.cause instanceof PermissionViolationError);
   // "JetStream is not enabled" is how the client words that nobody answered; the server's own words are an API error.
   return error instanceof Error && error.cause instanceof RequestError;
 }
@@ -63,19 +64,24 @@ export async function withRetries<T>(
 ): Promise<T> {
   const deadline = performance.now() + giveUpAfterMs;
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS)) {
+    // Asked while the connection is down, a request would only run into its time-out.
+    await client.link.waitUntilUp(deadline - performance.now());
     try {
       return await attempt();
     } catch (error) {
       if (error instanceof ReplayError && !(error instanceof UnreachableError)) throw error;
       if (client.nc.isClosed()) throw unreachable(what, "the connection is closed", error);
-      if (!mayPass(error)) throw refused(what, error);
+      if (!mayPass(error)) throw isRefusal(error) ? refused(what, error) : error;
       if (performance.now() + delayMs > deadline) {
         throw unreachable(what, `NATS has not answered for ${Math.round(giveUpAfterMs / 1000)} s`, error);
       }
     }
-    await client.link.waitUntilUp(LONGEST_DELAY_MS);
     await sleep(delayMs);
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof JetStreamApiError || error instanceof RequestError;
 }
 
 function mayPass(error: unknown): boolean {

@@ -1,6 +1,6 @@
 import { ReplayError } from "@cim-replay/core";
-import { apiRequest } from "./api-request.ts";
 import type { NatsClient } from "./connect.ts";
+import { messageFrom } from "./message-from.ts";
 import { streamFacts } from "./stream-info.ts";
 
 /**
@@ -35,17 +35,4 @@ export async function seqAtTime(
     }
   }
   return which === "first-at-or-after" ? firstAfter : lastBefore;
-}
-
-/** The first message at `seq` or above that is not deleted. */
-async function messageFrom(
-  client: NatsClient,
-  stream: string,
-  seq: number,
-): Promise<{ seq: number; receivedAtMs: number } | null> {
-  const query = { next_by_subj: ">", seq };
-  const message = await apiRequest(`read message ${seq} of stream ${stream}`, () =>
-    client.jsm.streams.getMessage(stream, query),
-  );
-  return message && { seq: message.seq, receivedAtMs: Date.parse(message.timestamp) };
 }

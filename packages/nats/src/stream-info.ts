@@ -3,6 +3,7 @@ import { JetStreamApiCodes, JetStreamApiError, type StreamInfo } from "@nats-io/
 import { millis } from "nats";
 import { apiRequest } from "./api-request.ts";
 import type { NatsClient } from "./connect.ts";
+import { messageFrom } from "./message-from.ts";
 
 export interface StreamFacts {
   readonly name: string;
@@ -77,7 +78,26 @@ export async function lastMatchingSeq(client: NatsClient, stream: string, subjec
   const message = await apiRequest(`read the last message of ${subject} on stream ${stream}`, () =>
     client.jsm.streams.getMessage(stream, { last_by_subj: subject }),
   );
+  // Asked for `>`, servers look at the stream's last sequence alone and find nothing where that one is deleted.
+  if (message === null && subject === ">") return lastPresentSeq(client, stream);
   return message?.seq ?? null;
+}
+
+async function lastPresentSeq(client: NatsClient, stream: string): Promise<number | null> {
+  const facts = await streamFacts(client, stream);
+  if (!facts || facts.messages === 0) return null;
+  let last: number | null = null;
+  let high = facts.lastSeq;
+  for (let low = facts.firstSeq; low <= high; ) {
+    const middle = Math.floor((low + high) / 2);
+    const message = await messageFrom(client, stream, middle);
+    if (message === null) high = middle - 1;
+    else {
+      last = message.seq;
+      low = message.seq + 1;
+    }
+  }
+  return last;
 }
 
 /** Whether a stream can have this name at all; requests for others would reach nobody. */

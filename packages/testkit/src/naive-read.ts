@@ -1,11 +1,8 @@
 import { ReplayError, type StreamMessage } from "@cim-replay/core";
 import type { NatsClient } from "@cim-replay/nats";
 
-/** One stored message, its data its own. */
-export type NaiveMessage = StreamMessage;
-
 /**
- * Messages of a stream in order, from `fromSeq` to `toSeq` (both included; default all that it holds now). The plain way,
+ * Messages of a stream in order, each with data of its own, from `fromSeq` to `toSeq` (both included; default all that it holds now). The plain way,
  * with the client library's ordered consumer: a witness that shares no code with the pipeline's reader.
  */
 export async function* readAllMessages(
@@ -13,15 +10,15 @@ export async function* readAllMessages(
   stream: string,
   fromSeq = 1,
   toSeq = Number.POSITIVE_INFINITY,
-): AsyncGenerator<NaiveMessage, void, undefined> {
+): AsyncGenerator<StreamMessage, void, undefined> {
   const { state } = await client.jsm.streams.info(stream);
   const last = Math.min(toSeq, state.last_seq);
-  const first = await client.jsm.streams.getMessage(stream, { seq: fromSeq, next_by_subj: ">" });
-  if (first === null || first.seq > last) return;
+  if (fromSeq > last) return;
   const consumer = await client.js.consumers.get(stream, {
     deliver_policy: "by_start_sequence",
-    opt_start_seq: first.seq,
+    opt_start_seq: fromSeq,
   });
+  if ((await consumer.info()).num_pending === 0) return;
   const messages = await consumer.consume({ max_messages: 2_000, idle_heartbeat: 5_000 });
   const silence = watchSilence(() =>
     messages.stop(new ReplayError(`Cannot read stream ${stream}: nothing came for 30 s.`)),

@@ -13,6 +13,19 @@ interface Message {
   readonly data: Uint8Array;
 }
 
+interface FlatEnvelope {
+  readonly event_id?: string | null;
+  readonly aggregate_id: string;
+  readonly aggregate_type?: string | null;
+  readonly sequence?: number | null;
+  readonly event_type: string;
+  readonly payload: unknown;
+  readonly timestamp: string;
+  readonly correlation_id?: string | null;
+  readonly causation_id?: string | null;
+  readonly metadata?: Record<string, unknown> | null;
+}
+
 /**
  * What a replay must come to: the canonical JSON text of each entry by its key. One thread, one Map, the default subjects
  * and flat envelope only, upcasters by the exact type. Shares nothing with the pipeline but the projection's functions, so
@@ -51,7 +64,7 @@ function evolve<State>(projection: Projection<State>, state: State, event: Repla
 }
 
 function readFlatEvent({ seq, data }: Message, domain: string): ReplayEvent {
-  const envelope = JSON.parse(Buffer.from(data).toString("utf8"));
+  const envelope = JSON.parse(Buffer.from(data).toString("utf8")) as FlatEnvelope;
   return {
     type: envelope.event_type,
     payload: envelope.payload,

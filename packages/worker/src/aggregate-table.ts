@@ -27,6 +27,8 @@ export interface Aggregate {
 export class AggregateTable {
   readonly #domain: string;
   readonly #byRouteKey = new Map<string, Aggregate>();
+  /** Only of aggregates whose id is not their routing key. */
+  readonly #renamed = new Map<string, string>();
   readonly #all: Aggregate[] = [];
   #changed: Aggregate[] = [];
 
@@ -50,7 +52,9 @@ export class AggregateTable {
     return this.#all;
   }
 
+  /** Throws ReplayError where another routing key has the same id already. */
   add(routeKey: string, id: string, partition: number): Aggregate {
+    if (routeKey !== id) this.#rename(routeKey, id);
     const aggregate: Aggregate = {
       index: this.#all.length,
       routeKey,
@@ -69,6 +73,12 @@ export class AggregateTable {
     this.#byRouteKey.set(routeKey, aggregate);
     this.#all.push(aggregate);
     return aggregate;
+  }
+
+  #rename(routeKey: string, id: string): void {
+    const other = this.#renamed.get(id) ?? this.#byRouteKey.get(id)?.routeKey;
+    if (other !== undefined && other !== routeKey) throw twoKeys(id, other, routeKey);
+    this.#renamed.set(id, routeKey);
   }
 
   markChanged(aggregate: Aggregate): void {
@@ -94,6 +104,14 @@ export function assertSameId(aggregate: Aggregate, id: string, seq: number): voi
   if (aggregate.id === id) return;
   throw new ReplayError(
     `Cannot route by subject: the token "${aggregate.routeKey}" holds aggregates "${aggregate.id}" and "${id}" (sequence ${seq}). ` +
+      "Put * in place of {aggregate_id} in the domain's subject template, so that ids come from the envelope.",
+  );
+}
+
+/** Two routing keys of one aggregate may lie in different partitions, where nobody could fold its events in order. */
+function twoKeys(id: string, one: string, other: string): ReplayError {
+  return new ReplayError(
+    `Cannot route by subject: the tokens "${one}" and "${other}" both hold aggregate "${id}". ` +
       "Put * in place of {aggregate_id} in the domain's subject template, so that ids come from the envelope.",
   );
 }

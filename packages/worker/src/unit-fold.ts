@@ -152,7 +152,8 @@ export class UnitFold {
   }
 
   #add(routeKey: string, id: string, partition: number): Aggregate {
-    const aggregate = this.aggregates.add(routeKey, id, partition);
+    // A routing key is a slice that would keep its whole subject in memory; an equal id is a text of its own.
+    const aggregate = this.aggregates.add(routeKey === id ? id : routeKey, id, partition);
     // Also without an event folded: checkpoints introduce aggregates in the table's order.
     this.aggregates.markChanged(aggregate);
     this.#options.seed?.(aggregate);

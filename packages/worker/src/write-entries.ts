@@ -52,9 +52,7 @@ export async function writeEntries(options: {
       entries.unchanged += 1;
       continue;
     }
-    if (head && head.revision > plan.target.lastRevision && head.provenance?.run !== plan.runId) {
-      throw conflict(plan, aggregate.key, head);
-    }
+    if (head && head.revision > plan.target.lastRevision) throw conflict(plan, aggregate.key, head);
     const provenance = {
       run: plan.runId,
       epoch: claim.record.epoch,
@@ -125,6 +123,12 @@ async function resolveRefused(
 }
 
 function conflict(plan: Plan, key: string, head: EntryHead | null): ConflictingWriterError {
+  if (head?.provenance?.run === plan.runId) {
+    return new ConflictingWriterError(
+      `Cannot write entry ${key} of ${plan.target.bucket}: another unit of run ${plan.runId} has written other bytes there, so two subject tokens name one aggregate. ` +
+        "Put * in place of {aggregate_id} in the domain's subject template, so that ids come from the envelope.",
+    );
+  }
   const who = head?.provenance ? `run ${head.provenance.run}` : "a writer that is not cim-replay";
   return new ConflictingWriterError(
     `Cannot write entry ${key} of ${plan.target.bucket}: ${head ? `${who} wrote revision ${head.revision}` : "somebody removed it"} ` +

@@ -1,6 +1,6 @@
 import type { NatsClient } from "@cim-replay/nats";
 import { builtinProjections } from "@cim-replay/projections";
-import type { ProbeTask } from "../probe.ts";
+import type { ProbeTask } from "../probe-task.ts";
 
 /** The envelope's fields that a fold needs, as they lie on the stream. */
 interface FlatEnvelope {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { NatsClient } from "@cim-replay/nats";
-import type { ProbeTask } from "../probe.ts";
+import type { ProbeTask } from "../probe-task.ts";
 import { runTask } from "./run-task.ts";
 
 const MESSAGES_A_PULL = 5_000;
@@ -12,7 +12,9 @@ async function readAll(client: NatsClient, { stream, events }: ProbeTask): Promi
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const inbox = `_INBOX.${randomUUID()}`;
   const pull = () =>
-    client.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, `{"batch":${MESSAGES_A_PULL}}`, { reply: inbox });
+    client.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, `{"batch":${MESSAGES_A_PULL}}`, {
+      reply: inbox,
+    });
   let received = 0;
   const subscription = client.nc.subscribe(inbox, {
     callback(error, message) {

@@ -1,5 +1,5 @@
 import { connectNats, type NatsClient } from "@cim-replay/nats";
-import type { ProbeResult, ProbeTask } from "../probe.ts";
+import type { ProbeResult, ProbeTask } from "../probe-task.ts";
 
 /** Does the work with the task from the command line, and prints what it took: connecting is not counted. */
 export async function runTask(work: (client: NatsClient, task: ProbeTask) => Promise<void>): Promise<void> {

@@ -27,7 +27,9 @@ export const command: CommandModule = {
     const { domain, aggregateId } = given;
     const bucket = bucketOf(loaded.settings.target);
     if (domain === undefined) {
-      throw new UsageError("Cannot clear projections: no domain is named. Give --domain, and --aggregate-id for one entry.");
+      throw new UsageError(
+        "Cannot clear projections: no domain is named. Give --domain, and --aggregate-id for one entry.",
+      );
     }
     const canAsk = process.stdin.isTTY === true && process.stderr.isTTY === true;
     if (!given.yes && !canAsk) {
@@ -43,8 +45,15 @@ export const command: CommandModule = {
         }
         const kept = await deleteAll(client, bucket, heads);
         const deleted = heads.length - kept;
-        invocation.print(given.format === "json" ? json({ bucket, domain, deleted, kept }) : `Deleted ${formatCount(deleted)} of ${what}.`);
-        if (kept > 0) invocation.screen.note(`Cannot delete ${kept} of them: somebody wrote them meanwhile. Stop the domain's service and try again.`);
+        invocation.print(
+          given.format === "json"
+            ? json({ bucket, domain, deleted, kept })
+            : `Deleted ${formatCount(deleted)} of ${what}.`,
+        );
+        if (kept > 0)
+          invocation.screen.note(
+            `Cannot delete ${kept} of them: somebody wrote them meanwhile. Stop the domain's service and try again.`,
+          );
         return kept > 0 ? EXIT.failed : EXIT.done;
       }),
     );
@@ -60,7 +69,11 @@ async function whileNobodyReplays<Result>(
 ): Promise<Result> {
   const ledger = await Ledger.open(client);
   if (!ledger) return work();
-  const lease = await LeaseKeeper.acquire(ledger, { domain, target, runId: `clear-projections-${process.pid}` }, silentLog);
+  const lease = await LeaseKeeper.acquire(
+    ledger,
+    { domain, target, runId: `clear-projections-${process.pid}` },
+    silentLog,
+  );
   try {
     return await work();
   } finally {
@@ -68,7 +81,12 @@ async function whileNobodyReplays<Result>(
   }
 }
 
-async function liveEntries(client: NatsClient, bucket: string, domain: string, aggregateId: string | undefined): Promise<EntryHead[]> {
+async function liveEntries(
+  client: NatsClient,
+  bucket: string,
+  domain: string,
+  aggregateId: string | undefined,
+): Promise<EntryHead[]> {
   const filter = aggregateId === undefined ? entryKey(domain, "x").replace(/x$/, ">") : entryKey(domain, aggregateId);
   const heads: EntryHead[] = [];
   for await (const batch of readHeads(client, bucket, filter)) {

@@ -31,7 +31,9 @@ export const command: CommandModule = {
       const errors = given.showErrors ? await quarantined(client, id) : null;
       if (given.format === "json") {
         const record = { ...progressRecord(progress, Date.now()), ...runJson(progress.run) };
-        invocation.print(json({ ...record, unit_records: units.map(unitJson), ...(errors && { quarantine: errors.map(errorJson) }) }));
+        invocation.print(
+          json({ ...record, unit_records: units.map(unitJson), ...(errors && { quarantine: errors.map(errorJson) }) }),
+        );
       } else {
         invocation.print(statusText(progress, units));
         if (errors) invocation.print(`\n${errorsText(errors)}`);
@@ -43,7 +45,9 @@ export const command: CommandModule = {
 
 async function quarantined(client: NatsClient, runId: string): Promise<QuarantinedEvent[]> {
   const store = await QuarantineStore.open(client, { create: false });
-  return store ? await Array.fromAsync(store.list(runId)) : [];
+  const events: QuarantinedEvent[] = [];
+  if (store) for await (const event of store.list(runId)) events.push(event);
+  return events;
 }
 
 function unitJson({ id, state, epoch, owner, cursorSeq, counts, entries, failure }: UnitRecord): object {

@@ -38,12 +38,20 @@ or newer), else from Debian's packages, unpacked into a cache without root.`,
       }
       case "down": {
         const servers = await serversDown({ dir });
-        print(servers, servers.length === 0 ? "No servers were up." : servers.map(({ kind, url, outcome }) => `${kind} ${url}: ${outcome}`).join("\n"));
+        print(
+          servers,
+          servers.length === 0
+            ? "No servers were up."
+            : servers.map(({ kind, url, outcome }) => `${kind} ${url}: ${outcome}`).join("\n"),
+        );
         return EXIT.done;
       }
       default: {
         const servers = await serversStatus({ dir });
-        print(servers, servers.length === 0 ? "No servers are up. Start them with `cim-replay servers up`." : statusTable(servers));
+        print(
+          servers,
+          servers.length === 0 ? "No servers are up. Start them with `cim-replay servers up`." : statusTable(servers),
+        );
         return servers.length > 0 && servers.every(({ running }) => running) ? EXIT.done : EXIT.failed;
       }
     }

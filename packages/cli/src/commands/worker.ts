@@ -54,7 +54,14 @@ async function work(
     withNats(settings, workerId, async (client) => {
       const { concurrency } = settings;
       const queue = queueOptions(settings);
-      const worker = startWorker({ client, queue, workerId, concurrency, log: log.child({ worker: workerId }), loadProjection });
+      const worker = startWorker({
+        client,
+        queue,
+        workerId,
+        concurrency,
+        log: log.child({ worker: workerId }),
+        loadProjection,
+      });
       const metrics = await serveWorkerMetrics(invocation, loaded, worker);
       try {
         await worker.ready();

@@ -23,21 +23,26 @@ export function metricSet<Source>(
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const { name, kind, help, labels = [], read } of definitions) {
+    const readNow = async () => readings(read(await source()));
     const configuration = { name, help, labelNames: [...labels], registers: [registry] };
     if (kind === "gauge") {
       new Gauge({
         ...configuration,
         async collect() {
+          const now = await readNow();
           this.reset();
-          for (const { labels: set, value } of readings(read(await source()))) this.set(set, value);
+          // What is not known is left out: a 0 would be a figure.
+          if (now.length === 0 && labels.length === 0) this.remove();
+          for (const { labels: set, value } of now) this.set(set, value);
         },
       });
     } else {
       new Counter({
         ...configuration,
         async collect() {
+          const now = await readNow();
           this.reset();
-          for (const { labels: set, value } of readings(read(await source()))) this.inc(set, value);
+          for (const { labels: set, value } of now) this.inc(set, value);
         },
       });
     }

@@ -24,7 +24,11 @@ function labelled(values: Readonly<Record<string, number>>, label: string): Read
 
 /** What the coordinating command serves; local workers report through it. */
 const runMetrics: readonly RunMetric[] = [
-  gauge("events_per_second", "Events applied a second, by all workers of the run, over the last seconds.", (p) => p.eventsPerSecond),
+  gauge(
+    "events_per_second",
+    "Events applied a second, by all workers of the run, over the last seconds.",
+    (p) => p.eventsPerSecond,
+  ),
   gauge("lag_seconds", "Age of the last event applied against the last one pinned by the plan.", (p) => p.lagSeconds),
   counter("errors_total", "Events quarantined and units failed in the run.", (p) => p.errors),
   gauge("memory_bytes", "Resident memory of the run's largest worker.", (p) => p.memoryBytes),

@@ -17,8 +17,18 @@ function sum(name: string, help: string, read: (report: LiveReport) => number): 
 
 /** What a worker serves: gauges over the units it has at work, since a unit's figures leave with it. */
 const workerMetrics: readonly MetricDefinition<Reports>[] = [
-  { name: "cim_replay_worker_units", kind: "gauge", help: "Units at work in this worker.", read: (reports) => reports.length },
-  { name: "cim_replay_memory_bytes", kind: "gauge", help: "Resident memory of this worker.", read: () => process.memoryUsage.rss() },
+  {
+    name: "cim_replay_worker_units",
+    kind: "gauge",
+    help: "Units at work in this worker.",
+    read: (reports) => reports.length,
+  },
+  {
+    name: "cim_replay_memory_bytes",
+    kind: "gauge",
+    help: "Resident memory of this worker.",
+    read: () => process.memoryUsage.rss(),
+  },
   sum("in_flight_bytes", "Bytes received and not folded yet.", ({ inFlightBytes }) => inFlightBytes),
   sum("unit_events_read", "Messages read for the units at work.", ({ delivered }) => delivered),
   sum("unit_events_applied", "Events folded for the units at work.", ({ applied }) => applied),

@@ -7,19 +7,43 @@ const MOST_PARTITIONS = 32;
 export function planText(plan: Plan, settings: RunSettings): string {
   const facts: [string, string][] = [
     ["domain", `${plan.domain}${settings.aggregateId === null ? "" : `, aggregate ${settings.aggregateId}`}`],
-    ["stream", `${plan.stream.name} (created ${plan.stream.created}), sequences ${formatCount(plan.stream.firstSeq)} to ${formatCount(plan.stream.lastSeq)}`],
+    [
+      "stream",
+      `${plan.stream.name} (created ${plan.stream.created}), sequences ${formatCount(plan.stream.firstSeq)} to ${formatCount(plan.stream.lastSeq)}`,
+    ],
     ["range", rangeText(plan)],
     ...timesText(settings),
     ["read", `${formatCount(plan.read.messages)} messages, ${formatSize(plan.estimate.bytes)}: ${plan.read.reason}`],
-    ["events", plan.expected ? `${formatCount(plan.expected.events)} of ${formatCount(plan.expected.aggregates)} aggregates` : "known when read: subjects hold no aggregate id"],
-    ["projection", `${settings.projection.name} (${settings.projection.source}, ${settings.projection.sha256.slice(0, 12)})`],
+    [
+      "events",
+      plan.expected
+        ? `${formatCount(plan.expected.events)} of ${formatCount(plan.expected.aggregates)} aggregates`
+        : "known when read: subjects hold no aggregate id",
+    ],
+    [
+      "projection",
+      `${settings.projection.name} (${settings.projection.source}, ${settings.projection.sha256.slice(0, 12)})`,
+    ],
     ["writes", `${keysText(plan, settings)} in bucket ${plan.target.bucket}`],
     ["source", `${plan.source.kind}: ${plan.source.reason}`],
-    ["work", `${plan.partitions.length} partitions by ${plan.partitionBy}, ${plan.units.length} units, ${plan.slices.length} slices`],
-    ["takes about", `${formatDuration(plan.estimate.seconds * 1000)} (${plan.estimate.microsPerEvent.toFixed(1)} µs an event, measured on a sample)`],
+    [
+      "work",
+      `${plan.partitions.length} partitions by ${plan.partitionBy}, ${plan.units.length} units, ${plan.slices.length} slices`,
+    ],
+    [
+      "takes about",
+      `${formatDuration(plan.estimate.seconds * 1000)} (${plan.estimate.microsPerEvent.toFixed(1)} µs an event, measured on a sample)`,
+    ],
   ];
   const warnings = plan.warnings.map((warning) => `warning: ${warning}`);
-  return [renderFacts(facts), "", partitionsText(plan), ...(warnings.length > 0 ? ["", ...warnings] : []), "", "Nothing was written."].join("\n");
+  return [
+    renderFacts(facts),
+    "",
+    partitionsText(plan),
+    ...(warnings.length > 0 ? ["", ...warnings] : []),
+    "",
+    "Nothing was written.",
+  ].join("\n");
 }
 
 function rangeText({ range, deleted }: Plan): string {
@@ -32,12 +56,19 @@ function timesText(settings: RunSettings): [string, string][] {
   const { fromTimeMs, toTimeMs, timeBasis } = settings;
   if (fromTimeMs === null && toTimeMs === null) return [];
   const end = (timeMs: number | null, open: string) => (timeMs === null ? open : new Date(timeMs).toISOString());
-  return [["times", `${end(fromTimeMs, "the beginning")} to ${end(toTimeMs, "the end")} by ${timeBasis === "event" ? "each event's own time" : "the server's receipt"}`]];
+  return [
+    [
+      "times",
+      `${end(fromTimeMs, "the beginning")} to ${end(toTimeMs, "the end")} by ${timeBasis === "event" ? "each event's own time" : "the server's receipt"}`,
+    ],
+  ];
 }
 
 function keysText(plan: Plan, settings: RunSettings): string {
   if (settings.aggregateId !== null) return "1 key";
-  return plan.expected ? `up to ${formatCount(plan.expected.aggregates)} keys ${plan.domain}.*` : `keys ${plan.domain}.*`;
+  return plan.expected
+    ? `up to ${formatCount(plan.expected.aggregates)} keys ${plan.domain}.*`
+    : `keys ${plan.domain}.*`;
 }
 
 function partitionsText(plan: Plan): string {
@@ -48,7 +79,11 @@ function partitionsText(plan: Plan): string {
       { title: "partition", align: "right", value: ({ index }) => String(index) },
       { title: "unit", value: ({ index }) => unitOf.get(index) ?? "–" },
       { title: "events", align: "right", value: ({ expected }) => eventsText(expected) },
-      { title: "aggregates", align: "right", value: ({ expected }) => (expected ? formatCount(expected.aggregates) : "–") },
+      {
+        title: "aggregates",
+        align: "right",
+        value: ({ expected }) => (expected ? formatCount(expected.aggregates) : "–"),
+      },
       { title: "from", value: ({ fromKey }) => fromKey ?? "the first" },
       { title: "to (excluded)", value: ({ toKey }) => toKey ?? "the last" },
     ],

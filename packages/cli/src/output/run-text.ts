@@ -14,9 +14,15 @@ export function summaryText(run: RunRecord): string {
   ];
   if (summary) {
     facts.push(
-      ["events", `${formatCount(summary.events)} in ${formatDuration(summary.seconds * 1000)} (${formatCount(summary.eventsPerSecond)} events/s)`],
+      [
+        "events",
+        `${formatCount(summary.events)} in ${formatDuration(summary.seconds * 1000)} (${formatCount(summary.eventsPerSecond)} events/s)`,
+      ],
       ["aggregates", formatCount(summary.aggregates)],
-      ["entries", `${formatCount(summary.entriesWritten)} written, ${formatCount(summary.entriesUnchanged)} unchanged, in bucket ${settings.target}`],
+      [
+        "entries",
+        `${formatCount(summary.entriesWritten)} written, ${formatCount(summary.entriesUnchanged)} unchanged, in bucket ${settings.target}`,
+      ],
       ["quarantined", formatCount(summary.quarantined)],
     );
   }
@@ -55,7 +61,11 @@ export function runListText(runs: readonly RunRecord[]): string {
       { title: "target", value: ({ settings }) => settings.target },
       { title: "started", value: ({ startedAt, createdAt }) => startedAt ?? createdAt },
       { title: "events", align: "right", value: ({ summary }) => (summary ? formatCount(summary.events) : "–") },
-      { title: "events/s", align: "right", value: ({ summary }) => (summary ? formatCount(summary.eventsPerSecond) : "–") },
+      {
+        title: "events/s",
+        align: "right",
+        value: ({ summary }) => (summary ? formatCount(summary.eventsPerSecond) : "–"),
+      },
       { title: "reason", value: ({ reason }) => reason ?? "" },
     ],
     runs,
@@ -71,9 +81,21 @@ export function statusText(progress: Progress, units: readonly UnitRecord[]): st
       { title: "state", value: ({ state }) => state },
       { title: "epoch", align: "right", value: ({ epoch }) => String(epoch) },
       { title: "durable to", align: "right", value: ({ cursorSeq }) => formatCount(cursorSeq) },
-      { title: "read to", align: "right", value: ({ live, cursorSeq }) => formatCount(Math.max(live.readSeq, cursorSeq)) },
-      { title: "applied", align: "right", value: ({ counts, live }) => formatCount(Math.max(counts.applied, live.applied)) },
-      { title: "quarantined", align: "right", value: ({ counts, live }) => formatCount(Math.max(counts.quarantined, live.quarantined)) },
+      {
+        title: "read to",
+        align: "right",
+        value: ({ live, cursorSeq }) => formatCount(Math.max(live.readSeq, cursorSeq)),
+      },
+      {
+        title: "applied",
+        align: "right",
+        value: ({ counts, live }) => formatCount(Math.max(counts.applied, live.applied)),
+      },
+      {
+        title: "quarantined",
+        align: "right",
+        value: ({ counts, live }) => formatCount(Math.max(counts.quarantined, live.quarantined)),
+      },
       { title: "entries", align: "right", value: ({ entries }) => formatCount(entries.written) },
       { title: "worker", value: ({ owner }) => owner ?? "–" },
       { title: "failure", value: ({ failure }) => failure?.message ?? "" },

@@ -18,7 +18,7 @@ export interface Screen {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export function createScreen(stream: NodeJS.WriteStream, env: Environment): Screen {
-  return stream.isTTY === true && env["TERM"] !== "dumb" ? liveScreen(stream, env) : lineScreen(stream, env);
+  return stream.isTTY === true && env.TERM !== "dumb" ? liveScreen(stream, env) : lineScreen(stream, env);
 }
 
 function liveScreen(stream: NodeJS.WriteStream, env: Environment): Screen {

@@ -10,7 +10,11 @@ import { runSettingsFor } from "./run-settings.ts";
 import { domainsToReplay } from "./which-domains.ts";
 
 /** Plans and prints; writes nothing, and needs no queue. */
-export async function dryRun({ print }: Invocation, client: NatsClient, { flags, loaded }: ReplayRequest): Promise<number> {
+export async function dryRun(
+  { print }: Invocation,
+  client: NatsClient,
+  { flags, loaded }: ReplayRequest,
+): Promise<number> {
   for (const domain of await domainsToReplay(client, loaded, flags)) {
     const { settings, projection } = await runSettingsFor(domain, loaded, flags);
     const plan = await planReplay(client, settings, projection, newRunId());

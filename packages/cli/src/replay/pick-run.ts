@@ -22,7 +22,9 @@ export async function pickUnfinishedRun(ledger: Ledger, choice: RunChoice): Prom
   if (!only) throw noRun(choice.tool, wanted(choice, "unfinished run"));
   if (runs.length === 1) return only;
   const ids = runs.map(({ id, settings, state }) => `${id} (${settings.domain}, ${state})`);
-  throw new UsageError(`Cannot run ${choice.tool}: several runs are unfinished: ${ids.join(", ")}. Name one with --run.`);
+  throw new UsageError(
+    `Cannot run ${choice.tool}: several runs are unfinished: ${ids.join(", ")}. Name one with --run.`,
+  );
 }
 
 async function fitting(ledger: Ledger, { run, domain }: RunChoice, fits: (run: RunRecord) => boolean) {

@@ -16,11 +16,17 @@ export function errorMayPass(error: unknown): boolean {
 
 /** Whether a failed run is worth another try, by the kinds of its units' failures. */
 export function failureMayPass(run: RunRecord, failureKinds: readonly string[]): boolean {
-  return run.state === "failed" && failureKinds.length > 0 && failureKinds.every((kind) => PASSING_KINDS.includes(kind));
+  return (
+    run.state === "failed" && failureKinds.length > 0 && failureKinds.every((kind) => PASSING_KINDS.includes(kind))
+  );
 }
 
 /** Waits before the given attempt, longer each time; false where there have been enough, or `signal` was aborted. */
-export async function waitToRetry(attempt: number, signal: AbortSignal, note: (line: string) => void): Promise<boolean> {
+export async function waitToRetry(
+  attempt: number,
+  signal: AbortSignal,
+  note: (line: string) => void,
+): Promise<boolean> {
   if (attempt > ATTEMPTS || signal.aborted) return false;
   const delayMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (attempt - 1));
   note(`Resuming in ${formatDuration(delayMs)} (try ${attempt} of ${ATTEMPTS}).`);

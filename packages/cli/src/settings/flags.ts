@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { z } from "zod";
+import type { z } from "zod";
 import { type SettingName, settings } from "./definitions.ts";
 import type { Mistake } from "./mistakes.ts";
 
@@ -49,7 +49,8 @@ export function readCallFlags<Flags extends CallFlags>(
     if (given[name] === undefined) continue;
     const parsed = schema.safeParse(given[name]);
     if (parsed.success) values[name] = parsed.data;
-    else mistakes.push({ where: flag.split(" ")[0] ?? flag, message: parsed.error.issues[0]?.message ?? "not allowed" });
+    else
+      mistakes.push({ where: flag.split(" ")[0] ?? flag, message: parsed.error.issues[0]?.message ?? "not allowed" });
   }
   return { values: values as CallFlagValues<Flags>, mistakes };
 }

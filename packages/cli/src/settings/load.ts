@@ -47,7 +47,7 @@ export function loadSettings(sources: SettingSources): LoadedSettings {
 }
 
 function readFile({ flags, env, cwd }: SettingSources): FileSettings {
-  const named = flags["config"] ?? (env["CIM_REPLAY_CONFIG"] || undefined);
+  const named = flags.config ?? (env.CIM_REPLAY_CONFIG || undefined);
   const shownAs = typeof named === "string" ? named : DEFAULT_FILE;
   const path = resolve(cwd, shownAs);
   if (named === undefined && !existsSync(path)) return { values: {}, domains: new Map(), mistakes: [] };

@@ -5,7 +5,7 @@ import { z } from "zod";
  * How a value is read, whether it comes from YAML (a number or a boolean as such), the environment or a flag (text). Each
  * says in its own words what would have been right.
  */
-function valueOf<Value>(read: (input: unknown) => Value): z.ZodType<Value> {
+function valueFrom<Value>(read: (input: unknown) => Value): z.ZodType<Value> {
   return z.unknown().transform((input, context) => {
     try {
       return read(input);
@@ -60,34 +60,34 @@ function orNone<Value>(read: (input: unknown) => Value): (input: unknown) => Val
 
 const asText = (input: unknown) => (typeof input === "number" ? String(input) : readText(input));
 
-export const text = valueOf(readText);
-export const textOrNone = valueOf(orNone(readText));
-export const flag = valueOf(readFlag);
-export const count = valueOf((input) => readCount(input, 1));
-export const countOrZero = valueOf((input) => readCount(input, 0));
-export const countOrNone = valueOf(orNone((input) => readCount(input, 1)));
-export const bytesOrNone = valueOf(orNone((input) => parseSize(asText(input))));
-export const durationMs = valueOf((input) => parseDuration(asText(input)));
-export const timeMs = valueOf((input) => parseTime(asText(input)));
-export const number = valueOf((input) => {
+export const text = valueFrom(readText);
+export const textOrNone = valueFrom(orNone(readText));
+export const flag = valueFrom(readFlag);
+export const count = valueFrom((input) => readCount(input, 1));
+export const countOrZero = valueFrom((input) => readCount(input, 0));
+export const countOrNone = valueFrom(orNone((input) => readCount(input, 1)));
+export const bytesOrNone = valueFrom(orNone((input) => parseSize(asText(input))));
+export const durationMs = valueFrom((input) => parseDuration(asText(input)));
+export const timeMs = valueFrom((input) => parseTime(asText(input)));
+export const number = valueFrom((input) => {
   const value = typeof input === "string" && input.trim() !== "" ? Number(input) : input;
   return typeof value === "number" && Number.isFinite(value) ? value : reject(input, "a number");
 });
-export const countOrAuto = valueOf((input) => (input === "auto" ? "auto" : readCount(input, 0)));
-export const port = valueOf((input) => {
+export const countOrAuto = valueFrom((input) => (input === "auto" ? "auto" : readCount(input, 0)));
+export const port = valueFrom((input) => {
   if (input === "off" || input === false) return "off";
   const value = readCount(input, 0);
   return value <= 65_535 ? value : reject(input, "a port (0 to 65535) or off");
 });
-export const words = valueOf((input) => {
+export const words = valueFrom((input) => {
   const list = Array.isArray(input) ? input.map(readText) : readText(input).split(",");
   return list.map((word) => word.trim()).filter((word) => word !== "");
 });
 
 export function oneOf<const Word extends string>(...choices: readonly Word[]): z.ZodType<Word> {
-  return valueOf((input) => readOneOf(input, choices));
+  return valueFrom((input) => readOneOf(input, choices));
 }
 
 export function url(...protocols: readonly string[]): z.ZodType<string> {
-  return valueOf((input) => readUrl(input, protocols));
+  return valueFrom((input) => readUrl(input, protocols));
 }

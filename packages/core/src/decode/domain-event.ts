@@ -3,7 +3,7 @@ import type { JsonObject } from "./fields.ts";
 import { NO_HEADERS } from "./headers.ts";
 
 /** What an event is made of once every source has been asked. */
-export interface EventParts {
+interface EventParts {
   readonly type: string;
   readonly payload: unknown;
   readonly aggregateId: string;

@@ -2,7 +2,7 @@ import { plainSpelling } from "../aliases.ts";
 import { isObject, type JsonObject, NO_FIELDS, textOf } from "./fields.ts";
 
 /** A body with the name that it bears itself; null where it bears none. */
-export interface Named {
+interface Named {
   readonly type: string | null;
   readonly payload: unknown;
 }

@@ -1,6 +1,6 @@
 import { UsageError } from "../errors.ts";
 
-export const PLACEHOLDERS = ["aggregate_id", "event_type", "aggregate_type"] as const;
+const PLACEHOLDERS = ["aggregate_id", "event_type", "aggregate_type"] as const;
 export type Placeholder = (typeof PLACEHOLDERS)[number];
 
 /** One token of a subject. */
@@ -18,7 +18,7 @@ export interface Tail {
   readonly name: "event_type" | null;
 }
 
-export interface Template {
+interface Template {
   readonly steps: readonly Step[];
   readonly tail: Tail | null;
 }

@@ -13,7 +13,7 @@ const text = Buffer.alloc(1 + Math.ceil((bytes.length * 8) / 5), "b");
 /** The content id (CIDv1, raw, SHA-256, base32: "bafkrei…") of a text's UTF-8 bytes. */
 export function contentId(content: string): string {
   // As text: a buffer of its own for each digest would cost as much as the hashing.
-  const digest = hash("sha256", content, "latin1");
+  const digest = hash("sha256", content, "binary");
   for (let i = 0; i < digest.length; i++) bytes[PREFIX.length + i] = digest.charCodeAt(i);
   let at = 1;
   let pending = 0;

@@ -23,6 +23,7 @@ export function readAuto(body: JsonObject, subjectId: string | null, domain: str
   if (isInfrastructure(body)) return readInfrastructure(body);
   if (isPerson(body)) return readPerson(body);
   if (isDialog(body)) return readDialog(body);
+  if (body.event_type !== undefined && body.aggregate_id !== undefined) return readFlat(body);
   return readBare(body, subjectId, domain);
 }
 

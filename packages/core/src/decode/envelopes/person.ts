@@ -3,7 +3,7 @@ import { untagAs } from "../tagged.ts";
 import type { EnvelopeFields } from "./envelope.ts";
 
 export function isPerson(body: JsonObject): boolean {
-  return body.payload === undefined && (typeof body.event === "string" || isObject(body.event));
+  return body.aggregate_id !== undefined && (typeof body.event === "string" || isObject(body.event));
 }
 
 /** The store of person, agent and organization: `{aggregate_id, sequence, event, timestamp, …}`, the event tagged. */

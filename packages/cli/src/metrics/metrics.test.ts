@@ -1,0 +1,93 @@
+import { createServer } from "node:net";
+import { UsageError } from "@cim-replay/core";
+import { describe, expect, test } from "vitest";
+import { progress } from "../output/progress.fixture.ts";
+import { type MetricsOptions, serveMetrics } from "./metrics-server.ts";
+import { runRegistry, type RunMetricsSource } from "./run-metrics.ts";
+import { workerRegistry } from "./worker-metrics.ts";
+
+function options(more: Partial<MetricsOptions>): MetricsOptions {
+  const registry = runRegistry(async () => ({ progress, queue: { waiting: 3, active: 1 } }));
+  return { port: 0, given: true, registry, isReady: () => true, warn: () => undefined, ...more };
+}
+
+async function takenPort(): Promise<{ port: number; [Symbol.asyncDispose](): Promise<void> }> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("no port");
+  return {
+    port: address.port,
+    [Symbol.asyncDispose]: () => new Promise((resolve) => void server.close(() => resolve())),
+  };
+}
+
+describe("metrics of a run", () => {
+  test("are what the run's progress says, under the runbook's names", async () => {
+    const text = await options({}).registry.metrics();
+    for (const line of [
+      "cim_replay_events_per_second 12345.6",
+      "cim_replay_lag_seconds 12",
+      "cim_replay_errors_total 0",
+      `cim_replay_memory_bytes ${200 * 2 ** 20}`,
+      'cim_replay_units{state="done"} 1',
+      'cim_replay_stage_seconds_total{stage="fold"} 2',
+      'cim_replay_queue_jobs{state="waiting"} 3',
+      "cim_replay_retries_total 2",
+    ]) {
+      expect(text.split("\n")).toContain(line);
+    }
+    expect(text).toMatch(/# HELP cim_replay_lag_seconds \S/);
+  });
+
+  test("follow their source from scrape to scrape, counters too", async () => {
+    let source: RunMetricsSource = { progress: null, queue: {} };
+    const registry = runRegistry(async () => source);
+    expect(await registry.metrics()).not.toMatch(/^cim_replay_events_per_second /m);
+    source = { progress: { ...progress, errors: 4 }, queue: {} };
+    await registry.metrics();
+    expect(await registry.metrics()).toContain("cim_replay_errors_total 4\n");
+  });
+
+  test("have a worker's counterpart", async () => {
+    const registry = workerRegistry(() => []);
+    expect(await registry.metrics()).toMatch(/^cim_replay_memory_bytes \d+$/m);
+  });
+});
+
+describe("the metrics server", () => {
+  test("serves metrics, health and readiness", async () => {
+    let isReady = false;
+    const server = await serveMetrics(options({ isReady: () => isReady }));
+    const url = `http://127.0.0.1:${server?.port}`;
+    const metrics = await fetch(`${url}/metrics`);
+    expect(metrics.headers.get("content-type")).toContain("text/plain");
+    expect(await metrics.text()).toContain("cim_replay_events_per_second");
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    expect((await fetch(`${url}/readyz`)).status).toBe(503);
+    isReady = true;
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    expect((await fetch(`${url}/else`)).status).toBe(404);
+    await server?.close();
+  });
+
+  test("refuses a port that was asked for and is in use", async () => {
+    await using taken = await takenPort();
+    const refusal = serveMetrics(options({ port: taken.port }));
+    await expect(refusal).rejects.toThrow(UsageError);
+    await expect(refusal).rejects.toThrow(`port ${taken.port}: it is in use`);
+  });
+
+  test("goes on without where the default port is in use, and names the flag", async () => {
+    await using taken = await takenPort();
+    const warnings: string[] = [];
+    expect(
+      await serveMetrics(options({ port: taken.port, given: false, warn: (line) => warnings.push(line) })),
+    ).toBeNull();
+    expect(warnings.join()).toContain("--metrics-port");
+  });
+
+  test("is not there where it is off", async () => {
+    expect(await serveMetrics(options({ port: "off" }))).toBeNull();
+  });
+});
