@@ -38,7 +38,13 @@ describe("an event that cannot be taken", () => {
     expect((await stage.run({ target: clean })).state).toBe("completed");
     expected = await stage.entries(clean);
     await stage.client.jsm.streams.purge(stage.stream);
-    await stage.publish([...good.slice(0, 100), boom("a1"), ...good.slice(100, 200), garbage("a2"), ...good.slice(200)]);
+    await stage.publish([
+      ...good.slice(0, 100),
+      boom("a1"),
+      ...good.slice(100, 200),
+      garbage("a2"),
+      ...good.slice(200),
+    ]);
   });
 
   it("parks its aggregate, lets the others go on, and fails the run with where and what to do", async () => {

@@ -17,7 +17,8 @@ export const orderProjection = defineProjection<Order>({
       state.total += 1_000_000;
       throw new Error("boom");
     }
-    for (let i = 0; i < text.length; i++) state.fingerprint = (Math.imul(state.fingerprint, 31) + text.charCodeAt(i)) | 0;
+    for (let i = 0; i < text.length; i++)
+      state.fingerprint = (Math.imul(state.fingerprint, 31) + text.charCodeAt(i)) | 0;
     state.total += 1;
     state.seen.push(event.type);
     if (state.seen.length > 3) state.seen.shift();

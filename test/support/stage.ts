@@ -60,7 +60,10 @@ export async function openStage(options: {
   const projection: CompiledProjection = compileProjection(options.projection as Projection);
   const stream = name;
   const bucket = `B${name}`;
-  const domainSettings = domainSettingsSchema.parse({ stream, subject: `${name}.{domain}.{aggregate_id}.{event_type}` });
+  const domainSettings = domainSettingsSchema.parse({
+    stream,
+    subject: `${name}.{domain}.{aggregate_id}.{event_type}`,
+  });
   await client.jsm.streams.add({ name: stream, subjects: [`${name}.>`] });
   const workers: { worker: ReplayWorker; client: NatsClient }[] = [];
   let published = 0;

@@ -1,7 +1,6 @@
-import { JetStreamApiCodes } from "@nats-io/jetstream";
 import { type MsgHdrs, nuid } from "nats";
 import type { NatsClient } from "./connect.ts";
-import { isTransient, isWrongRevision, TryAgain, withRetries } from "./publish-retry.ts";
+import { isWrongRevision, TryAgain, withRetries } from "./publish-retry.ts";
 
 export const EXPECTED_REVISION_HEADER = "Nats-Expected-Last-Subject-Sequence";
 /** One value a write, so that a write whose answer was lost is told from another's. */
@@ -28,25 +27,27 @@ export async function compareAndSet(client: NatsClient, write: ConditionalWrite)
   const writeId = nuid.next();
   write.headers.set(WRITE_ID_HEADER, writeId);
   write.headers.set(EXPECTED_REVISION_HEADER, String(write.expectedRevision));
-  let answerLost = false;
+  let attempts = 0;
   return await withRetries(client, write.what, async () => {
+    const isFirst = attempts++ === 0;
     try {
       const options = { headers: write.headers, timeout: ANSWER_WITHIN_MS };
       return (await client.js.publish(write.subject, write.data, options)).seq;
     } catch (error) {
-      if (isWrongRevision(error)) return answerLost ? await ownRevision(client, write, writeId) : null;
-      answerLost ||= isTransient(error);
-      throw error;
+      if (!isWrongRevision(error)) throw error;
+      return isFirst ? null : await ownRevision(client, write, writeId);
     }
   });
 }
 
 /** The write that followed the expected revision: its revision where it was this one, null where it was another's. */
 async function ownRevision(client: NatsClient, write: ConditionalWrite, writeId: string): Promise<number | null> {
+  const { stream, subject, expectedRevision } = write;
   // The server takes both together, the client's type knows only the first.
-  const query = { seq: write.expectedRevision + 1, next_by_subj: write.subject };
-  const message = await client.jsm.streams.getMessage(write.stream, query);
-  if (message === null)
-    throw new TryAgain(`refused (${JetStreamApiCodes.StreamWrongLastSequence}), nothing stored yet`);
-  return message.header.get(WRITE_ID_HEADER) === writeId ? message.seq : null;
+  const query = { seq: expectedRevision + 1, next_by_subj: subject };
+  const message = await client.jsm.streams.getMessage(stream, query);
+  if (message !== null) return message.header.get(WRITE_ID_HEADER) === writeId ? message.seq : null;
+  const head = await client.jsm.streams.getMessage(stream, { last_by_subj: subject });
+  if ((head?.seq ?? 0) === expectedRevision) throw new TryAgain("refused because of a write that is still under way");
+  return null;
 }

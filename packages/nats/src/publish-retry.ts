@@ -3,6 +3,7 @@ import { errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
 import { type ApiError, JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
 import { ConnectionError, PermissionViolationError, RequestError, TimeoutError } from "nats";
 import type { NatsClient } from "./connect.ts";
+import type { Link } from "./link.ts";
 
 /** How long an operation is tried again before its server counts as unreachable. */
 export const GIVE_UP_AFTER_MS = 60_000;
@@ -53,7 +54,8 @@ export function isStreamNotFound(error: unknown): boolean {
 }
 
 /**
- * Attempts until one succeeds, with back-off. `what` completes "Cannot …".
+ * Attempts until one succeeds, with back-off. `what` completes "Cannot …". An attempt whose connection broke is given
+ * up while it may still be at work: attempts must bear running twice.
  * Throws UnreachableError after a minute without an answer, ReplayError with the server's words where it refuses.
  */
 export async function withRetries<T>(
@@ -67,7 +69,7 @@ export async function withRetries<T>(
     // Asked while the connection is down, a request would only run into its time-out.
     await client.link.waitUntilUp(deadline - performance.now());
     try {
-      return await attempt();
+      return await unlessCut(client.link, attempt);
     } catch (error) {
       if (error instanceof ReplayError && !(error instanceof UnreachableError)) throw error;
       if (client.nc.isClosed()) throw unreachable(what, "the connection is closed", error);
@@ -77,6 +79,19 @@ export async function withRetries<T>(
       }
     }
     await sleep(delayMs);
+  }
+}
+
+/** Requests under way when the connection breaks are never answered: they need not run into their time-outs. */
+async function unlessCut<T>(link: Link, attempt: () => Promise<T>): Promise<T> {
+  const cut = Promise.withResolvers<never>();
+  const stop = link.onChange(() => {
+    if (!link.up) cut.reject(new TryAgain("the connection was lost"));
+  });
+  try {
+    return await Promise.race([attempt(), cut.promise]);
+  } finally {
+    stop();
   }
 }
 

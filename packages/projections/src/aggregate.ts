@@ -55,12 +55,19 @@ export const aggregate = defineProjection<AggregateState>({
     copyTexts(state, event);
     return state;
   },
-  encode: ({ types, type_counts, ...fields }) => {
-    const counts = Object.create(null) as Record<string, number | undefined>;
-    for (const [i, type] of types.entries()) counts[type] = type_counts[i];
-    return { ...fields, types: counts };
+  encode: encodeAggregate,
+  decode: (value) => {
+    // Only values with a provenance come here: they are what encodeAggregate wrote.
+    const { types, ...fields } = value as ReturnType<typeof encodeAggregate>;
+    return { ...fields, types: Object.keys(types), type_counts: Object.values(types) };
   },
 });
+
+function encodeAggregate({ types, type_counts, ...fields }: AggregateState) {
+  const counts = Object.create(null) as Record<string, number>;
+  for (const [i, type] of types.entries()) counts[type] = type_counts[i] ?? 0;
+  return { ...fields, types: counts };
+}
 
 /** Returns the type as it is kept already, so that an event's own copy of it is not kept too. */
 function countType(state: AggregateState, type: string): string {

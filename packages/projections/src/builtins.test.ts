@@ -90,4 +90,23 @@ describe("the built-in projections", () => {
       { numRuns: 300 },
     );
   });
+
+  it.each([...builtinProjections.keys()])("%s goes on from its entries as if it had never stopped", (name) => {
+    const projection = compileProjection(builtinProjections.get(name) ?? builtinFor(name));
+    const stored = (state: unknown) => projection.decode(JSON.parse(projection.encode(state)));
+    fc.assert(
+      fc.property(happenings, fc.array(fc.nat(60), { maxLength: 4 }), (all, cuts) => {
+        let whole = projection.initial("agg");
+        let cut = stored(projection.initial("agg"));
+        for (const [n, happening] of all.entries()) {
+          whole = projection.apply(whole, eventAt(n, happening));
+          if (cuts.includes(n)) cut = stored(cut);
+          cut = projection.apply(cut, eventAt(n, happening));
+        }
+        expect(projection.encode(cut)).toBe(projection.encode(whole));
+        expect(projection.encode(stored(whole))).toBe(projection.encode(whole));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
 });

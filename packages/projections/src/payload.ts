@@ -61,6 +61,14 @@ export function dictionary<In, Out>(
   return result;
 }
 
+/** The way back from `dictionary`. */
+export function undictionary<In, Out>(
+  items: Readonly<Record<string, In>>,
+  decode: (item: In, id: string) => Out,
+): Map<string, Out> {
+  return new Map(Object.entries(items).map(([id, item]) => [id, decode(item, id)]));
+}
+
 function describe(value: unknown): string {
   if (value === null || value === undefined) return "missing";
   return `a ${Array.isArray(value) ? "list" : typeof value}`;

@@ -1,4 +1,5 @@
 import type { ReplayEvent } from "@cim-replay/core";
+import { undictionary } from "./payload.ts";
 
 /** What every entry says of the events that made it. */
 export interface Tally {
@@ -29,4 +30,20 @@ export function foldWith<State extends Tally>(
   }
   state.events++;
   return state;
+}
+
+/** The tally that an entry's value states. Unknown types are made when the first one comes, as while folding. */
+export function decodeTally(value: {
+  events: number;
+  violations: number;
+  updated_at: string | null;
+  unknown_events: Readonly<Record<string, number>>;
+}): Tally {
+  const unknown = undictionary(value.unknown_events, (count) => count);
+  return {
+    events: value.events,
+    violations: value.violations,
+    unknown: unknown.size > 0 ? unknown : null,
+    updated_at: value.updated_at,
+  };
 }

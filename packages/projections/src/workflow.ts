@@ -1,8 +1,8 @@
 import { canonicalType, defineProjection } from "@cim-replay/core";
-import { dictionary, parseNested } from "./payload.ts";
 import { foldWith } from "./tally.ts";
 import { workflowHandlers } from "./workflow-events.ts";
-import { initialWorkflow, type WorkflowState, type WorkItem } from "./workflow-state.ts";
+import { initialWorkflow, type WorkflowState } from "./workflow-state.ts";
+import { decodeWorkflow, encodeWorkflow, type WorkflowValue } from "./workflow-value.ts";
 
 /** A workflow's status, and that of its steps and tasks. */
 export const workflow = defineProjection<WorkflowState>({
@@ -11,51 +11,6 @@ export const workflow = defineProjection<WorkflowState>({
   initial: initialWorkflow,
   evolve: (state, event) => foldWith(workflowHandlers.get(canonicalType(event.type)), state, event),
   encode: encodeWorkflow,
+  // Only values with a provenance come here: they are what encodeWorkflow wrote.
+  decode: (value) => decodeWorkflow(value as WorkflowValue),
 });
-
-function encodeWorkflow(state: WorkflowState) {
-  return {
-    workflow_id: state.workflow_id,
-    name: state.name,
-    description: state.description,
-    metadata: parseNested(state.metadata),
-    created_by: state.created_by,
-    status: state.status,
-    reason: state.reason,
-    created_at: state.created_at,
-    started_at: state.started_at,
-    completed_at: state.completed_at,
-    updated_at: state.updated_at,
-    steps: dictionary(state.steps, encodeItem),
-    tasks: dictionary(state.tasks, (task) => ({ ...encodeItem(task), step_id: task.step_id })),
-    steps_by_status: countByStatus(state.steps),
-    tasks_by_status: countByStatus(state.tasks),
-    events: state.events,
-    violations: state.violations,
-    unknown_events: dictionary(state.unknown, (count) => count),
-  };
-}
-
-function encodeItem(item: WorkItem) {
-  return {
-    name: item.name,
-    description: item.description,
-    type: item.type,
-    status: item.status,
-    dependencies: item.dependencies ?? [],
-    assignee: item.assignee,
-    estimated_duration_minutes: item.estimated_duration_minutes,
-    config: parseNested(item.config),
-    reason: item.reason,
-    added_at: item.added_at,
-    started_at: item.started_at,
-    completed_at: item.completed_at,
-  };
-}
-
-/** Statuses are words of this package's own, never input. */
-function countByStatus(items: ReadonlyMap<string, WorkItem>): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { status } of items.values()) counts[status] = (counts[status] ?? 0) + 1;
-  return counts;
-}

@@ -11,7 +11,6 @@ import {
   parseEntryKey,
   partitionRouter,
   ReplayError,
-  type RunRecord,
   SourceChangedError,
   SupersededError,
   UnreachableError,

@@ -5,13 +5,15 @@ import { EXIT } from "../exit-status.ts";
 import { json } from "../output/run-record.ts";
 import { renderTable } from "../output/table.ts";
 import { redactUrls } from "../redact.ts";
-import { callFlag } from "../settings/flags.ts";
+import { type CallFlagValues, callFlag } from "../settings/flags.ts";
 import type { LoadedSettings } from "../settings/load.ts";
-import { text } from "../settings/values.ts";
+import { count, text } from "../settings/values.ts";
 import { addFlags, readInvocation, shared } from "./invoked.ts";
 
 const flags = {
   dir: callFlag("--dir <folder>", "for the servers' data and logs (default: in the user's cache)", text),
+  natsPort: callFlag("--nats-port <port>", "loopback port of NATS (default: 4222, or a free one)", count),
+  redisPort: callFlag("--redis-port <port>", "loopback port of Redis (default: 6379, or a free one)", count),
   format: shared.format,
 };
 
@@ -32,8 +34,8 @@ or newer), else from Debian's packages, unpacked into a cache without root.`,
     const dir = given.dir;
     switch (invocation.args[0]) {
       case "up": {
-        const servers = Object.values(await up(invocation, loaded, dir));
-        print(servers, upText(servers));
+        const servers = Object.values(await up(invocation, loaded, given));
+        print(servers, upText(servers, dir));
         return EXIT.done;
       }
       case "down": {
@@ -58,21 +60,28 @@ or newer), else from Debian's packages, unpacked into a cache without root.`,
   },
 };
 
-function up({ screen }: Invocation, { settings, isGiven }: LoadedSettings, dir: string | undefined) {
+function up(
+  { screen }: Invocation,
+  { settings, isGiven }: LoadedSettings,
+  { dir, natsPort, redisPort }: CallFlagValues<typeof flags>,
+) {
   screen.note("Looking for servers; what is missing comes from Debian's packages.");
   return serversUp({
     dir,
+    natsPort,
+    redisPort,
     natsUrl: isGiven("natsUrl") ? settings.natsUrl : undefined,
     redisUrl: isGiven("redisUrl") ? settings.redisUrl : undefined,
   });
 }
 
-function upText(servers: readonly UpResult[]): string {
+function upText(servers: readonly UpResult[], dir: string | undefined): string {
+  const down = ["cim-replay servers down", ...(dir === undefined ? [] : ["--dir", dir])].join(" ");
   const variable = (kind: string) => `${kind.toUpperCase()}_URL`;
   const states = servers.map(({ kind, url, state }) => `${kind} ${redactUrls(url)}: ${state}`);
   const started = servers.filter(({ state }) => state !== "given");
   const exports = started.map(({ kind, url }) => `${variable(kind)}=${url}`);
-  const use = exports.length > 0 ? [`export ${exports.join(" ")}`, "Stop them with `cim-replay servers down`."] : [];
+  const use = exports.length > 0 ? [`export ${exports.join(" ")}`, `Stop them with \`${down}\`.`] : [];
   return [...states, ...use].join("\n");
 }
 

@@ -1,4 +1,5 @@
 import { formatCount, formatDuration, formatSize, type Partition, type Plan, type RunSettings } from "@cim-replay/core";
+import { count } from "./progress-lines.ts";
 import { renderFacts, renderTable } from "./table.ts";
 
 const MOST_PARTITIONS = 32;
@@ -28,7 +29,7 @@ export function planText(plan: Plan, settings: RunSettings): string {
     ["source", `${plan.source.kind}: ${plan.source.reason}`],
     [
       "work",
-      `${plan.partitions.length} partitions by ${plan.partitionBy}, ${plan.units.length} units, ${plan.slices.length} slices`,
+      `${count(plan.partitions.length, "partition")} by ${plan.partitionBy}, ${count(plan.units.length, "unit")}, ${count(plan.slices.length, "slice")}`,
     ],
     [
       "takes about",

@@ -29,7 +29,7 @@ describe("progress", () => {
 
   test("is one line where there is no terminal", () => {
     expect(progressLine(progress)).toBe(
-      "graph 75.0 %, 75,000 read, 50,000 durable of 100,000 events, 12,346 events/s, ETA 1 min 5 s, 1 worker, units 1/2, 0 errors, 200 MiB",
+      "graph 75.0 %, 75,000 read, 50,000 durable of 100,000 events, units 1/2, 0 errors, 12,346 events/s, ETA 1 min 5 s, 1 worker, 200 MiB",
     );
   });
 

@@ -9,15 +9,20 @@ export function progressArea(progress: Progress, elapsedMs: number, width: numbe
   const { run, plan, units } = progress;
   const title = `${style("bold", plan.domain)} → ${run.settings.target}  run ${run.id}  ${stateText(progress)}`;
   const bar = barText(progress, Math.max(10, Math.min(WIDEST_BAR, width - 40)));
-  const figures = [
-    `${formatCount(progress.eventsPerSecond)} events/s`,
-    `ETA ${etaText(progress)}`,
-    count(progress.workers, "worker"),
-    `units ${units.done}/${units.total}`,
-    errorText(progress, style),
-    formatSize(progress.memoryBytes),
-    formatDuration(elapsedMs),
-  ];
+  const rate = `${formatCount(progress.eventsPerSecond)} events/s`;
+  const done = [`units ${units.done}/${units.total}`, errorText(progress, style)];
+  const elapsed = formatDuration(elapsedMs);
+  // What has ended has no workers and no time to come.
+  const figures = isAtWork(progress)
+    ? [
+        rate,
+        `ETA ${etaText(progress)}`,
+        count(progress.workers, "worker"),
+        ...done,
+        formatSize(progress.memoryBytes),
+        elapsed,
+      ]
+    : [...done, elapsed];
   const events = `${formatCount(progress.readEvents)} read, ${formatCount(progress.durableEvents)} durable of ${formatCount(progress.totalEvents)} events`;
   const lines = [
     title,
@@ -32,15 +37,23 @@ export function progressLine(progress: Progress): string {
   const parts = [
     `${progress.plan.domain} ${percentOf(progress).toFixed(1)} %`,
     `${formatCount(progress.readEvents)} read, ${formatCount(progress.durableEvents)} durable of ${formatCount(progress.totalEvents)} events`,
-    `${formatCount(progress.eventsPerSecond)} events/s`,
-    `ETA ${etaText(progress)}`,
-    count(progress.workers, "worker"),
     `units ${progress.units.done}/${progress.units.total}`,
     count(progress.errors, "error"),
-    formatSize(progress.memoryBytes),
   ];
-  const state = progress.run.state === "running" ? [] : [progress.run.state];
-  return [...parts, ...(progress.entriesWritten > 0 ? [entriesText(progress)] : []), ...state].join(", ");
+  const now = isAtWork(progress)
+    ? [
+        `${formatCount(progress.eventsPerSecond)} events/s`,
+        `ETA ${etaText(progress)}`,
+        count(progress.workers, "worker"),
+        formatSize(progress.memoryBytes),
+      ]
+    : [progress.run.state];
+  const entries = progress.entriesWritten > 0 ? [entriesText(progress)] : [];
+  return [...parts, ...now, ...entries].join(", ");
+}
+
+function isAtWork({ run }: Progress): boolean {
+  return run.state === "running";
 }
 
 /** Of what has been read; durable is told beside it. */
