@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { Visitor } from "@swc/core/Visitor.js";
 
 // Which package may import which; what is not named is forbidden. Files are checked by the rules below, manifests at once.
 const mayImport = {
@@ -15,6 +16,7 @@ const mayImport = {
 const TEST_FILE = "\\.(test|fixture)\\.ts$";
 
 checkManifests();
+walkUsingDeclarations();
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 export default {
@@ -96,6 +98,16 @@ function onlyOneImports(owner, path) {
     severity: "error",
     from: { path: "^packages/", pathNot: `^packages/${owner}/` },
     to: { path },
+  };
+}
+
+/** swc parses `using` and `await using`, but its visitor, with which dependency-cruiser finds imports, stops at them. */
+function walkUsingDeclarations() {
+  const { visitStatement } = Visitor.prototype;
+  Visitor.prototype.visitStatement = function (statement) {
+    if (statement.type !== "UsingDeclaration") return visitStatement.call(this, statement);
+    this.visitVariableDeclarators(statement.decls);
+    return statement;
   };
 }
 

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { type Bench, configFile } from "./bench-setup.ts";
@@ -9,7 +10,8 @@ import type { Reading } from "./reading.ts";
 import { cpuMicros } from "./proc-files.ts";
 import { ProcessWatch } from "./process-watch.ts";
 
-const COMMAND = fileURLToPath(new URL("../../node_modules/.bin/domain-replay", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const COMMAND = join(ROOT, "node_modules", ".bin", "domain-replay");
 
 interface RunJson {
   readonly state: string;
@@ -37,13 +39,13 @@ export async function runCommand(bench: Bench, dataset: Dataset, flags: readonly
   const watch = new ProcessWatch(child.pid ?? 0);
   const closed = once(child, "close");
   const [output, notes] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  const [status] = (await closed) as [number | null];
+  const [status, signal] = (await closed) as [number | null, string | null];
   const commandSeconds = (Date.now() - startedAtMs) / 1000;
   const serverMicros = (cpuMicros(servers.nats.pid) ?? 0) - serverBefore;
   watch.stop();
   stop();
   if (status !== 0)
-    throw new Error(`Cannot measure domain-replay ${flags.join(" ")}: it ended with ${status}.\n${notes}`);
+    throw new Error(`Cannot measure domain-replay ${flags.join(" ")}: it ended with ${status ?? signal}.\n${notes}`);
   const run = completeRun(output, dataset);
   await client.jsm.streams.delete(`KV_${bucket}`);
   return {

@@ -20,7 +20,7 @@ const HELP = `npm run bench -- [flags]
   --aggregates N        of the stream that the bars are about (20000)
   --many-aggregates N   of the other stream (400000)
   --skew S              of the choice of aggregates; 0: uniform (0)
-  --only A,B            only measurements whose names hold one of these
+  --only TEXT           only measurements whose names hold it; may be given again
   --long                also peak memory on a stream four times as long`;
 
 /** Prints the help and ends the process where that is asked for; throws on a flag that is not known. */
@@ -33,7 +33,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
       aggregates: { type: "string", default: "20000" },
       "many-aggregates": { type: "string", default: "400000" },
       skew: { type: "string", default: "0" },
-      only: { type: "string", default: "" },
+      only: { type: "string", multiple: true, default: [] },
       long: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -48,7 +48,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     aggregates: whole("aggregates", values.aggregates),
     manyAggregates: whole("many-aggregates", values["many-aggregates"]),
     skew: Number(values.skew),
-    only: values.only.split(",").filter((word) => word !== ""),
+    only: values.only,
     long: values.long,
   };
 }

@@ -17,6 +17,7 @@ export async function buildProgram(
 ): Promise<Command> {
   const invoke: Invoke = async (entry, args, flags) => {
     const { command } = await entry.load();
+    setTitle(entry.name);
     outcome.status = await command.run({
       ...base,
       tool: entry.bin === null ? `${UMBRELLA} ${entry.name}` : entry.name,
@@ -54,6 +55,11 @@ async function fill(command: Command, entry: CommandEntry, invoke: Invoke): Prom
   command.action(async () => {
     await invoke(entry, command.processedArgs.flat().map(String), command.opts());
   });
+}
+
+/** What `pgrep` finds; the system keeps 15 characters. */
+export function setTitle(tool: string): void {
+  process.title = tool.slice(0, 15);
 }
 
 /** Errors become exceptions, and only `main` ends the process. */

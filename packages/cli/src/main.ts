@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
 import { z } from "zod";
-import { buildProgram } from "./build-program.ts";
+import { buildProgram, setTitle } from "./build-program.ts";
 import { describeError, EXIT, exitStatusOf } from "./exit-status.ts";
 import { createScreen } from "./output/screen.ts";
 
@@ -9,8 +9,7 @@ import { createScreen } from "./output/screen.ts";
  * Runs one tool by its name and ends the process with its status: the one place that does. `argv` without the program.
  */
 export async function main(tool: string, argv: readonly string[] = process.argv.slice(2)): Promise<void> {
-  // `pgrep event-replay` finds exactly this; the system keeps 15 characters.
-  process.title = tool.slice(0, 15);
+  setTitle(tool);
   // A reader that has seen enough (`| head`) closes the pipe: no error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed);

@@ -7,7 +7,6 @@ const SAMPLE_MS = 250;
 const SERVER_READ_MICROS = 3.5;
 /** Where a sample is too small to say anything. */
 const TYPICAL: StepCosts = { serverRead: SERVER_READ_MICROS, clientRead: 3.5, fold: 4 };
-const LEAST_EVENTS = 500;
 const PIECE_EVENTS = 250;
 
 export interface Calibration {
@@ -50,6 +49,7 @@ export async function calibrate(options: {
     const batchAt = performance.now();
     let pieceAt = batchAt;
     for (const message of batch) {
+      read += 1;
       const key = options.codec.route(message.subject);
       if (key === undefined) continue;
       const event = options.codec.decode(message, key);
@@ -61,13 +61,13 @@ export async function calibrate(options: {
         const now = performance.now();
         fastestFold = Math.min(fastestFold, ((now - pieceAt) * 1000) / PIECE_EVENTS);
         pieceAt = now;
+        if (now - batchAt > SAMPLE_MS) break;
       }
     }
     foldMs += performance.now() - batchAt;
-    read += batch.length;
     if (sampled >= SAMPLE_MESSAGES || performance.now() > deadline) break;
   }
-  if (sampled < LEAST_EVENTS) return { costs: TYPICAL, sampled, timesApart };
+  if (!Number.isFinite(fastestFold)) return { costs: TYPICAL, sampled, timesApart };
   const clientRead = ((performance.now() - startedAt - foldMs) * 1000) / read;
   // The sample runs on cold code and includes waiting: its fastest piece is nearest to what a long run costs, and what
   // is known of reading bounds that from above.
@@ -75,7 +75,7 @@ export async function calibrate(options: {
     costs: {
       serverRead: SERVER_READ_MICROS,
       clientRead: Math.min(clientRead, TYPICAL.clientRead),
-      fold: Number.isFinite(fastestFold) ? fastestFold : TYPICAL.fold,
+      fold: fastestFold,
     },
     sampled,
     timesApart,

@@ -30,6 +30,7 @@ export class LeaseKeeper {
   #revision: number;
   #renewal = 0;
   #timer: NodeJS.Timeout | null = null;
+  #renewing: Promise<void> = Promise.resolve();
   #lost: Error | null = null;
 
   private constructor(ledger: Ledger, subject: LeaseSubject, revision: number, takenFrom: string | null, log: Log) {
@@ -61,13 +62,16 @@ export class LeaseKeeper {
 
   async release(): Promise<void> {
     if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    // A renewal on its way changes the revision that is to be released.
+    await this.#renewing;
     if (this.#lost) return;
     await this.#ledger.releaseLease(this.#subject.domain, this.#subject.target, this.#revision);
   }
 
   #schedule(): void {
     this.#timer = setTimeout(() => {
-      this.#renew()
+      this.#renewing = this.#renew()
         .catch((error: unknown) => this.#log.warn({ error: errorMessage(error) }, "the lease could not be renewed"))
         .finally(() => {
           if (!this.#lost && this.#timer) this.#schedule();

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import {
+  emptyCounts,
   moveRun,
   moveUnit,
   newUnitRecord,
@@ -100,6 +101,8 @@ function beforeFailure(unit: Parameters<typeof moveUnit>[0]): ReturnType<typeof 
     ...moveUnit(unit, "pending"),
     checkpoints,
     cursorSeq: checkpoints.at(-1)?.seq ?? 0,
+    // Those of the failure reach further than what is durable; the next checkpoint states its own.
+    counts: firstParkedSeq === null ? unit.counts : emptyCounts(),
     firstParkedSeq: null,
     parkedAggregates: 0,
     failure: null,

@@ -22,7 +22,7 @@ export interface CheckpointPlace {
 }
 
 /** What `read` needs of a unit's reference to a checkpoint. */
-export type CheckpointToRead = Pick<CheckpointRef, "number" | "fromMessage" | "toMessage" | "bytes">;
+type CheckpointToRead = Pick<CheckpointRef, "number" | "fromMessage" | "toMessage" | "bytes">;
 
 /** Packed states of units, in messages of one stream. A checkpoint counts only where a unit's record refers to it. */
 export class CheckpointStore {

@@ -19,7 +19,7 @@ const INSUFFICIENT_RESOURCES = 10023;
 const STORE_FAILED = 10077;
 
 /** Whether another attempt may succeed: no answer, nobody there, or a cluster without a leader. A refusal stays one. */
-export function isTransient(error: unknown): boolean {
+function isTransient(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return isTransientRefusal(error.apiError());
   if (error instanceof TimeoutError || error instanceof ConnectionError) return true;
   if (error instanceof RequestError) return !(error.cause instanceof PermissionViolationError);

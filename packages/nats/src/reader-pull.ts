@@ -2,7 +2,7 @@ import { ReplayError } from "@cim-replay/core";
 import { createInbox, type Msg } from "nats";
 import type { NatsClient } from "./connect.ts";
 import { type Lane, nextRequest } from "./reader-lane.ts";
-import { DeliveredMessage, sequenceOffset } from "./reader-message.ts";
+import { DeliveredMessage, replyOf, sequenceOffset } from "./reader-message.ts";
 import type { ReadPosition } from "./reader-position.ts";
 import type { MessageQueue } from "./reader-queue.ts";
 
@@ -107,21 +107,19 @@ export class Pull {
 
   /** Runs for every message of a replay: no allocation but the message itself, and nothing decoded but the reply subject. */
   #receive(lane: Lane, message: SizedMsg): void {
-    const reply = message.reply;
-    if (!reply) {
+    const reply = replyOf(message);
+    if (reply === null) {
       this.#receiveStatus(lane, message);
       return;
     }
     if (this.lost !== null || this.#position.ended) return;
     // The same place in all replies of a consumer, as long as all before it stays as long.
-    if (reply.charCodeAt(this.#sequenceAt - 1) !== DOT) this.#sequenceAt = sequenceOffset(reply);
+    if (reply[this.#sequenceAt - 1] !== DOT) this.#sequenceAt = sequenceOffset(reply);
     let at = this.#sequenceAt;
     let seq = 0;
-    for (let digit = reply.charCodeAt(at); digit >= ZERO; digit = reply.charCodeAt(++at)) seq = seq * 10 + digit - ZERO;
+    for (let digit = reply[at] ?? 0; digit >= ZERO; digit = reply[++at] ?? 0) seq = seq * 10 + digit - ZERO;
     let delivery = 0;
-    for (let digit = reply.charCodeAt(++at); digit >= ZERO; digit = reply.charCodeAt(++at)) {
-      delivery = delivery * 10 + digit - ZERO;
-    }
+    for (let digit = reply[++at] ?? 0; digit >= ZERO; digit = reply[++at] ?? 0) delivery = delivery * 10 + digit - ZERO;
     const position = this.#position;
     if (delivery !== ++this.#delivered || seq <= position.lastSeq) {
       this.lose("deliveries were lost on the way");

@@ -76,7 +76,7 @@ class StreamReader {
   async next(): Promise<readonly StreamMessage[] | null> {
     this.#queue.release();
     this.#quietSinceMs = Date.now();
-    for (;;) {
+    for (let recoveries = 0; ; ) {
       this.#options.signal.throwIfAborted();
       this.#pull?.ask();
       if (!this.#queue.isEmpty) return this.#queue.take();
@@ -85,7 +85,7 @@ class StreamReader {
         await this.#persist(() => this.#check());
         return null;
       }
-      if (this.#pull === null || this.#pull.lost !== null) await this.#persist(() => this.#open());
+      if (this.#pull === null || this.#pull.lost !== null) await this.#recover(recoveries++);
       else if (!(await this.#queue.wait(this.#options.noProgressMs))) await this.#investigate(this.#pull);
     }
   }
@@ -94,6 +94,18 @@ class StreamReader {
     this.#stopListening();
     this.#pull?.close();
     this.#dropConsumers();
+  }
+
+  /** `before`: how many new consumers have brought nothing. */
+  async #recover(before: number): Promise<void> {
+    const { stream, signal } = this.#options;
+    if (before > 0 && this.#isPastDeadline()) {
+      throw new ReplayError(
+        `Cannot read on in stream ${stream} after sequence ${this.#position.lastSeq}: the server answers but delivers nothing (${this.#pull?.lost}). Check its log, then resume.`,
+      );
+    }
+    if (before > 0) await abortable(delay(retryDelayMs(before)), signal);
+    await this.#persist(() => this.#open());
   }
 
   /** A new consumer right after the last sequence received, on a stream that is still the one that was planned. */
@@ -118,7 +130,7 @@ class StreamReader {
 
   /** Nothing came for a while: has the stream changed or ended, or is the consumer dead? */
   async #investigate(pull: Pull): Promise<void> {
-    const { signal, stream, noProgressMs } = this.#options;
+    const { signal, noProgressMs } = this.#options;
     try {
       await abortable(this.#check(), signal);
       const lastSeq = await abortable(lastSeqOf(this.#client, this.#options), signal);
@@ -128,13 +140,7 @@ class StreamReader {
       if (!(error instanceof UnreachableError) || this.#isPastDeadline()) throw error;
       return;
     }
-    if (this.#position.ended) return;
-    if (this.#isPastDeadline()) {
-      throw new ReplayError(
-        `Cannot read on in stream ${stream} after sequence ${this.#position.lastSeq}: the server answers but delivers nothing. Check its log, then resume.`,
-      );
-    }
-    pull.lose(`nothing came for ${noProgressMs / 1000} s`);
+    if (!this.#position.ended) pull.lose(`nothing came for ${noProgressMs / 1000} s`);
   }
 
   #check(): Promise<void> {
@@ -144,14 +150,14 @@ class StreamReader {
   /** Tries again, with growing waits, for as long as the server cannot be reached and the deadline allows. */
   async #persist(attempt: () => Promise<void>): Promise<void> {
     const { signal, noProgressMs } = this.#options;
-    for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 2_000)) {
+    for (let tries = 1; ; tries++) {
       await abortable(this.#client.link.waitUntilUp(noProgressMs), signal);
       try {
         return await abortable(attempt(), signal);
       } catch (error) {
         if (!(error instanceof UnreachableError) || this.#client.link.closed || this.#isPastDeadline()) throw error;
       }
-      await abortable(delay(waitMs * (0.5 + Math.random())), signal);
+      await abortable(delay(retryDelayMs(tries)), signal);
     }
   }
 
@@ -162,6 +168,11 @@ class StreamReader {
   #dropConsumers(): void {
     for (const name of this.#consumers.splice(0)) dropReadConsumer(this.#client, this.#options.stream, name);
   }
+}
+
+/** 50 ms doubled with each try up to 2 s, half of it random. */
+function retryDelayMs(tries: number): number {
+  return Math.min(50 * 2 ** Math.min(tries, 6), 2_000) * (0.5 + Math.random() / 2);
 }
 
 function delay(ms: number): Promise<void> {

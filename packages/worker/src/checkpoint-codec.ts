@@ -1,9 +1,8 @@
-import { deserialize, serialize } from "node:v8";
 import { ReplayError, type UnitCounts, unitCountsSchema } from "@cim-replay/core";
-import { Packr } from "msgpackr";
 import { z } from "zod";
 import type { Aggregate, AggregateTable } from "./aggregate-table.ts";
 import { assertPackable } from "./packable.ts";
+import { newPackr, packChunk, unpackChunk } from "./packed-chunk.ts";
 
 /** What a checkpoint holds beside states: everything a unit needs to go on as if it had never stopped. */
 export interface CheckpointMeta {
@@ -15,10 +14,6 @@ export interface CheckpointMeta {
 }
 
 const TARGET_CHUNK_BYTES = 256 * 1024;
-const MSGPACK = 1;
-/** For what msgpackr would change: it renames the key `__proto__`. */
-const STRUCTURED_CLONE = 2;
-const PROTO_KEY = "__proto__";
 const CHECKED_STATES = 16;
 
 const numbers = z.array(z.int().nonnegative());
@@ -65,11 +60,11 @@ export function packCheckpoint(
     if (aggregate) assertPackable(aggregate.state, aggregate.key);
   }
   const packr = newPackr();
-  const chunks = [packChunk(packr, { meta, rows: [] })];
+  const chunks = [packChunk(packr, { meta, rows: [] } satisfies Chunk)];
   let rowsPerChunk = 128;
   for (let from = 0; from < aggregates.length; ) {
     const rows = aggregates.slice(from, from + rowsPerChunk).map((aggregate) => toRow(aggregate, options.knownBelow));
-    const bytes = packChunk(packr, { meta: null, rows });
+    const bytes = packChunk(packr, { meta: null, rows } satisfies Chunk);
     if (bytes.length > options.maxBytes) {
       if (rows.length === 1) throw tooLarge(aggregates[from], bytes.length, options.maxBytes);
       rowsPerChunk = Math.max(1, rowsPerChunk >> 1);
@@ -82,9 +77,12 @@ export function packCheckpoint(
   return chunks;
 }
 
-/** Puts a chunk's states into the table; returns the meta where the chunk is a checkpoint's first. */
+/**
+ * Puts a chunk's states into the table; returns the meta where the chunk is a checkpoint's first. Throws ReplayError where
+ * the bytes are no chunk, or not the one that follows.
+ */
 export function unpackCheckpoint(bytes: Uint8Array, table: AggregateTable): CheckpointMeta | null {
-  const chunk = chunkSchema.parse(unpackChunk(bytes));
+  const chunk = parseChunk(bytes);
   for (const row of chunk.rows) restoreRow(row, table);
   return chunk.meta;
 }
@@ -116,30 +114,14 @@ function restoreRow(row: Row, table: AggregateTable): void {
   Object.assign(aggregate, { state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked });
 }
 
-function newPackr(): Packr {
-  return new Packr({ useRecords: true, mapsAsObjects: false, moreTypes: true });
-}
-
-function packChunk(packr: Packr, chunk: Chunk): Uint8Array {
-  const packed = tryPack(packr, chunk);
-  if (packed && !packed.includes(PROTO_KEY)) return Buffer.concat([Buffer.of(MSGPACK), packed]);
-  return Buffer.concat([Buffer.of(STRUCTURED_CLONE), serialize(chunk)]);
-}
-
-/** Null where msgpackr cannot, as with a null-prototype object that has a key `toJSON`. */
-function tryPack(packr: Packr, chunk: Chunk): Buffer | null {
+function parseChunk(bytes: Uint8Array): Chunk {
   try {
-    return packr.pack(chunk);
-  } catch {
-    return null;
+    return chunkSchema.parse(unpackChunk(bytes));
+  } catch (error) {
+    throw new ReplayError("Cannot read a checkpoint: it is none that this version writes. Start a new run.", {
+      cause: error,
+    });
   }
-}
-
-function unpackChunk(bytes: Uint8Array): unknown {
-  const body = bytes.subarray(1);
-  if (bytes[0] === STRUCTURED_CLONE) return deserialize(body);
-  if (bytes[0] === MSGPACK) return newPackr().unpack(body);
-  throw new ReplayError("Cannot read a checkpoint: its format is not known to this version. Start a new run.");
 }
 
 function tooLarge(aggregate: Aggregate | undefined, bytes: number, maxBytes: number): ReplayError {

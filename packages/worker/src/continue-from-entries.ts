@@ -3,15 +3,17 @@ import { type NatsClient, readEntries } from "@cim-replay/nats";
 import type { Aggregate } from "./aggregate-table.ts";
 
 interface KnownEntry {
+  readonly partition: number;
   readonly state: unknown;
   readonly provenance: Provenance;
 }
 
 /** What the target holds already, for a run that goes on from it: by entry key. */
 export interface ExistingEntries {
-  seed(aggregate: Aggregate): void;
-  /** Events that the entries of each of the unit's partitions say they hold. */
-  readonly eventsByPartition: readonly number[];
+  /** Returns how many events the entry says it holds; 0 where there is none. */
+  seed(aggregate: Aggregate): number;
+  /** By partition of the unit: events in the entries of all but these aggregates. */
+  eventsOfOthers(aggregates: readonly Aggregate[]): number[];
 }
 
 /** Reads the domain's entries that lie in the unit's partitions. Throws ReplayError where one cannot be gone on from. */
@@ -24,7 +26,6 @@ export async function readExistingEntries(options: {
 }): Promise<ExistingEntries> {
   const { client, plan } = options;
   const known = new Map<string, KnownEntry>();
-  const eventsByPartition = new Array<number>(options.partitions).fill(0);
   for await (const batch of readEntries(client, plan.target.bucket, `${plan.domain}.>`)) {
     for (const entry of batch) {
       const partition = options.partitionOfKey(entry.key);
@@ -36,21 +37,29 @@ export async function readExistingEntries(options: {
             "Rebuild with --from-beginning.",
         );
       }
-      known.set(entry.key, { state: decodeState(options.projection, entry.key, entry.value), provenance });
-      eventsByPartition[partition] = (eventsByPartition[partition] ?? 0) + provenance.events;
+      const state = decodeState(options.projection, entry.key, entry.value);
+      known.set(entry.key, { partition, state, provenance });
     }
   }
   return {
-    eventsByPartition,
     seed: (aggregate) => {
       const entry = known.get(aggregate.key);
-      if (!entry) return;
+      if (!entry) return 0;
       aggregate.state = entry.state;
       aggregate.events = entry.provenance.events;
       aggregate.lastSeq = entry.provenance.lastSeq;
       aggregate.appliedUpToSeq = entry.provenance.lastSeq;
       // Folded once; a later pass over the same unit must not see a state that this one changed.
       known.delete(aggregate.key);
+      return entry.provenance.events;
+    },
+    eventsOfOthers: (aggregates) => {
+      const keys = new Set(aggregates.map(({ key }) => key));
+      const events = new Array<number>(options.partitions).fill(0);
+      for (const [key, { partition, provenance }] of known) {
+        if (!keys.has(key)) events[partition] = (events[partition] ?? 0) + provenance.events;
+      }
+      return events;
     },
   };
 }

@@ -124,7 +124,7 @@ async function finish(
     cursorSeq: isParked ? record.cursorSeq : Math.max(plan.range.toSeq, 0),
     counts: fold.counts,
     deliveredBySlice: pass.deliveredBySlice,
-    deliveredByPartition: fold.deliveredByPartition,
+    deliveredByPartition: pass.deliveredByPartition,
     aggregatesByPartition,
     firstParkedSeq: fold.firstParkedSeq,
     parkedAggregates: fold.parkedAggregates,
@@ -150,7 +150,11 @@ async function endAfter(error: unknown, claim: UnitClaim, attempt: UnitAttempt |
   if (givesBack) log.info({}, `unit given back: ${errorMessage(error)}`);
   else log.error({ error }, `unit failed: ${errorMessage(error)}`);
   try {
-    if (givesBack && wantsCheckpoint(error)) await attempt?.pass?.checkpointAndSettle();
+    if (givesBack && wantsCheckpoint(error)) {
+      await attempt?.pass?.checkpointAndSettle().catch((failure: unknown) => {
+        log.warn({ error: errorMessage(failure) }, "the unit is given back at an older checkpoint");
+      });
+    }
     await claim.end((unit) =>
       givesBack
         ? moveUnit(unit, "pending")

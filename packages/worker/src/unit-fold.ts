@@ -33,9 +33,10 @@ export interface UnitFoldOptions {
   /** How many bad events may be skipped; those beyond park their aggregates. */
   readonly skipErrors: number;
   readonly badSequences: ReadonlySet<number>;
-  readonly deliveredByPartition: readonly number[];
-  /** Gives an aggregate what its entry already holds, in a run that goes on from entries. */
-  readonly seed?: (aggregate: Aggregate) => void;
+  /** How many the unit has. */
+  readonly partitions: number;
+  /** Gives an aggregate what its entry already holds, in a run that goes on from entries; returns how many events. */
+  readonly seed?: (aggregate: Aggregate) => number;
 }
 
 /**
@@ -59,7 +60,7 @@ export class UnitFold {
   constructor(options: UnitFoldOptions) {
     this.#options = options;
     this.aggregates = new AggregateTable(options.domain);
-    this.deliveredByPartition = [...options.deliveredByPartition];
+    this.deliveredByPartition = new Array<number>(options.partitions).fill(0);
   }
 
   /** Goes on from a checkpoint, whose states are in the table already. */
@@ -120,11 +121,12 @@ export class UnitFold {
   }
 
   #event(message: StreamMessage, event: DecodedEvent, aggregate: Aggregate): void {
-    assertSameId(aggregate, event.aggregateId, message.seq);
+    // A parked one may have its id from the subject alone, where its first event was malformed.
+    if (!aggregate.parked) assertSameId(aggregate, event.aggregateId, message.seq);
     if (message.seq <= aggregate.appliedUpToSeq) {
       this.counts.alreadyApplied += 1;
       // Counted with the entry that holds it.
-      this.deliveredByPartition[aggregate.partition] = (this.deliveredByPartition[aggregate.partition] ?? 0) - 1;
+      this.#countDelivered(aggregate.partition, -1);
       return;
     }
     if (this.#isFilteredByTime(message, event)) {
@@ -156,12 +158,12 @@ export class UnitFold {
     const aggregate = this.aggregates.add(routeKey === id ? id : routeKey, id, partition);
     // Also without an event folded: checkpoints introduce aggregates in the table's order.
     this.aggregates.markChanged(aggregate);
-    this.#options.seed?.(aggregate);
+    this.#countDelivered(partition, this.#options.seed?.(aggregate) ?? 0);
     return aggregate;
   }
 
-  #countDelivered(partition: number): void {
-    this.deliveredByPartition[partition] = (this.deliveredByPartition[partition] ?? 0) + 1;
+  #countDelivered(partition: number, events = 1): void {
+    this.deliveredByPartition[partition] = (this.deliveredByPartition[partition] ?? 0) + events;
   }
 
   #isKnownBad(message: StreamMessage): boolean {
@@ -212,9 +214,10 @@ export class UnitFold {
   #checkChain(event: DecodedEvent, aggregate: Aggregate): void {
     const { counts } = this;
     if (event.eventId !== null && this.#repeatedIds.seen(event.eventId)) counts.repeatedIds += 1;
-    const first = aggregate.events === 0;
+    // What the event before it was, the entry does not say.
+    const isFirstSinceEntry = aggregate.appliedUpToSeq > 0 && aggregate.lastSeq === aggregate.appliedUpToSeq;
     if (event.cid !== null || event.previousCid !== null) {
-      if (!(first && aggregate.appliedUpToSeq > 0) && event.previousCid !== aggregate.lastCid) counts.tornChains += 1;
+      if (!isFirstSinceEntry && event.previousCid !== aggregate.lastCid) counts.tornChains += 1;
       aggregate.lastCid = event.cid;
     }
     const { sequence } = event;

@@ -3,13 +3,16 @@ import { type DeletedSequences, ReplayError, type StreamMessage } from "@cim-rep
 import { readStream } from "@cim-replay/nats";
 import { SequenceAccountant } from "./accountant.ts";
 import { Checkpointer, restoreCheckpoints } from "./checkpointer.ts";
-import { readExistingEntries } from "./continue-from-entries.ts";
+import { type ExistingEntries, readExistingEntries } from "./continue-from-entries.ts";
 import { MemoryGuard } from "./memory-guard.ts";
 import type { UnitContext } from "./unit-context.ts";
 import { UnitFold } from "./unit-fold.ts";
 
 const CHECKPOINT_AT_LEAST_EVERY_MS = 30_000;
 const NO_PROGRESS_MS = 5_000;
+/** Between two turns of the event loop, whatever the batch size. */
+const FOLD_AT_MOST_MS = 100;
+const MESSAGES_BETWEEN_CLOCKS = 16;
 /** The server cuts off a client past 64 MB pending; half of that at most is ever asked for. */
 const MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
 /** More bad events than this are no bad events but a wrong template or envelope: keeping them all helps nobody. */
@@ -23,6 +26,7 @@ export class UnitPass {
   readonly #checkpointer: Checkpointer;
   readonly #memory: MemoryGuard;
   readonly #fromSeq: number;
+  readonly #existing: ExistingEntries | null;
   #lastSeq: number;
   #checkpointedAt = performance.now();
   #ownAtCheckpoint = 0;
@@ -34,6 +38,7 @@ export class UnitPass {
       accountant: SequenceAccountant;
       checkpointer: Checkpointer;
       fromSeq: number;
+      existing: ExistingEntries | null;
     },
   ) {
     this.#context = context;
@@ -41,6 +46,7 @@ export class UnitPass {
     this.#accountant = parts.accountant;
     this.#checkpointer = parts.checkpointer;
     this.#fromSeq = parts.fromSeq;
+    this.#existing = parts.existing;
     this.#lastSeq = parts.fromSeq - 1;
     this.#memory = new MemoryGuard(context.run.settings);
     this.#ownAtCheckpoint = this.#own();
@@ -63,7 +69,7 @@ export class UnitPass {
       toTimeMs: run.settings.timeBasis === "event" ? run.settings.toTimeMs : null,
       skipErrors: run.settings.skipErrors,
       badSequences: new Set(record.badSequences),
-      deliveredByPartition: existing?.eventsByPartition ?? unit.partitions.map(() => 0),
+      partitions: unit.partitions.length,
       ...(existing && { seed: existing.seed }),
     });
     const meta = await restoreCheckpoints(context.checkpoints, record, fold.aggregates);
@@ -71,6 +77,7 @@ export class UnitPass {
     const fromSeq = Math.max(plan.range.fromSeq, record.cursorSeq + 1);
     return new UnitPass(context, fold, {
       fromSeq,
+      existing,
       accountant: new SequenceAccountant({
         stream: plan.stream.name,
         slices: plan.slices,
@@ -87,6 +94,12 @@ export class UnitPass {
 
   get deliveredBySlice(): number[] {
     return this.#accountant.deliveredBySlice;
+  }
+
+  /** With what entries hold whose aggregates had no event in the range. */
+  get deliveredByPartition(): number[] {
+    const others = this.#existing?.eventsOfOthers(this.fold.aggregates.all());
+    return this.fold.deliveredByPartition.map((delivered, at) => delivered + (others?.[at] ?? 0));
   }
 
   get readSeq(): number {
@@ -115,8 +128,8 @@ export class UnitPass {
     let waitingSince = performance.now();
     for await (const batch of messages) {
       stages.fetch += performance.now() - waitingSince;
-      for (let from = 0; from < batch.length; from += settings.batchSize) {
-        this.#foldBatch(batch, from, Math.min(from + settings.batchSize, batch.length), unfiltered);
+      for (let from = 0; from < batch.length; ) {
+        from = this.#foldBatch(batch, from, Math.min(from + settings.batchSize, batch.length), unfiltered);
         if (this.fold.badEvents.length > 0) await this.#quarantine();
         if (this.#isCheckpointDue() && (await this.checkpoint()) === "rewind") return "rewind";
         this.#memory.check(this.fold.counts.delivered);
@@ -134,7 +147,11 @@ export class UnitPass {
 
   /** Makes durable what was folded; "rewind" where that is not to be trusted. */
   async checkpoint(): Promise<"begun" | "rewind"> {
-    if (this.fold.toSkip.length > 0) return "rewind";
+    if (this.fold.toSkip.length > 0) {
+      // One still on its way would land under the next pass, and a base would remove what that one builds upon.
+      await this.#checkpointer.settle();
+      return "rewind";
+    }
     const startedAt = performance.now();
     this.#context.checkpointRequested = false;
     await this.#checkpointer.begin(this.fold.aggregates, this.#meta(), this.#lastSeq);
@@ -151,16 +168,20 @@ export class UnitPass {
     await this.#checkpointer.settle();
   }
 
-  #foldBatch(batch: readonly StreamMessage[], from: number, to: number, unfiltered: boolean): void {
+  /** Returns where to go on: a slow projection gets fewer than `to`, so that its worker does not seem dead meanwhile. */
+  #foldBatch(batch: readonly StreamMessage[], from: number, to: number, unfiltered: boolean): number {
     const startedAt = performance.now();
-    for (let i = from; i < to; i++) {
-      const message = batch[i];
+    let next = from;
+    while (next < to) {
+      const message = batch[next++];
       if (!message) break;
       if (unfiltered) this.#accountant.delivered(message.seq);
       this.fold.take(message);
       this.#lastSeq = message.seq;
+      if (next % MESSAGES_BETWEEN_CLOCKS === 0 && performance.now() - startedAt > FOLD_AT_MOST_MS) break;
     }
     this.#context.stages.fold += performance.now() - startedAt;
+    return next;
   }
 
   async #quarantine(): Promise<void> {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
 import {
   type CompiledProjection,
   ConflictingWriterError,
@@ -18,6 +19,7 @@ export interface EntriesWritten {
 }
 
 const PUTS_BETWEEN_PROOFS = 1_000;
+const PROOF_AT_LEAST_EVERY_MS = 100;
 
 /**
  * Writes each complete aggregate's entry once. A write carries the revision that the entry had when the run was planned,
@@ -39,11 +41,15 @@ export async function writeEntries(options: {
   const entries: EntriesWritten = { written: 0, unchanged: 0, bytes: 0 };
   const digests = new Map<string, string>();
   let untilProof = 0;
+  let provedAt = performance.now();
   for (const aggregate of complete) {
-    if (untilProof-- === 0) {
+    if (untilProof-- === 0 || performance.now() - provedAt > PROOF_AT_LEAST_EVERY_MS) {
       untilProof = PUTS_BETWEEN_PROOFS;
-      await claim.prove();
       options.onWritten(entries);
+      // Heartbeats and locks starve where the event loop does not turn, however slow `encode` is.
+      await turn();
+      await claim.prove();
+      provedAt = performance.now();
     }
     const value = Buffer.from(encode(projection, aggregate));
     const sha256 = createHash("sha256").update(value).digest("hex");

@@ -51,7 +51,7 @@ export async function* consumeAndFold(client: NatsClient, { stream, events }: Pr
   }
 }
 
-export function flatProjection() {
+function flatProjection() {
   const projection = builtinProjections.get("aggregate");
   if (!projection) throw new Error("Cannot fold: there is no built-in projection of that name.");
   return projection;

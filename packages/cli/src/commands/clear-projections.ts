@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { LeaseKeeper } from "@cim-replay/coordinator";
 import { entryKey, formatCount, silentLog, UsageError } from "@cim-replay/core";
-import { deleteEntry, type EntryHead, Ledger, type NatsClient, readHeads } from "@cim-replay/nats";
+import { bucketFacts, deleteEntry, type EntryHead, Ledger, type NatsClient, readHeads } from "@cim-replay/nats";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { json } from "../output/run-record.ts";
@@ -87,6 +87,7 @@ async function liveEntries(
   domain: string,
   aggregateId: string | undefined,
 ): Promise<EntryHead[]> {
+  if (!(await bucketFacts(client, bucket))) return [];
   const filter = aggregateId === undefined ? entryKey(domain, "x").replace(/x$/, ">") : entryKey(domain, aggregateId);
   const heads: EntryHead[] = [];
   for await (const batch of readHeads(client, bucket, filter)) {

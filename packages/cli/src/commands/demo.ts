@@ -104,5 +104,5 @@ The servers stay up. To look around, with ./node_modules/.bin on PATH:
   event-replay --domain workflow --dry-run
   domain-replay --domain workflow
   nats kv ls ${target}        (where the nats tool is installed)
-Stop them, and remove their data: cim-replay servers down --dir ${keptIn}`;
+Stop them: cim-replay servers down --dir ${keptIn}`;
 }

@@ -1,5 +1,5 @@
 import type { Progress } from "@cim-replay/coordinator";
-import { formatCount, formatDuration, type RunRecord, type UnitRecord } from "@cim-replay/core";
+import { entryKey, formatCount, formatDuration, type RunRecord, type UnitRecord } from "@cim-replay/core";
 import { progressLine } from "./progress-lines.ts";
 import { renderFacts, renderTable } from "./table.ts";
 
@@ -39,9 +39,12 @@ export function nextSteps(run: RunRecord): string[] {
   const errors = `replay-status --run ${id} --show-errors`;
   switch (run.state) {
     case "completed": {
-      const key = settings.aggregateId === null ? `${settings.domain}.>` : settings.domain;
-      const look = `Look at the entries: nats kv ls ${settings.target} (keys ${key})`;
-      return (run.summary?.quarantined ?? 0) > 0 ? [look, `See what was skipped: ${errors}`] : [look];
+      const look =
+        settings.aggregateId === null
+          ? `nats kv ls ${settings.target} (keys ${settings.domain}.*)`
+          : `nats kv get ${settings.target} ${entryKey(settings.domain, settings.aggregateId)}`;
+      const skipped = (run.summary?.quarantined ?? 0) > 0 ? [`See what was skipped: ${errors}`] : [];
+      return [`Look at the result: ${look}`, ...skipped];
     }
     case "failed":
       return [`See what is wrong: ${errors}`, `Go on when it is mended: event-replay --resume --run ${id}`];

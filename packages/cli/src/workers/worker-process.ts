@@ -1,3 +1,4 @@
+import { devNull } from "node:os";
 import type { Settings } from "../settings/definitions.ts";
 
 /** The rest of the limit is for what the collector does not manage: socket buffers, packed checkpoints, code. */
@@ -28,5 +29,7 @@ export function workerEnvironment(settings: Settings): Record<string, string> {
     CIM_REPLAY_METRICS_PORT: "off",
     CIM_REPLAY_LOG_LEVEL: settings.logLevel,
     CIM_REPLAY_LOG_FILE: settings.logFile ?? "none",
+    // All is said above: a settings file that lies about here is not this worker's.
+    CIM_REPLAY_CONFIG: devNull,
   };
 }

@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import { FaultStage } from "../support/fault-stage.ts";
+import { seededRandom } from "../support/seeded-random.ts";
+
+describe("kill -9 of a local worker", () => {
+  let stage: FaultStage;
+  afterEach(() => stage.close());
+
+  /** Of the one at work; waits until another has taken its place. */
+  async function killWorker(): Promise<void> {
+    const before = stage.workerPids();
+    expect(before, stage.said).toHaveLength(1);
+    for (const pid of before) process.kill(pid, "SIGKILL");
+  }
+
+  it("at any moment of its fold loses nothing, and the next one goes on from a checkpoint", async () => {
+    stage = await FaultStage.open();
+    const random = seededRandom(20_26);
+    const replay = stage.replay("--checkpoint-interval", "300");
+    let cursorSeq = 0;
+    for (let epoch = 1; epoch <= 3; epoch++) {
+      await stage.unit((unit) => unit.epoch === epoch && unit.state === "running" && unit.cursorSeq > cursorSeq);
+      await sleep(random() * 300);
+      await killWorker();
+      const [unit] = await stage.units();
+      cursorSeq = unit?.cursorSeq ?? 0;
+    }
+    expect(await replay.exited, stage.said).toBe(0);
+    expect(await stage.entries()).toEqual(stage.expected);
+    const claims = claimsFrom(replay.stderr);
+    expect(claims).toHaveLength(4);
+    for (const [i, fromSeq] of claims.entries()) expect(fromSeq).toBeGreaterThan(claims[i - 1] ?? 0);
+  });
+
+  it("while checkpoints are on their way, one after another, does not make it trust a half-written one", async () => {
+    stage = await FaultStage.open({ eventMicros: 400 });
+    const replay = stage.replay("--checkpoint-interval", "20", "--batch-size", "20");
+    let cursorSeq = 0;
+    for (let epoch = 1; epoch <= 3; epoch++) {
+      ({ cursorSeq } = await stage.unit((unit) => unit.epoch === epoch && unit.cursorSeq > cursorSeq + 300));
+      await killWorker();
+    }
+    expect(await replay.exited, stage.said).toBe(0);
+    expect(await stage.entries()).toEqual(stage.expected);
+  });
+
+  it("while it writes entries leaves whole ones, and the rest are written by the next one", async () => {
+    stage = await FaultStage.open({ events: 2_500, aggregates: 2_000, eventMicros: 50, entryMicros: 1_000 });
+    const replay = stage.replay();
+    for (let epoch = 1; epoch <= 2; epoch++) {
+      await stage.unit((unit) => unit.epoch === epoch && unit.live.entriesWritten > 300);
+      await killWorker();
+    }
+    expect(await replay.exited, stage.said).toBe(0);
+    expect(await stage.entries()).toEqual(stage.expected);
+    const { summary } = await stage.run();
+    expect(summary?.entriesUnchanged).toBeGreaterThan(300);
+    expect((summary?.entriesUnchanged ?? 0) + (summary?.entriesWritten ?? 0)).toBe(stage.expected.size);
+  });
+
+  it("is no matter to the other one's unit", async () => {
+    stage = await FaultStage.open({ eventMicros: 1_000 });
+    const replay = stage.replay("--units", "2");
+    const isAtWork = ({ live }: { live: { applied: number } }) => live.applied > 100;
+    await stage.unit((unit) => unit.id === "u0" && isAtWork(unit));
+    await stage.unit((unit) => unit.id === "u1" && isAtWork(unit));
+    const [one] = stage.workerPids();
+    process.kill(one ?? 0, "SIGKILL");
+    expect(await replay.exited, stage.said).toBe(0);
+    expect(await stage.entries()).toEqual(stage.expected);
+    expect((await stage.units()).map(({ epoch }) => epoch).sort()).toEqual([1, 2]);
+  });
+});
+
+describe("kill -9 of an external worker", () => {
+  let stage: FaultStage;
+  afterEach(() => stage.close());
+
+  it("makes another one finish its unit, from its checkpoint", async () => {
+    stage = await FaultStage.open();
+    const workers = [stage.worker(), stage.worker()];
+    for (const worker of workers) await worker.says(/takes units/);
+    const replay = stage.replay("--local-workers", "0");
+    const { owner } = await stage.unit(({ cursorSeq }) => cursorSeq > 400);
+    const victim = workers.find(({ pid }) => owner?.endsWith(`-${pid}`));
+    victim?.kill("SIGKILL");
+    expect(await replay.exited, stage.said).toBe(0);
+    expect(await stage.entries()).toEqual(stage.expected);
+    const other = workers.find((worker) => worker !== victim);
+    expect(claimsFrom(other?.stderr ?? "")[0]).toBeGreaterThan(400);
+    other?.kill("SIGTERM");
+    expect(await other?.exited).toBe(0);
+  });
+});
+
+/** First sequence that each claim of a unit read, from the log. */
+function claimsFrom(log: string): number[] {
+  return [...log.matchAll(/"fromSeq":(\d+),"msg":"unit claimed"/g)].map(([, seq]) => Number(seq));
+}
