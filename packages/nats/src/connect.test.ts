@@ -132,7 +132,7 @@ test("signals reach who listens, and what does not parse is dropped", async () =
       lastEventAtMs: null,
       memoryBytes: 6,
       inFlightBytes: 7,
-      stageMicros: { fetch: 1, decode: 2, fold: 3, checkpoint: 4, write: 5 },
+      stageMicros: { fetch: 1, fold: 3, checkpoint: 4, write: 5 },
       recoveries: 0,
     };
     const got: unknown[] = [];

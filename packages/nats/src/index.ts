@@ -8,7 +8,7 @@ export {
 } from "./stream-info.ts";
 export { seqAtTime } from "./seq-at-time.ts";
 export { subjectCounts } from "./subject-index.ts";
-export { type ReadOptions, readStream } from "./reader.ts";
+export { type ReadGauge, type ReadOptions, readStream } from "./reader.ts";
 export {
   type ControlMessage,
   type LiveReport,

@@ -20,6 +20,13 @@ export interface ReadOptions extends PinnedSource {
   readonly signal: AbortSignal;
   /** Told whenever a new consumer went on after the last sequence received, and why. */
   readonly onRecovered?: (what: string) => void;
+  /** Kept up to date for whoever watches. */
+  readonly gauge?: ReadGauge;
+}
+
+/** What was received and is not done with. */
+export interface ReadGauge {
+  heldBytes: number;
 }
 
 /**
@@ -79,6 +86,7 @@ class StreamReader {
     for (let recoveries = 0; ; ) {
       this.#options.signal.throwIfAborted();
       this.#pull?.ask();
+      if (this.#options.gauge) this.#options.gauge.heldBytes = this.#queue.heldBytes;
       if (!this.#queue.isEmpty) return this.#queue.take();
       if (this.#pull?.failure) throw this.#pull.failure;
       if (this.#position.ended) {

@@ -22,7 +22,6 @@ const liveReportSchema = z.object({
   inFlightBytes: z.number(),
   stageMicros: z.object({
     fetch: z.number(),
-    decode: z.number(),
     fold: z.number(),
     checkpoint: z.number(),
     write: z.number(),

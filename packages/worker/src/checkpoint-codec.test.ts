@@ -73,7 +73,7 @@ describe("a packed checkpoint", () => {
   });
 
   it("gives back everything else that is known of an aggregate, and the meta with the first chunk", () => {
-    const before = tableOf(Array.from({ length: 2_000 }, (_, i) => ({ name: `state ${i}`, nested: { i } })));
+    const before = tableOf(Array.from({ length: 10_000 }, (_, i) => ({ name: `state ${i}`, nested: { i } })));
     const chunks = packAll(before);
     expect(chunks.length).toBeGreaterThan(3);
     const { table, metas } = restore(chunks);

@@ -9,6 +9,7 @@ const REPLACEMENT_CHARACTER = Buffer.from("\ufffd");
 const BARE_TYPE = 0x62;
 
 /** Objects without prototype: as plain ones, their keys `constructor` or `toString` would be there before they are set. */
+// biome-ignore lint/complexity/noStaticOnlyClass: msgpackr asks `instanceof`, which asks this.
 class BareObject {
   static [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === null;

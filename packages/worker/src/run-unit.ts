@@ -197,6 +197,7 @@ async function openContext(
     maxMessageBytes: services.client.maxPayloadBytes - 4_096,
     signal: AbortSignal.any([signal, claim.signal]),
     log,
+    gauge: { heldBytes: 0 },
     stages: { fetch: 0, fold: 0, checkpoint: 0, write: 0 },
     recoveries: 0,
     checkpointRequested: false,

@@ -1,10 +1,12 @@
 import type { CompiledProjection, DomainCodec, Log, Plan, PlannedUnit, RunRecord } from "@cim-replay/core";
-import type { CheckpointStore, NatsClient, QuarantineStore } from "@cim-replay/nats";
+import type { CheckpointStore, NatsClient, QuarantineStore, ReadGauge } from "@cim-replay/nats";
 import type { UnitClaim } from "./unit-claim.ts";
 
 /** Milliseconds spent by a unit's attempt in each stage. */
 export interface StageTimes {
+  /** Waiting for messages. */
   fetch: number;
+  /** Routing, decoding and folding. */
   fold: number;
   checkpoint: number;
   write: number;
@@ -28,6 +30,7 @@ export interface UnitContext {
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly stages: StageTimes;
+  readonly gauge: ReadGauge;
   recoveries: number;
   /** Set from outside: the next chance is a checkpoint. */
   checkpointRequested: boolean;

@@ -120,6 +120,7 @@ export class UnitPass {
       maxBytes: Math.min(MAX_IN_FLIGHT_BYTES, (settings.memoryLimitBytes ?? Number.POSITIVE_INFINITY) / 8),
       noProgressMs: NO_PROGRESS_MS,
       signal,
+      gauge: this.#context.gauge,
       onRecovered: (what) => {
         this.#context.recoveries += 1;
         this.#context.log.warn({ seq: this.#lastSeq }, what);

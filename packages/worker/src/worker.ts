@@ -118,10 +118,9 @@ function liveReport(workerId: string, name: string, attempt: UnitAttempt): LiveR
     entriesWritten,
     lastEventAtMs: pass?.fold.lastEvent?.timestampMs ?? null,
     memoryBytes: process.memoryUsage.rss(),
-    inFlightBytes: 0,
+    inFlightBytes: context.gauge.heldBytes,
     stageMicros: {
       fetch: context.stages.fetch * 1000,
-      decode: 0,
       fold: context.stages.fold * 1000,
       checkpoint: context.stages.checkpoint * 1000,
       write: context.stages.write * 1000,

@@ -2,7 +2,7 @@ import type { LiveReport } from "@cim-replay/nats";
 import type { Registry } from "prom-client";
 import { type MetricDefinition, metricSet } from "./metric-set.ts";
 
-const STAGES = ["fetch", "decode", "fold", "checkpoint", "write"] as const;
+const STAGES = ["fetch", "fold", "checkpoint", "write"] as const;
 
 type Reports = readonly LiveReport[];
 

@@ -57,7 +57,7 @@ function isAtWork({ run }: Progress): boolean {
 }
 
 /** Of what has been read; durable is told beside it. */
-export function percentOf(progress: Pick<Progress, "readEvents" | "durableEvents" | "totalEvents">): number {
+function percentOf(progress: Pick<Progress, "readEvents" | "durableEvents" | "totalEvents">): number {
   return shareOf(Math.max(progress.readEvents, progress.durableEvents), progress.totalEvents) * 100;
 }
 

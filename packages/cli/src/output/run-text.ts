@@ -34,7 +34,7 @@ export function summaryText(run: RunRecord): string {
 }
 
 /** Where to look next. */
-export function nextSteps(run: RunRecord): string[] {
+function nextSteps(run: RunRecord): string[] {
   const { id, settings } = run;
   const errors = `replay-status --run ${id} --show-errors`;
   switch (run.state) {

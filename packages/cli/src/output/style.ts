@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 
-export type Accent = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
+type Accent = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 export type Style = (accent: Accent, text: string) => string;
 
 export const plain: Style = (_, text) => text;
