@@ -33,6 +33,8 @@
               hash = lib.fakeHash;
             };
 
+            # The Node that comes with the dependencies is linked against what Nix has elsewhere.
+            preBuild = "rm -f node_modules/.bin/node";
             buildPhase = ''
               runHook preBuild
               pnpm --recursive run build

@@ -2,7 +2,7 @@ import { judge } from "./bars.ts";
 import { type Bench, standUp, withBench } from "./bench-setup.ts";
 import { longMeasurements, mainMeasurements, manyMeasurements, type Measurement } from "./measurements.ts";
 import { type BenchOptions, parseOptions } from "./options.ts";
-import { barTable, resultTable } from "./report.ts";
+import { barTable, LEGEND, resultTable } from "./report.ts";
 import { writeResults } from "./results-file.ts";
 import { runRounds } from "./rounds.ts";
 
@@ -28,8 +28,8 @@ const bars = await withBench(async (bench) => {
   for (const dataset of new Set(measurements.map(({ dataset }) => dataset))) await standUp(bench, dataset);
   const readings = await runRounds(measurements, options.rounds);
   const judged = judge(readings);
-  console.log(resultTable(measurements, readings), "\n");
-  console.log(barTable(judged), "\n");
+  console.log(`${resultTable(measurements, readings)}\n\n${LEGEND}\n`);
+  console.log(`${barTable(judged)}\n`);
   console.log(`All readings: ${await writeResults(options, bench.client.serverVersion, readings, judged)}`);
   return judged;
 });

@@ -18,6 +18,11 @@ const HEAD = [
   "peak MiB",
 ];
 
+/** What the columns mean. */
+export const LEGEND = `Medians of the rounds. Rates of commands count from their first request to JetStream to the end of the run's record:
+plan, workers' start, reading, folding, writing, closing the books. "to raw": divided by the raw read of the same round.
+"command s", "1st unit s": from the start of the process. "µs": CPU time an event. Peak memory: of one worker or probe.`;
+
 /** One line for each measurement: medians of its rounds. */
 export function resultTable(measurements: readonly Measurement[], readings: Readings): string {
   const rows = measurements.map(({ name, ceiling }) => {

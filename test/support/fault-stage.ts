@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RunRecord, UnitRecord } from "@cim-replay/core";
-import { connectNats, Ledger, type NatsClient, readEntries } from "@cim-replay/nats";
+import { connectNats, Ledger, type NatsClient, readEntries, readHeads } from "@cim-replay/nats";
 import {
   type RedisHandle,
   readAllMessages,
@@ -26,6 +26,13 @@ export interface FaultStageOptions {
   /** Of each event's fold, and of each entry's encoding, in every process. */
   readonly eventMicros?: number;
   readonly entryMicros?: number;
+  /** Of the queue's locks; short where a test waits for one to run out. */
+  readonly lockDuration?: string;
+}
+
+/** First sequence that each claim of a unit read from, by what workers log. */
+export function claimsFrom(log: string): number[] {
+  return [...log.matchAll(/"fromSeq":(\d+),"msg":"unit claimed"/g)].map(([, seq]) => Number(seq));
 }
 
 /** Servers, an EVENTS stream of domain `shop`, and the built commands as processes that can be broken one by one. */
@@ -64,6 +71,7 @@ export class FaultStage {
       REDIS_URL: redis.url,
       CIM_REPLAY_METRICS_PORT: "off",
       CIM_REPLAY_LOG_LEVEL: "info",
+      CIM_REPLAY_LOCK_DURATION: options.lockDuration ?? "4s",
       FAULTS_MARKER: this.#marker,
       FAULTS_EVENT_MICROS: String(options.eventMicros ?? 700),
       FAULTS_ENTRY_MICROS: String(options.entryMicros ?? 0),
@@ -78,7 +86,7 @@ export class FaultStage {
     const cwd = await mkdtemp(join(tmpdir(), "cim-replay-faults-"));
     const stage = new FaultStage({ nats, redis, client, ledger, cwd, options });
     await stage.createStream();
-    await stage.publish(options.events ?? 4_000, options.aggregates ?? 200);
+    await stage.publish(options.events ?? 3_000, options.aggregates ?? 200);
     stage.expected = await referenceFold(readAllMessages(client, "EVENTS"), slowProjection, { domain: "shop" });
     return stage;
   }
@@ -100,9 +108,11 @@ export class FaultStage {
     return this.start("domain-replay", ["--domain", "shop", "--projection", PROJECTION, ...pace, ...args]);
   }
 
-  /** An external worker. */
-  worker(): ReplayProcess {
-    return this.start("cim-replay", ["worker"]);
+  /** An external worker, once it takes units. */
+  async worker(): Promise<ReplayProcess> {
+    const worker = this.start("cim-replay", ["worker"]);
+    await worker.says(/takes units/);
+    return worker;
   }
 
   start(tool: string, args: readonly string[] = []): ReplayProcess {
@@ -151,6 +161,17 @@ export class FaultStage {
     return found;
   }
 
+  /** Revision, epoch and run of each entry, by key. */
+  async provenances(): Promise<Map<string, { revision: number; epoch: number; run: string }>> {
+    const found = new Map<string, { revision: number; epoch: number; run: string }>();
+    for await (const batch of readHeads(this.client, "CIM_PROJECTIONS", ">")) {
+      for (const { key, revision, provenance } of batch) {
+        found.set(key, { revision, epoch: provenance?.epoch ?? 0, run: provenance?.run ?? "" });
+      }
+    }
+    return found;
+  }
+
   /** What all processes said, for a failing test's message. */
   get said(): string {
     return this.#processes.map(({ said }) => said).join("\n");
@@ -174,7 +195,7 @@ export class FaultStage {
     const n = this.#published++;
     // A third of all events to a few aggregates, the rest evenly.
     const id = `a${n % 3 === 0 ? (n / 3) % 5 : (n * 7) % aggregates}`;
-    const type = ["Added", "Moved", "Removed"][n % 7 % 3] ?? "Added";
+    const type = ["Added", "Moved", "Removed"][(n % 7) % 3] ?? "Added";
     const timestamp = new Date(1_700_000_000_000 + n * 1000).toISOString();
     const event = { event_id: `e${n}`, aggregate_id: id, event_type: type, payload: { n }, timestamp };
     return this.client.js.publish(`events.shop.${id}.${type}`, JSON.stringify(event));

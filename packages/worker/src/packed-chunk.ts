@@ -58,7 +58,8 @@ function isChanged(packed: Buffer): boolean {
 
 function holdsEncodedSurrogate(packed: Buffer): boolean {
   for (let at = packed.indexOf(0xed); at !== -1; at = packed.indexOf(0xed, at + 1)) {
-    if ((packed[at + 1] ?? 0) >= 0xa0) return true;
+    const [second = 0, third = 0] = packed.subarray(at + 1, at + 3);
+    if (second >= 0xa0 && second <= 0xbf && third >= 0x80 && third <= 0xbf) return true;
   }
   return false;
 }

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import {
   type CompiledProjection,
   ConflictingWriterError,
@@ -53,12 +54,12 @@ async function put(key: string, value: string, run: { id: string; epoch: number 
     return;
   }
   const writer = new EntryWriter(client, bucket);
-  const sha256 = (await import("node:crypto")).hash("sha256", value);
+  const sha256 = hash("sha256", value);
   writer.put(key, value, { run: run.id, epoch: run.epoch, lastSeq: 9, events: 2, sha256 }, revision);
   expect((await writer.flush()).refused).toEqual([]);
 }
 
-async function valueOf(key: string) {
+async function contentOf(key: string) {
   const entry = await getEntry(client, bucket, key);
   return entry && { ...entry, value: Buffer.from(entry.value).toString() };
 }
@@ -81,11 +82,11 @@ describe("writeEntries", () => {
     });
     expect(entries).toEqual({ written: 1, unchanged: 0, bytes: 13 });
     expect(told.at(-1)).toBe(1);
-    expect(await valueOf("graph.a")).toMatchObject({
+    expect(await contentOf("graph.a")).toMatchObject({
       value: '{"a":2,"z":1}',
       provenance: { run: plan.runId, epoch: 1, lastSeq: 7, events: 3 },
     });
-    expect([await valueOf("graph.parked"), await valueOf("graph.empty")]).toEqual([null, null]);
+    expect([await contentOf("graph.parked"), await contentOf("graph.empty")]).toEqual([null, null]);
   });
 
   it("replaces what was there before the plan: another run's, a stranger's, a deleted one", async () => {
@@ -95,7 +96,7 @@ describe("writeEntries", () => {
     await deleteEntry(client, bucket, "graph.c", (await getEntry(client, bucket, "graph.c"))?.revision ?? 0);
     await planNow();
     expect(await write({ a: 1, b: 2, c: 3 })).toMatchObject({ written: 3, unchanged: 0 });
-    const values = await Promise.all(["a", "b", "c"].map(async (id) => (await valueOf(`graph.${id}`))?.value));
+    const values = await Promise.all(["a", "b", "c"].map(async (id) => (await contentOf(`graph.${id}`))?.value));
     expect(values).toEqual(["1", "2", "3"]);
   });
 
@@ -103,15 +104,15 @@ describe("writeEntries", () => {
     await planNow();
     await put("graph.a", "1", { id: plan.runId, epoch: 7 }, 0);
     expect(await write({ a: 1, b: 2 })).toMatchObject({ written: 1, unchanged: 1 });
-    expect((await valueOf("graph.a"))?.provenance?.epoch).toBe(7);
+    expect((await contentOf("graph.a"))?.provenance?.epoch).toBe(7);
     expect(await write({ a: 1, b: 2 })).toMatchObject({ written: 0, unchanged: 2 });
   });
 
-  it("replaces what an older epoch of this run wrote otherwise", async () => {
+  it("refuses to replace what this run wrote otherwise: two routing keys would share the entry", async () => {
     await planNow();
     await put("graph.a", '"other bytes"', { id: plan.runId, epoch: 7 }, 0);
-    expect(await write({ a: 1, b: 2 })).toMatchObject({ written: 2 });
-    expect(await valueOf("graph.a")).toMatchObject({ value: "1", provenance: { epoch: 1 } });
+    await expect(write({ a: 1, b: 2 })).rejects.toThrow(/graph\.a .*two subject tokens name one aggregate/);
+    expect((await contentOf("graph.a"))?.value).toBe('"other bytes"');
   });
 
   it.each([
@@ -125,7 +126,7 @@ describe("writeEntries", () => {
       await expect(failure).rejects.toThrow(ConflictingWriterError);
       await expect(failure).rejects.toThrow(message);
     }
-    expect((await valueOf("graph.a"))?.value).toBe("theirs");
+    expect((await contentOf("graph.a"))?.value).toBe("theirs");
   });
 
   it("notices a writer that comes between its look and its put", async () => {
@@ -141,7 +142,7 @@ describe("writeEntries", () => {
     const aggregates = Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [i === 2_999 ? "b" : `a${i}`, i]));
     await expect(write(aggregates, slow)).rejects.toThrow(/entry graph\.b .*not cim-replay wrote/);
     await putting;
-    expect((await valueOf("graph.b"))?.value).toBe("theirs");
+    expect((await contentOf("graph.b"))?.value).toBe("theirs");
   });
 
   it("takes the same bytes of an older epoch's last gasp for its own", async () => {
@@ -157,14 +158,14 @@ describe("writeEntries", () => {
     const aggregates = Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [`a${i}`, i]));
     await write({ ...aggregates, b: "same" }, slow);
     await putting;
-    expect((await valueOf("graph.b"))?.revision).toBeGreaterThan(0);
+    expect((await contentOf("graph.b"))?.revision).toBeGreaterThan(0);
   });
 
   it("writes nothing where the unit is another's by now", async () => {
     await planNow();
     claim.stop(new Error("superseded"));
     await expect(write({ a: 1 })).rejects.toThrow("superseded");
-    expect(await valueOf("graph.a")).toBeNull();
+    expect(await contentOf("graph.a")).toBeNull();
   });
 
   it("names key and size of an entry that is too large, and what cannot be written as JSON", async () => {

@@ -1,0 +1,51 @@
+import type { BucketFacts, StreamFacts } from "@cim-replay/nats";
+import { describe, expect, it } from "vitest";
+import { planWarnings } from "./plan-warnings.ts";
+
+const NONE: StreamFacts["limits"] = { maxMsgsPerSubject: -1, maxAgeMs: 0, maxMsgs: -1, maxBytes: -1, maxMsgSize: -1 };
+
+function warnings(options: {
+  stream?: Partial<StreamFacts>;
+  fromSeq?: number;
+  deleted?: number;
+  bucket?: { bytes: number; maxBytes: number };
+}): string[] {
+  const stream = { name: "EVENTS", firstSeq: 1, lastSeq: 100, limits: NONE, retention: "limits", ...options.stream };
+  return planWarnings({
+    stream: stream as StreamFacts,
+    range: { fromSeq: options.fromSeq ?? stream.firstSeq, toSeq: 100 },
+    deleted: options.deleted ?? 0,
+    bucket: options.bucket ? ({ bucket: "T", ...options.bucket } as BucketFacts) : null,
+    bytes: 1_000,
+  });
+}
+
+describe("planWarnings", () => {
+  it("has nothing to say of a whole stream without limits", () => {
+    expect(warnings({ bucket: { bytes: 5_000, maxBytes: -1 } })).toEqual([]);
+  });
+
+  it("says where the stream no longer has its beginning, unless less is asked for", () => {
+    expect(warnings({ stream: { firstSeq: 40 } })).toEqual([expect.stringMatching(/EVENTS begins at sequence 40/)]);
+    expect(warnings({ stream: { firstSeq: 40 }, fromSeq: 50 })).toEqual([]);
+  });
+
+  it("counts what was deleted within the range", () => {
+    expect(warnings({ deleted: 3 })).toEqual([expect.stringMatching(/^3 messages within the range were deleted/)]);
+  });
+
+  it("names every limit by which the stream drops history", () => {
+    const limits = { ...NONE, maxMsgsPerSubject: 10, maxAgeMs: 90_000, maxMsgs: 7, maxBytes: 8 };
+    expect(warnings({ stream: { limits } })).toEqual([
+      expect.stringMatching(/max_msgs_per_subject 10, max_age 90 s, max_msgs 7, max_bytes 8/),
+    ]);
+    expect(warnings({ stream: { limits: { ...NONE, maxMsgSize: 100 } } })).toEqual([]);
+  });
+
+  it("says where the bucket may fill up", () => {
+    expect(warnings({ bucket: { bytes: 500, maxBytes: 1_499 } })).toEqual([
+      expect.stringMatching(/Bucket T may fill up: it holds 500 of at most 1499 bytes/),
+    ]);
+    expect(warnings({ bucket: { bytes: 500, maxBytes: 1_500 } })).toEqual([]);
+  });
+});

@@ -1,0 +1,43 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { claimsFrom, FaultStage } from "../support/fault-stage.ts";
+import { nameOf } from "../support/marked-processes.ts";
+
+describe("a signal to the command", () => {
+  let stage: FaultStage;
+  afterEach(() => stage.close());
+
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "%s ends it with a checkpoint and status 130, and what it says how to resume works",
+    async (signal) => {
+      stage = await FaultStage.open();
+      const interrupted = stage.replay("--units", signal === "SIGINT" ? "1" : "2");
+      await stage.unit(({ cursorSeq }) => cursorSeq > 800);
+      interrupted.kill(signal);
+      expect(await interrupted.exited, stage.said).toBe(130);
+      expect(stage.processes()).toEqual([]);
+      expect(interrupted.stderr).toMatch(
+        /is interrupted; [\d,]+ of 3,000 events are checkpointed.*event-replay --resume/,
+      );
+      const cursors = (await stage.units()).map(({ cursorSeq }) => cursorSeq);
+      const resumed = stage.start("event-replay", ["--resume"]);
+      expect(await resumed.exited, stage.said).toBe(0);
+      const goneOn = claimsFrom(resumed.stderr).sort((a, b) => a - b);
+      expect(goneOn).toEqual(cursors.map((seq) => seq + 1).sort((a, b) => a - b));
+      expect(await stage.entries()).toEqual(stage.expected);
+    },
+  );
+
+  it("SIGUSR1, by the name that pgrep finds, makes a checkpoint durable at once", async () => {
+    stage = await FaultStage.open();
+    const replay = stage.replay("--checkpoint-interval", "1000000");
+    const before = await stage.unit(({ live }) => live.applied > 500);
+    expect(before.cursorSeq).toBe(0);
+    expect(nameOf(replay.pid)).toBe("domain-replay");
+    process.kill(replay.pid, "SIGUSR1");
+    const after = await stage.unit(({ cursorSeq }) => cursorSeq > 500, 2_000);
+    expect(after.state).toBe("running");
+    await replay.says(/Checkpoint of run \S+ is durable: [\d,]+ of 3,000 events/, 2_000);
+    expect(await replay.exited, stage.said).toBe(0);
+    expect(await stage.entries()).toEqual(stage.expected);
+  });
+});
