@@ -18,7 +18,7 @@ export interface WorkerPool {
 
 export interface DriveOptions {
   readonly pool: WorkerPool | null;
-  /** "auto": as many as there are units, where no worker is connected; 0: none, others are awaited. */
+  /** "auto": one for each unit; 0: none, others are awaited. */
   readonly localWorkers: "auto" | number;
   /** Keeps an atomic copy of the run's ledger here. */
   readonly checkpointDir: string | null;
@@ -80,8 +80,7 @@ class Drive {
   async startWorkers(): Promise<void> {
     const { pool, localWorkers } = this.#options;
     await this.#dispatcher.reconcile(await this.#units());
-    const connected = localWorkers === "auto" ? await this.#ctx.queue.workerCount() : 0;
-    const count = localWorkers === "auto" ? (connected > 0 ? 0 : this.#plan.units.length) : localWorkers;
+    const count = localWorkers === "auto" ? this.#plan.units.length : localWorkers;
     if (count === 0 || !pool) return;
     await pool.start(count, (workerId) => {
       releaseUnitsOf(this.#ctx, this.#id, workerId).catch((error: unknown) => {

@@ -67,9 +67,11 @@ describe("LeaseKeeper", () => {
       releaseLease: { value: ledger.releaseLease.bind(ledger) },
       renewLease: {
         value: async (...given: Parameters<typeof inner>) => {
+          const revision = await inner(...given);
           resolve();
+          // Stored, and the answer is late.
           await sleep(100);
-          return inner(...given);
+          return revision;
         },
       },
     }) as Ledger;

@@ -8,7 +8,7 @@ import { ReplayError } from "./errors.ts";
  * - A release (pause, SIGTERM, lost server) puts a running unit back to pending, at its last checkpoint.
  * - `done` is final. `failed` goes back to pending only when its run is resumed.
  */
-export const UNIT_STATES = ["pending", "running", "done", "failed"] as const;
+const UNIT_STATES = ["pending", "running", "done", "failed"] as const;
 export type UnitState = (typeof UNIT_STATES)[number];
 
 const unitTransitions: Record<UnitState, readonly UnitState[]> = {

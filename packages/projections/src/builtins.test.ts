@@ -1,18 +1,11 @@
-import { createRequire } from "node:module";
 import { compileProjection, parseProjection } from "@cim-replay/core";
 import fc from "fast-check";
+import { Packr } from "msgpackr";
 import { describe, expect, it } from "vitest";
 import { builtinFor, builtinProjections } from "./builtins.ts";
 import { eventAt, type Happening } from "./fold.fixture.ts";
 
-interface Packer {
-  pack(value: unknown): Uint8Array;
-  unpack(bytes: Uint8Array): unknown;
-}
-
-// Checkpoints are packed with the msgpackr that core depends on; only an instance of Packr gives Maps back as Maps.
-const requireAsCore = createRequire(new URL("../../core/package.json", import.meta.url));
-const { Packr }: { Packr: new () => Packer } = requireAsCore("msgpackr");
+// As checkpoints pack them: only an instance of Packr gives Maps back as Maps.
 const packr = new Packr();
 
 const id = fc.constantFrom("a", "b", "c", "10", "9", "__proto__", "toJSON", "constructor");

@@ -12,7 +12,7 @@ import {
 import type { Ledger, Versioned } from "@cim-replay/nats";
 
 /** Twice this without a heartbeat and the owner counts as gone. */
-export const HEARTBEAT_MS = 500;
+const HEARTBEAT_MS = 500;
 const OWNER_GONE_MS = 2_500;
 /** A write is preceded by proof of ownership no older than this. */
 const MAX_PROOF_AGE_MS = 1_500;

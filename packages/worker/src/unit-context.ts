@@ -3,7 +3,7 @@ import type { CheckpointStore, NatsClient, QuarantineStore, ReadGauge } from "@c
 import type { UnitClaim } from "./unit-claim.ts";
 
 /** Milliseconds spent by a unit's attempt in each stage. */
-export interface StageTimes {
+interface StageTimes {
   /** Waiting for messages. */
   fetch: number;
   /** Routing, decoding and folding. */

@@ -9,14 +9,13 @@ import {
   startRun,
   takeOverRun,
 } from "@cim-replay/coordinator";
-import { formatCount, type RunRecord } from "@cim-replay/core";
+import { type CompiledProjection, formatCount, type RunRecord, type RunSettings } from "@cim-replay/core";
 import type { Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { noRun } from "../no-run.ts";
 import { json, runJson } from "../output/run-record.ts";
 import { summaryText } from "../output/run-text.ts";
 import { LocalWorkers } from "../workers/local-workers.ts";
-import type { LostWorkersError } from "../workers/lost-workers-error.ts";
 import { CheckpointWatch } from "./checkpoint-watch.ts";
 import type { ReplayRequest } from "./request.ts";
 import { errorMayPass, failureMayPass, waitToRetry } from "./retry.ts";
@@ -33,6 +32,8 @@ export class ReplayRunner {
   readonly #request: ReplayRequest;
   readonly #interruption: AbortSignal;
   readonly #checkpoints: CheckpointWatch;
+  /** Local workers that start while the plan is made. */
+  #warming: LocalWorkers | null = null;
 
   constructor(invocation: Invocation, ctx: ReplayContext, request: ReplayRequest, interruption: AbortSignal) {
     this.#invocation = invocation;
@@ -65,11 +66,26 @@ export class ReplayRunner {
   /** Null where the plan was interrupted. */
   async #begin(domain: string): Promise<HeldRun | null> {
     const { flags, loaded } = this.#request;
-    const { tool, screen } = this.#invocation;
     const { settings, projection } = await runSettingsFor(domain, loaded, flags);
+    if ((await this.#localWorkers()) !== 0) {
+      this.#warming = this.#newPool(settings);
+      this.#warming.warm();
+    }
+    try {
+      return await this.#planAndStart(settings, projection);
+    } catch (error) {
+      await this.#warming?.stop();
+      throw error;
+    }
+  }
+
+  /** Null where it was interrupted. */
+  async #planAndStart(settings: RunSettings, projection: CompiledProjection): Promise<HeldRun | null> {
+    const { tool, screen } = this.#invocation;
     const plan = await planReplay(this.#ctx.client, settings, projection, newRunId());
     for (const warning of plan.warnings) screen.note(`${screen.style("yellow", "warning:")} ${warning}`);
     if (this.#interruption.aborted) {
+      await this.#warming?.stop();
       screen.note("Nothing was begun.");
       return null;
     }
@@ -113,23 +129,31 @@ export class ReplayRunner {
   }
 
   async #driveOnce(held: HeldRun): Promise<RunRecord> {
-    const { settings } = this.#request.loaded;
-    const { memoryLimitBytes, gcInterval } = held.record.settings;
-    const lost = new AbortController();
-    const pool = new LocalWorkers({
-      settings: { ...settings, memoryLimit: memoryLimitBytes, gcInterval },
-      note: (line) => this.#invocation.screen.note(line),
-      onLost: (error: LostWorkersError) => lost.abort(error),
-    });
+    const localWorkers = this.#warming ? this.#request.loaded.settings.localWorkers : await this.#localWorkers();
+    const pool = this.#warming ?? this.#newPool(held.record.settings);
+    this.#warming = null;
     const ended = await driveRun(this.#ctx, held, {
       pool,
-      localWorkers: settings.localWorkers,
-      checkpointDir: settings.checkpointDir,
+      localWorkers,
+      checkpointDir: this.#request.loaded.settings.checkpointDir,
       onProgress: (progress) => this.#show(progress),
-      signal: AbortSignal.any([this.#interruption, lost.signal]),
+      signal: AbortSignal.any([this.#interruption, pool.lost]),
     });
-    if (lost.signal.aborted && ended.state === "paused") throw lost.signal.reason;
+    if (pool.lost.aborted && ended.state === "paused") throw pool.lost.reason;
     return ended;
+  }
+
+  /** None where others are connected already and nobody asked for more. */
+  async #localWorkers(): Promise<"auto" | number> {
+    const { localWorkers } = this.#request.loaded.settings;
+    return localWorkers === "auto" && (await this.#ctx.queue.workerCount()) > 0 ? 0 : localWorkers;
+  }
+
+  #newPool({ memoryLimitBytes, gcInterval }: RunSettings): LocalWorkers {
+    return new LocalWorkers({
+      settings: { ...this.#request.loaded.settings, memoryLimit: memoryLimitBytes, gcInterval },
+      note: (line) => this.#invocation.screen.note(line),
+    });
   }
 
   #show(progress: Progress): void {

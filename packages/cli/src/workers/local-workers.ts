@@ -19,6 +19,7 @@ const REPLACE_AFTER_MS = 500;
 interface Member {
   readonly id: string;
   readonly child: ChildProcess;
+  readonly ready: Promise<void>;
   readonly exited: Promise<void>;
 }
 
@@ -26,8 +27,6 @@ export interface LocalWorkerOptions {
   readonly settings: Settings;
   /** A worker's standard error, line by line, and what becomes of workers. */
   note(line: string): void;
-  /** No worker is left that could be replaced: somebody must end the run. */
-  onLost(error: LostWorkersError): void;
 }
 
 /**
@@ -36,13 +35,23 @@ export interface LocalWorkerOptions {
  */
 export class LocalWorkers implements WorkerPool {
   readonly #options: LocalWorkerOptions;
+  /** Aborts with a LostWorkersError when no worker is left that could be replaced: somebody must end the run. */
+  readonly lost: AbortSignal;
+  readonly #lost = new AbortController();
   readonly #members = new Set<Member>();
+  #warmed: Member | null = null;
   #started = 0;
   #replaced = 0;
   #stopping = false;
 
   constructor(options: LocalWorkerOptions) {
     this.#options = options;
+    this.lost = this.#lost.signal;
+  }
+
+  /** Begins to start one worker, for `start` to use: its start takes as long as a plan does. */
+  warm(): void {
+    this.#warmed ??= this.#fork();
   }
 
   /** Adds `count` workers; resolves when all take units. `onExit` is told of each that leaves without being asked to. */
@@ -65,10 +74,9 @@ export class LocalWorkers implements WorkerPool {
   }
 
   async #startOne(onExit: (workerId: string) => void): Promise<void> {
-    const member = this.#fork();
-    const { id, child, exited } = member;
-    const ready = new Promise<"ready">((resolve) => child.once("message", () => resolve("ready")));
-    const outcome = await Promise.race([ready, exited.then(() => "exited" as const)]);
+    const { id, child, ready, exited } = this.#warmed ?? this.#fork();
+    this.#warmed = null;
+    const outcome = await Promise.race([ready.then(() => "ready" as const), exited.then(() => "exited" as const)]);
     if (outcome === "exited") {
       if (this.#stopping) return;
       throw new LostWorkersError(
@@ -95,16 +103,17 @@ export class LocalWorkers implements WorkerPool {
       child.once("exit", () => resolve());
       child.once("error", () => resolve());
     });
-    const member = { id, child, exited };
+    const ready = new Promise<void>((resolve) => child.once("message", () => resolve()));
+    const member = { id, child, ready, exited };
     this.#members.add(member);
     void exited.then(() => this.#members.delete(member));
     return member;
   }
 
   async #replace(id: string, end: string, onExit: (workerId: string) => void): Promise<void> {
-    const { note, onLost } = this.#options;
+    const { note } = this.#options;
     if (++this.#replaced > MOST_REPLACEMENTS) {
-      onLost(
+      this.#lost.abort(
         new LostWorkersError(
           `Cannot go on: local workers keep ending, the last with ${end}. Where that is SIGKILL or SIGABRT, memory ran out: resume with a smaller --batch-size and --prefetch, or start again with more --units.`,
         ),
@@ -114,7 +123,7 @@ export class LocalWorkers implements WorkerPool {
     note(`Worker ${id} ended with ${end}; another takes its place.`);
     await sleep(REPLACE_AFTER_MS);
     if (this.#stopping) return;
-    await this.#startOne(onExit).catch((error: unknown) => onLost(new LostWorkersError(errorMessage(error))));
+    await this.#startOne(onExit).catch((error: unknown) => this.#lost.abort(new LostWorkersError(errorMessage(error))));
   }
 }
 
