@@ -28,7 +28,8 @@ describe("kill -9 of the command", () => {
   });
 
   it("together with its worker, while entries are written, is mended by --resume all the same", async () => {
-    stage = await FaultStage.open({ events: 2_500, aggregates: 2_000, eventMicros: 50, entryMicros: 1_000 });
+    const writing = { events: 2_500, aggregates: 2_000, eventMicros: 50, entryMicros: 1_500 };
+    stage = await FaultStage.open({ ...writing, lockDuration: "1s" });
     const killed = stage.replay();
     await stage.unit(({ live }) => live.entriesWritten > 300);
     for (const pid of [...stage.workerPids(), killed.pid]) process.kill(pid, "SIGKILL");
@@ -54,5 +55,27 @@ describe("kill -9 of the command", () => {
     expect(older?.reason).toContain(`run ${run?.id} took over`);
     expect(await stage.entries()).toEqual(stage.expected);
     expect(new Set([...(await stage.provenances()).values()].map((entry) => entry.run))).toEqual(new Set([run?.id]));
+  });
+});
+
+describe("a command that is stopped past its lease", () => {
+  let stage: FaultStage;
+  afterEach(() => stage.close());
+
+  it("has lost its run to the next one, says so when it wakes up, and writes nothing more", async () => {
+    stage = await FaultStage.open();
+    const stopped = stage.replay();
+    await stage.unit(({ cursorSeq }) => cursorSeq > 400);
+    stopped.kill("SIGSTOP");
+    for (const pid of stage.workerPids()) process.kill(pid, "SIGSTOP");
+    const next = stage.replay();
+    expect(await next.exited, stage.said).toBe(0);
+    const written = await stage.provenances();
+    for (const { pid } of stage.processes()) process.kill(pid, "SIGCONT");
+    expect(await stopped.exited, stage.said).toBe(1);
+    expect(stopped.stderr).toMatch(/another coordinator has taken over shop in CIM_PROJECTIONS|took over its domain/);
+    expect(await stage.entries()).toEqual(stage.expected);
+    expect(await stage.provenances()).toEqual(written);
+    expect((await stage.ledger.listRuns()).map(({ state }) => state)).toEqual(["completed", "failed"]);
   });
 });

@@ -31,6 +31,17 @@ describe("a domain that is replayed", () => {
     expect(await stage.ledger.listRuns()).toHaveLength(1);
   });
 
+  it("into two buckets at once is done for both, though the second counts on workers that leave with the first", async () => {
+    stage = await FaultStage.open();
+    const first = stage.replay();
+    await stage.unit(({ cursorSeq }) => cursorSeq > 400);
+    const second = stage.replay("--target", "other");
+    expect(await first.exited, stage.said).toBe(0);
+    expect(await second.exited, stage.said).toBe(0);
+    expect(await stage.entries()).toEqual(stage.expected);
+    expect(await stage.entries("other")).toEqual(stage.expected);
+  });
+
   it("while a live writer puts into an entry of it is not: status 1, the key named, the writer's entry kept", async () => {
     stage = await FaultStage.open({ events: 2_000 });
     expect(await stage.replay().exited, stage.said).toBe(0);

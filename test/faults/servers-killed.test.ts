@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { claimsFrom, FaultStage, type FaultStageOptions } from "../support/fault-stage.ts";
 import type { ReplayProcess } from "../support/replay-process.ts";
 
-const WRITING: FaultStageOptions = { events: 2_500, aggregates: 2_000, eventMicros: 50, entryMicros: 1_000 };
+const WRITING: FaultStageOptions = { events: 2_500, aggregates: 2_000, eventMicros: 50, entryMicros: 1_500 };
 
 describe("a run goes on and ends with the same bytes after", () => {
   let stage: FaultStage;
@@ -39,6 +39,14 @@ describe("a run goes on and ends with the same bytes after", () => {
     await stage.redis.restart();
     await expectCompletes(replay);
     expect(claimsFrom(replay.stderr)).toEqual([1, 1]);
+  });
+
+  it("the loss of Redis for good, where no unit waits any more", async () => {
+    stage = await FaultStage.open();
+    const replay = stage.replay();
+    await folding();
+    await stage.redis.kill();
+    await expectCompletes(replay);
   });
 
   it("kill -9 and restart of nats-server while it folds", async () => {

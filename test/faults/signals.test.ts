@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { claimsFrom, FaultStage } from "../support/fault-stage.ts";
 import { nameOf } from "../support/marked-processes.ts";
+import { until } from "../support/until.ts";
 
 describe("a signal to the command", () => {
   let stage: FaultStage;
@@ -26,6 +27,23 @@ describe("a signal to the command", () => {
       expect(await stage.entries()).toEqual(stage.expected);
     },
   );
+
+  it("SIGINT twice ends it at once; its workers checkpoint without it", async () => {
+    stage = await FaultStage.open();
+    const interrupted = stage.replay("--checkpoint-interval", "1000000");
+    await stage.unit(({ live }) => live.applied > 500);
+    interrupted.kill("SIGINT");
+    await interrupted.says(/Once more ends at once/);
+    interrupted.kill("SIGINT");
+    expect(await interrupted.exited, stage.said).toBe(130);
+    await until(() => stage.processes().length === 0, "its worker to leave", 8_000);
+    expect((await stage.units())[0]).toMatchObject({
+      state: "pending",
+      cursorSeq: expect.toSatisfy((seq) => seq > 500),
+    });
+    expect(await stage.start("event-replay", ["--resume"]).exited, stage.said).toBe(0);
+    expect(await stage.entries()).toEqual(stage.expected);
+  });
 
   it("SIGUSR1, by the name that pgrep finds, makes a checkpoint durable at once", async () => {
     stage = await FaultStage.open();

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { cancelRun } from "@cim-replay/coordinator";
 import { afterEach, describe, expect, it } from "vitest";
 import { claimsFrom, FaultStage } from "../support/fault-stage.ts";
 
@@ -41,6 +42,17 @@ describe("while a run is at work", () => {
     expect(stage.processes()).toEqual([]);
     expect((await stage.run()).state).toBe("cancelled");
     expect(await stage.entries()).toEqual(new Map());
+    expect(await stage.replay().exited, stage.said).toBe(0);
+    expect(await stage.entries()).toEqual(stage.expected);
+  });
+
+  it("cancelling it while it writes entries leaves nothing on its way that a run started at once would meet", async () => {
+    stage = await FaultStage.open({ events: 2_500, aggregates: 2_000, eventMicros: 50, entryMicros: 1_500 });
+    const replay = stage.replay();
+    const { runId } = await stage.unit(({ live }) => live.entriesWritten > 200);
+    await cancelRun(stage.ledger, runId, "Cancelled by a test.");
+    expect(await replay.exited, stage.said).toBe(1);
+    expect((await stage.entries()).size).toBeLessThan(stage.expected.size);
     expect(await stage.replay().exited, stage.said).toBe(0);
     expect(await stage.entries()).toEqual(stage.expected);
   });

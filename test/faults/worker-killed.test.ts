@@ -16,7 +16,7 @@ describe("kill -9 of a local worker", () => {
   }
 
   it("at any moment of its fold loses nothing, and the next one goes on from a checkpoint", async () => {
-    stage = await FaultStage.open({ events: 4_000, eventMicros: 500 });
+    stage = await FaultStage.open({ events: 4_500, eventMicros: 600 });
     const random = seededRandom(2_026);
     const replay = stage.replay("--checkpoint-interval", "300");
     let cursorSeq = 0;
@@ -38,7 +38,7 @@ describe("kill -9 of a local worker", () => {
     stage = await FaultStage.open({ eventMicros: 400 });
     const replay = stage.replay("--checkpoint-interval", "20", "--batch-size", "20");
     let cursorSeq = 0;
-    for (let epoch = 1; epoch <= 3; epoch++) {
+    for (let epoch = 1; epoch <= 2; epoch++) {
       ({ cursorSeq } = await stage.unit((unit) => unit.epoch === epoch && unit.cursorSeq > cursorSeq + 300));
       await killWorker();
     }
@@ -47,7 +47,7 @@ describe("kill -9 of a local worker", () => {
   });
 
   it("while it writes entries leaves whole ones, and the rest are written by the next one", async () => {
-    stage = await FaultStage.open({ events: 2_500, aggregates: 2_000, eventMicros: 50, entryMicros: 1_000 });
+    stage = await FaultStage.open({ events: 2_500, aggregates: 2_000, eventMicros: 50, entryMicros: 1_500 });
     const replay = stage.replay();
     for (let epoch = 1; epoch <= 2; epoch++) {
       await stage.unit((unit) => unit.epoch === epoch && unit.live.entriesWritten > 300);
@@ -79,7 +79,7 @@ describe("kill -9 of an external worker", () => {
   afterEach(() => stage.close());
 
   it("makes another one finish its unit, from its checkpoint", async () => {
-    stage = await FaultStage.open();
+    stage = await FaultStage.open({ lockDuration: "1s" });
     const workers = await Promise.all([stage.worker(), stage.worker()]);
     const replay = stage.replay("--local-workers", "0");
     const { owner } = await stage.unit(({ cursorSeq }) => cursorSeq > 400);

@@ -47,7 +47,7 @@ describe("of two external workers", () => {
   });
 
   it("one that is stopped while it writes entries changes none of those that its successor wrote", async () => {
-    const replay = await open({ events: 2_500, aggregates: 2_000, eventMicros: 50, entryMicros: 1_000 });
+    const replay = await open({ events: 2_500, aggregates: 2_000, eventMicros: 50, entryMicros: 1_500 });
     const { owner } = owned((await stage.unit(({ live }) => live.entriesWritten > 300)).owner);
     owner.kill("SIGSTOP");
     expect(await replay.exited, stage.said).toBe(0);
@@ -76,5 +76,16 @@ describe("of two external workers", () => {
     expect(claimsFrom(other.stderr)[0]).toBeGreaterThan(400);
     expect(((claimsFrom(other.stderr)[0] ?? 1) - 1) % 400).not.toBe(0);
     expect(await stage.entries()).toEqual(stage.expected);
+  });
+
+  it("one that gets SIGTERM while it writes entries gives its unit back, and the other writes the rest", async () => {
+    const replay = await open({ events: 2_500, aggregates: 2_000, eventMicros: 50, entryMicros: 1_500 });
+    const { owner } = owned((await stage.unit(({ live }) => live.entriesWritten > 300)).owner);
+    owner.kill("SIGTERM");
+    expect(await owner.exited, owner.said).toBe(0);
+    expect(owner.stderr).toContain("unit given back");
+    expect(await replay.exited, stage.said).toBe(0);
+    expect(await stage.entries()).toEqual(stage.expected);
+    expect((await stage.run()).summary?.entriesUnchanged).toBeGreaterThan(300);
   });
 });

@@ -179,6 +179,7 @@ export class FaultStage {
 
   /** Ends everything; what runs then that nobody ended is an error. */
   async close(): Promise<void> {
+    for (const { pid } of this.processes()) process.kill(pid, "SIGCONT");
     for (const started of this.#processes) if (started.isRunning) started.kill("SIGKILL");
     await Promise.all(this.#processes.map(({ exited }) => exited));
     // Local workers notice within a moment that their parent is gone.

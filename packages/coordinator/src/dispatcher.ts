@@ -16,6 +16,8 @@ export class Dispatcher {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #queueSeenAt = performance.now();
   resent = 0;
+  /** Since when (performance.now) units wait and none is at work; null where that is not so. */
+  nobodyAtWorkSince: number | null = null;
   readonly #sent = new Set<string>();
 
   constructor(ctx: ReplayContext, runId: string) {
@@ -26,6 +28,8 @@ export class Dispatcher {
   /** Call often; looks at Redis once a second. Throws UnreachableError where Redis stays away for a minute. */
   async reconcile(units: readonly UnitRecord[]): Promise<void> {
     const waiting = units.filter((unit) => unit.state === "pending" || this.#hasLostItsOwner(unit));
+    const isIdle = waiting.length > 0 && !units.some((unit) => unit.state === "running" && !waiting.includes(unit));
+    this.nobodyAtWorkSince = isIdle ? (this.nobodyAtWorkSince ?? performance.now()) : null;
     const isNew = waiting.some((unit) => !this.#sent.has(jobName(unit)));
     if (!isNew && performance.now() - this.#lookedAt < LOOK_EVERY_MS) return;
     this.#lookedAt = performance.now();

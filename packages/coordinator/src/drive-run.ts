@@ -18,8 +18,8 @@ export interface WorkerPool {
 
 export interface DriveOptions {
   readonly pool: WorkerPool | null;
-  /** "auto": one for each unit; 0: none, others are awaited. */
-  readonly localWorkers: "auto" | number;
+  /** "auto": one for each unit; "if-needed": so too, but only where no connected worker takes one; 0: others are awaited. */
+  readonly localWorkers: "auto" | "if-needed" | number;
   /** Keeps an atomic copy of the run's ledger here. */
   readonly checkpointDir: string | null;
   onProgress(progress: Progress): void;
@@ -28,6 +28,8 @@ export interface DriveOptions {
 }
 
 const TICK_MS = 100;
+/** Connected workers may be leaving, hung, or another run's own: so long they get to take a unit. */
+const NOBODY_TAKES_MS = 5_000;
 /** Workers that were told to stop get this long to checkpoint. */
 const WIND_DOWN_MS = 20_000;
 
@@ -65,6 +67,7 @@ class Drive {
   readonly #dispatcher: Dispatcher;
   readonly #copy: LedgerCopy | null;
   readonly #id: string;
+  #hasHelped = false;
 
   constructor(ctx: ReplayContext, held: HeldRun, plan: Plan, watch: RunWatch, options: DriveOptions) {
     this.#ctx = ctx;
@@ -80,8 +83,11 @@ class Drive {
   async startWorkers(): Promise<void> {
     const { pool, localWorkers } = this.#options;
     await this.#dispatcher.reconcile(await this.#units());
-    const count = localWorkers === "auto" ? this.#plan.units.length : localWorkers;
-    if (count === 0 || !pool) return;
+    if (localWorkers === 0 || localWorkers === "if-needed" || !pool) return;
+    await this.#startPool(pool, localWorkers === "auto" ? this.#plan.units.length : localWorkers);
+  }
+
+  async #startPool(pool: WorkerPool, count: number): Promise<void> {
     await pool.start(count, (workerId) => {
       releaseUnitsOf(this.#ctx, this.#id, workerId).catch((error: unknown) => {
         this.#ctx.log.warn(
@@ -122,10 +128,23 @@ class Drive {
     const settled = units.every((unit) => unit.state === "done" || unit.state === "failed");
     if (fatal || settled) {
       const ended = await endRun(this.#ctx, run, this.#plan, units);
-      return ended.state === "failed" && !settled ? this.#windDown(ended) : ended;
+      if (ended.state === "failed" && !settled) return this.#windDown(ended);
+      // Paused or cancelled at the last moment: the next look deals with it.
+      return ended.state === "completed" || ended.state === "failed" ? ended : null;
     }
     await this.#dispatcher.reconcile(units);
+    await this.#helpOut();
     return null;
+  }
+
+  async #helpOut(): Promise<void> {
+    const { pool, localWorkers } = this.#options;
+    const since = this.#dispatcher.nobodyAtWorkSince;
+    if (localWorkers !== "if-needed" || this.#hasHelped || !pool) return;
+    if (since === null || performance.now() - since < NOBODY_TAKES_MS) return;
+    this.#hasHelped = true;
+    this.#ctx.log.warn({ run: this.#id }, "no connected worker takes a unit; local ones are started");
+    await this.#startPool(pool, this.#plan.units.length);
   }
 
   /** Waits until no worker is at a unit any more; those that do not let go are fenced. */

@@ -12,7 +12,10 @@ import { findOrphans, type Orphans } from "./orphans.ts";
 import { ownEvents } from "./progress.ts";
 import { reconcile } from "./reconcile.ts";
 
-/** Closes the books of a run whose units have settled: `completed` only where everything adds up. */
+/**
+ * Closes the books of a run whose units have settled: `completed` only where everything adds up. Where somebody pauses or
+ * cancels the run meanwhile, that stands, and the run is returned as it is.
+ */
 export async function endRun(
   ctx: ReplayContext,
   run: RunRecord,
@@ -22,7 +25,10 @@ export async function endRun(
   const none: Orphans = { keys: [], total: 0, pruned: 0 };
   const failed = failureOf(run, units);
   if (failed) return close(ctx, run, units, "failed", failed, none);
-  const verifying = await ctx.ledger.changeRun(run.id, (record) => moveRun(record, "verifying"));
+  const verifying = await ctx.ledger.changeRun(run.id, (record) =>
+    record.state === "running" ? moveRun(record, "verifying") : null,
+  );
+  if (verifying.state !== "verifying") return verifying;
   try {
     await reconcile(ctx.client, plan, units);
     const entries = units.reduce((sum, unit) => sum + unit.entries.written + unit.entries.unchanged, 0);
@@ -57,11 +63,15 @@ async function close(
   reason: string | null,
   orphans: Orphans,
 ): Promise<RunRecord> {
-  return ctx.ledger.changeRun(run.id, (record) => ({
-    ...moveRun(record, state, reason),
-    endedAt: new Date().toISOString(),
-    summary: summarise(record, units, orphans),
-  }));
+  return ctx.ledger.changeRun(run.id, (record) =>
+    record.state === run.state
+      ? {
+          ...moveRun(record, state, reason),
+          endedAt: new Date().toISOString(),
+          summary: summarise(record, units, orphans),
+        }
+      : null,
+  );
 }
 
 function summarise(run: RunRecord, units: readonly UnitRecord[], orphans: Orphans): RunSummary {

@@ -45,7 +45,8 @@ export async function planReplay(
   const size = Math.max(0, range.toSeq - range.fromSeq + 1);
   const messages = size - deleted.count;
   const events = Math.min(counts.events, messages);
-  const partitioning = partition(settings, codec, bounded(counts, settings, range));
+  const historyGone = settings.continueFromEntries && (stream.firstSeq > 1 || stream.numDeleted > 0);
+  const partitioning = partition(settings, codec, bounded(counts, settings, range), !historyGone);
   const read = chooseRead({ codec, subjects: wanted ?? codec.subjects, messages, events });
   const calibration = await calibrate({
     client,
@@ -64,6 +65,11 @@ export async function planReplay(
   const bytes = stream.messages > 0 ? Math.round((stream.bytes / stream.messages) * read.messages) : 0;
   const target = await pinTarget(client, settings.target, settings.domain, targetBefore);
   const warnings = planWarnings({ stream, range, deleted: deleted.count, bucket: targetBefore.facts, bytes });
+  if (historyGone) {
+    warnings.push(
+      `Entries may hold events that ${stream.name} no longer has, so that the server's counts cannot be compared with them.`,
+    );
+  }
   if (calibration.timesApart > 0) {
     warnings.push(
       `Of ${calibration.sampled} sampled events, ${calibration.timesApart} fall on another side of the requested times by the server's clock ` +
@@ -132,16 +138,19 @@ function bounded(counts: EventCounts, settings: RunSettings, range: SequenceRang
   return new Map([...byKey].map(([key, { maxEvents }]) => [key, { minEvents: 0, maxEvents }]));
 }
 
+/** `countsHold` is false where entries may hold more events than the stream still has: nothing is expected then. */
 function partition(
   settings: RunSettings,
   codec: DomainCodec,
   byKey: EventCounts["byKey"],
+  countsHold: boolean,
 ): Pick<Plan, "partitionBy" | "partitions"> {
+  const counts = countsHold ? byKey : null;
   if (settings.aggregateId !== null) {
-    return partitionOfOne(settings.aggregateId, byKey?.get(settings.aggregateId) ?? null);
+    return partitionOfOne(settings.aggregateId, counts?.get(settings.aggregateId) ?? null);
   }
-  return codec.idInSubject && byKey
-    ? partitionKeys(byKey, settings.parallel)
+  return codec.idInSubject && counts
+    ? partitionKeys(counts, settings.parallel)
     : partitionHashesEvenly(settings.parallel);
 }
 

@@ -48,7 +48,10 @@ export function progressOf(
   units: readonly UnitRecord[],
   more: { live?: readonly LiveReport[]; eventsPerSecond: number; lastPinnedAtMs: number | null },
 ): Progress {
-  const live = new Map((more.live ?? []).map((report) => [report.unit, report]));
+  const epochs = new Map(units.map(({ id, epoch }) => [id, epoch]));
+  // What an older epoch says is not true any more.
+  const current = (more.live ?? []).filter((report) => report.epoch === epochs.get(report.unit));
+  const live = new Map(current.map((report) => [report.unit, report]));
   const totalEvents = plan.expected ? expectedInRange(plan) : plan.read.messages;
   const durableEvents = Math.min(totalEvents, sum(units, durableOf));
   const readEvents = Math.max(
@@ -133,7 +136,7 @@ function durableOf(unit: UnitRecord): number {
 
 function readOf(unit: UnitRecord, live: LiveReport | undefined): number {
   if (unit.state !== "running") return durableOf(unit);
-  return Math.max(durableOf(unit), live && live.epoch === unit.epoch ? live.applied : unit.live.applied);
+  return Math.max(durableOf(unit), live?.applied ?? unit.live.applied);
 }
 
 function appliedOf(unit: UnitRecord): number {

@@ -42,7 +42,7 @@ export const unitCountsSchema = z.strictObject({
   sequenceFalls: count,
   sequenceGaps: count,
   repeatedIds: count,
-  /** Applied events whose own time lies more than a second from the server's receipt. */
+  /** Events that the request's time range takes by their own time and not by the server's receipt, or the other way. */
   timesApart: count,
 });
 export type UnitCounts = z.infer<typeof unitCountsSchema>;

@@ -144,7 +144,7 @@ describe("a packed checkpoint", () => {
   it("names the entry of a state that alone is too large", () => {
     const table = tableOf(["small", "x".repeat(5_000), "small"]);
     expect(() => packCheckpoint(table.all(), meta, { knownBelow: 0, maxBytes: 4_000 })).toThrow(
-      /state of graph\.id-1: it packs to 5\d\d\d bytes, a message holds 4000.*--checkpoint-interval 0/,
+      /state of graph\.id-1: it packs to 5\d\d\d bytes, a message holds 4000.*--checkpoint-interval none/,
     );
   });
 

@@ -127,6 +127,6 @@ function parseChunk(bytes: Uint8Array): Chunk {
 function tooLarge(aggregate: Aggregate | undefined, bytes: number, maxBytes: number): ReplayError {
   return new ReplayError(
     `Cannot checkpoint the state of ${aggregate?.key}: it packs to ${bytes} bytes, a message holds ${maxBytes}. ` +
-      "Run with --checkpoint-interval 0, or raise the server's max_payload.",
+      "Run with --checkpoint-interval none, or raise the server's max_payload.",
   );
 }

@@ -8,7 +8,7 @@ export function assertPackable(state: unknown, key: string): void {
   if (found === null) return;
   throw new ReplayError(
     `Cannot checkpoint the state of ${key}: ${found} would not come back as it is. ` +
-      "Keep plain objects, arrays, Maps, Sets and scalars in the state, or run with --checkpoint-interval 0.",
+      "Keep plain objects, arrays, Maps, Sets and scalars in the state, or run with --checkpoint-interval none.",
   );
 }
 

@@ -11,8 +11,8 @@ import {
 } from "@cim-replay/core";
 import type { Ledger, Versioned } from "@cim-replay/nats";
 
-/** Twice this without a heartbeat and the owner counts as gone. */
 const HEARTBEAT_MS = 500;
+/** An owner whose heartbeat stands still for so long while it is watched counts as gone. */
 const OWNER_GONE_MS = 2_500;
 /** A write is preceded by proof of ownership no older than this. */
 const MAX_PROOF_AGE_MS = 1_500;

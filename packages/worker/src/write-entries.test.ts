@@ -44,7 +44,8 @@ function write(states: Record<string, unknown>, projection: CompiledProjection =
   const table = new AggregateTable("graph");
   for (const [id, state] of Object.entries(states))
     Object.assign(table.add(id, id, 0), { state, events: 2, lastSeq: 9 });
-  return writeEntries({ client, plan, claim, projection, aggregates: table.all(), onWritten: () => {} });
+  const { signal } = claim;
+  return writeEntries({ client, plan, claim, projection, aggregates: table.all(), signal, onWritten: () => {} });
 }
 
 /** As a replay of that run and epoch, or, with null, as any other client. */
@@ -78,6 +79,7 @@ describe("writeEntries", () => {
       claim,
       projection: plain,
       aggregates: table.all(),
+      signal: claim.signal,
       onWritten: ({ written }) => told.push(written),
     });
     expect(entries).toEqual({ written: 1, unchanged: 0, bytes: 13 });

@@ -18,6 +18,25 @@ export interface EntriesWritten {
   bytes: number;
 }
 
+interface WriteOptions {
+  readonly client: NatsClient;
+  readonly plan: Plan;
+  readonly claim: UnitClaim;
+  readonly projection: CompiledProjection;
+  readonly aggregates: Iterable<Aggregate>;
+  readonly signal: AbortSignal;
+  readonly onWritten: (entries: EntriesWritten) => void;
+}
+
+interface Writing {
+  readonly complete: readonly Aggregate[];
+  readonly heads: ReadonlyMap<string, EntryHead>;
+  readonly writer: EntryWriter;
+  readonly entries: EntriesWritten;
+  /** By key, of what was written. */
+  readonly digests: Map<string, string>;
+}
+
 const PUTS_BETWEEN_PROOFS = 1_000;
 const PROOF_AT_LEAST_EVERY_MS = 100;
 
@@ -25,30 +44,41 @@ const PROOF_AT_LEAST_EVERY_MS = 100;
  * Writes each complete aggregate's entry once. A write carries the revision that the entry had when the run was planned,
  * or the one that an older epoch of this run gave it: whoever else writes there is noticed, and nothing of theirs is lost.
  */
-export async function writeEntries(options: {
-  client: NatsClient;
-  plan: Plan;
-  claim: UnitClaim;
-  projection: CompiledProjection;
-  aggregates: Iterable<Aggregate>;
-  onWritten: (entries: EntriesWritten) => void;
-}): Promise<EntriesWritten> {
-  const { client, plan, claim, projection } = options;
-  const { bucket } = plan.target;
+export async function writeEntries(options: WriteOptions): Promise<EntriesWritten> {
+  const { client, plan, claim } = options;
   const complete = [...options.aggregates].filter((aggregate) => aggregate.events > 0 && !aggregate.parked);
   const heads = await headsBefore(client, plan, complete);
-  const writer = new EntryWriter(client, bucket);
+  const writer = new EntryWriter(client, plan.target.bucket);
   const entries: EntriesWritten = { written: 0, unchanged: 0, bytes: 0 };
   const digests = new Map<string, string>();
+  try {
+    await putAll(options, { complete, heads, writer, entries, digests });
+  } catch (error) {
+    // What is on its way lands before the unit is given back: nobody who starts afterwards shall meet it.
+    await writer.flush().catch(() => undefined);
+    throw error;
+  }
+  const { refused } = await writer.flush();
+  await claim.prove();
+  await resolveRefused(client, plan, refused, digests);
+  options.onWritten(entries);
+  return entries;
+}
+
+async function putAll(
+  { plan, claim, projection, signal, onWritten }: WriteOptions,
+  { complete, heads, writer, entries, digests }: Writing,
+): Promise<void> {
   let untilProof = 0;
   let provedAt = performance.now();
   for (const aggregate of complete) {
     if (untilProof-- === 0 || performance.now() - provedAt > PROOF_AT_LEAST_EVERY_MS) {
       untilProof = PUTS_BETWEEN_PROOFS;
-      options.onWritten(entries);
+      onWritten(entries);
       // Heartbeats and locks starve where the event loop does not turn, however slow `encode` is.
       await turn();
       await claim.prove();
+      signal.throwIfAborted();
       provedAt = performance.now();
     }
     const value = Buffer.from(encode(projection, aggregate));
@@ -72,11 +102,6 @@ export async function writeEntries(options: {
     entries.written += 1;
     entries.bytes += value.length;
   }
-  const { refused } = await writer.flush();
-  await claim.prove();
-  await resolveRefused(client, plan, refused, digests);
-  options.onWritten(entries);
-  return entries;
 }
 
 function encode(projection: CompiledProjection, aggregate: Aggregate): string {

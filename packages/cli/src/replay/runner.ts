@@ -1,4 +1,5 @@
 import {
+  type DriveOptions,
   driveRun,
   findRun,
   type HeldRun,
@@ -67,7 +68,8 @@ export class ReplayRunner {
   async #begin(domain: string): Promise<HeldRun | null> {
     const { flags, loaded } = this.#request;
     const { settings, projection } = await runSettingsFor(domain, loaded, flags);
-    if ((await this.#localWorkers()) !== 0) {
+    const localWorkers = await this.#localWorkers();
+    if (localWorkers !== 0 && localWorkers !== "if-needed") {
       this.#warming = this.#newPool(settings);
       this.#warming.warm();
     }
@@ -143,10 +145,10 @@ export class ReplayRunner {
     return ended;
   }
 
-  /** None where others are connected already and nobody asked for more. */
-  async #localWorkers(): Promise<"auto" | number> {
+  /** Only at need where others are connected already and nobody asked for more. */
+  async #localWorkers(): Promise<DriveOptions["localWorkers"]> {
     const { localWorkers } = this.#request.loaded.settings;
-    return localWorkers === "auto" && (await this.#ctx.queue.workerCount()) > 0 ? 0 : localWorkers;
+    return localWorkers === "auto" && (await this.#ctx.queue.workerCount()) > 0 ? "if-needed" : localWorkers;
   }
 
   #newPool({ memoryLimitBytes, gcInterval }: RunSettings): LocalWorkers {
