@@ -72,6 +72,17 @@ describe("an event that cannot be taken", () => {
     }
   });
 
+  it("is skipped any number of times in one aggregate, whose state is that of its good events", async () => {
+    await stage.publish([boom("a1"), plain("a1", 300), boom("a1"), boom("a1"), boom("a5"), plain("a1", 301)]);
+    const target = `${stage.bucket}-many`;
+    const run = await stage.run({ target, skipErrors: 6, checkpointInterval: 50 });
+    expect(run.reason).toBeNull();
+    expect(run.summary?.quarantined).toBe(6);
+    const found = JSON.parse((await stage.entries(target)).get("shop.a1") ?? "");
+    expect(found.total).toBe(JSON.parse(expected.get("shop.a1") ?? "").total + 2);
+    expect((await stage.entries(target)).get("shop.a5")).toBe(expected.get("shop.a5"));
+  });
+
   it("fails the run where it is one more than --skip-errors allows", async () => {
     const run = await stage.run({ target: `${stage.bucket}-one-more`, skipErrors: 1 });
     expect(run.state).toBe("failed");

@@ -55,8 +55,8 @@ export const runSettingsSchema = z.strictObject({
   memoryLimitBytes: positive.nullable(),
   /** Events between forced garbage collections; null: never forced. */
   gcInterval: positive.nullable(),
-  /** Events of a unit between checkpoints; null: none. */
-  checkpointInterval: positive.nullable(),
+  /** Events of a unit between checkpoints; "auto": by time and by what they cost; null: none. */
+  checkpointInterval: z.union([positive, z.literal("auto")]).nullable(),
   skipErrors: z.int().nonnegative(),
   prune: z.boolean(),
 });

@@ -150,5 +150,10 @@ describe("a packed checkpoint", () => {
 
   it("refuses a state that would not come back, before it is lost", () => {
     expect(() => packAll(tableOf([{ at: new URL("http://a") }]))).toThrow(/graph\.id-0: state\.at is a URL/);
+    const many: unknown[] = Array.from({ length: 1_000 }, (_, i) => ({ i, list: [{ i }] }));
+    many[777] = { list: [{ act: () => 1 }] };
+    expect(() => packAll(tableOf(many))).toThrow(/graph\.id-777: state\.list\[0\]\.act is a function/);
+    many[777] = { list: [new (class Money {})()] };
+    expect(() => packAll(tableOf(many))).toThrow(/graph\.id-777: state\.list\[0\] is a Money/);
   });
 });

@@ -2,7 +2,7 @@ import { ReplayError, type UnitCounts, unitCountsSchema } from "@cim-replay/core
 import { z } from "zod";
 import type { Aggregate, AggregateTable } from "./aggregate-table.ts";
 import { assertPackable } from "./packable.ts";
-import { newPackr, packChunk, unpackChunk } from "./packed-chunk.ts";
+import { packChunk, unpackChunk } from "./packed-chunk.ts";
 
 /** What a checkpoint holds beside states: everything a unit needs to go on as if it had never stopped. */
 export interface CheckpointMeta {
@@ -14,7 +14,6 @@ export interface CheckpointMeta {
 }
 
 const TARGET_CHUNK_BYTES = 256 * 1024;
-const CHECKED_STATES = 16;
 
 const numbers = z.array(z.int().nonnegative());
 const chunkSchema = z.strictObject({
@@ -54,17 +53,14 @@ export function packCheckpoint(
   meta: CheckpointMeta,
   options: { knownBelow: number; maxBytes: number },
 ): Uint8Array[] {
-  const step = Math.max(1, Math.floor(aggregates.length / CHECKED_STATES));
-  for (let i = 0; i < aggregates.length; i += step) {
-    const aggregate = aggregates[i];
-    if (aggregate) assertPackable(aggregate.state, aggregate.key);
-  }
-  const packr = newPackr();
-  const chunks = [packChunk(packr, { meta, rows: [] } satisfies Chunk)];
+  const chunks = [packChunk({ meta, rows: [] } satisfies Chunk, () => undefined)];
   let rowsPerChunk = 128;
   for (let from = 0; from < aggregates.length; ) {
-    const rows = aggregates.slice(from, from + rowsPerChunk).map((aggregate) => toRow(aggregate, options.knownBelow));
-    const bytes = packChunk(packr, { meta: null, rows } satisfies Chunk);
+    const some = aggregates.slice(from, from + rowsPerChunk);
+    const rows = some.map((aggregate) => toRow(aggregate, options.knownBelow));
+    const bytes = packChunk({ meta: null, rows } satisfies Chunk, () => {
+      for (const { state, key } of some) assertPackable(state, key);
+    });
     if (bytes.length > options.maxBytes) {
       if (rows.length === 1) throw tooLarge(aggregates[from], bytes.length, options.maxBytes);
       rowsPerChunk = Math.max(1, rowsPerChunk >> 1);

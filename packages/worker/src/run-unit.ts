@@ -198,6 +198,7 @@ async function openContext(
     signal: AbortSignal.any([signal, claim.signal]),
     log,
     gauge: { heldBytes: 0 },
+    careful: new Set(),
     stages: { fetch: 0, fold: 0, checkpoint: 0, write: 0 },
     recoveries: 0,
     checkpointRequested: false,

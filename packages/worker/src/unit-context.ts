@@ -31,6 +31,8 @@ export interface UnitContext {
   readonly log: Log;
   readonly stages: StageTimes;
   readonly gauge: ReadGauge;
+  /** See UnitFoldOptions; outlives a pass. */
+  readonly careful: Set<string>;
   recoveries: number;
   /** Set from outside: the next chance is a checkpoint. */
   checkpointRequested: boolean;

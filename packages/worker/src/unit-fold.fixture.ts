@@ -46,6 +46,7 @@ export function foldOf(changes: Partial<UnitFoldOptions> & { subject?: string } 
     toTimeMs: null,
     skipErrors: 0,
     badSequences: new Set(),
+    careful: new Set(),
     ...options,
   });
 }

@@ -10,6 +10,7 @@ import {
 } from "@cim-replay/core";
 import { type Aggregate, AggregateTable, assertSameId } from "./aggregate-table.ts";
 import type { CheckpointMeta } from "./checkpoint-codec.ts";
+import { copyOf } from "./packed-chunk.ts";
 import { RepeatedIds } from "./repeated-ids.ts";
 
 /** An event that could not be taken, on its way to the quarantine. */
@@ -33,6 +34,11 @@ export interface UnitFoldOptions {
   /** How many bad events may be skipped; those beyond park their aggregates. */
   readonly skipErrors: number;
   readonly badSequences: ReadonlySet<number>;
+  /**
+   * Ids of aggregates that had an event refused in an earlier pass. Where one is, others are likely: their states are
+   * copied before each event, so that the next refusal needs no new pass. Grows here.
+   */
+  readonly careful: Set<string>;
   /** How many the unit has. */
   readonly partitions: number;
   /** Gives an aggregate what its entry already holds, in a run that goes on from entries; returns how many events. */
@@ -137,12 +143,14 @@ export class UnitFold {
       this.counts.parked += 1;
       return;
     }
-    const { projection } = this.#options;
+    const { projection, careful } = this.#options;
+    const copy = careful.size > 0 && careful.has(aggregate.id) ? copyOf(aggregate.state) : null;
     try {
       aggregate.state ??= projection.initial(aggregate.id);
       aggregate.state = projection.apply(aggregate.state, event);
     } catch (error) {
-      this.#refused(message, aggregate, errorMessage(error));
+      if (copy) aggregate.state = copy.state;
+      this.#refused(message, aggregate, errorMessage(error), copy !== null);
       return;
     }
     this.#checkChain(event, aggregate);
@@ -180,10 +188,14 @@ export class UnitFold {
     else this.#park(message.seq, this.aggregates.get(routeKey) ?? this.#add(routeKey, routeKey, partition));
   }
 
-  #refused(message: StreamMessage, aggregate: Aggregate, reason: string): void {
+  #refused(message: StreamMessage, aggregate: Aggregate, reason: string, isStateWhole: boolean): void {
     this.badEvents.push({ message, aggregateId: aggregate.id, kind: "evolve", reason });
     this.counts.quarantined += 1;
-    if (this.#maySkip()) this.toSkip.push(message.seq);
+    if (this.#maySkip()) {
+      if (isStateWhole) return;
+      this.toSkip.push(message.seq);
+      this.#options.careful.add(aggregate.id);
+    }
     this.#park(message.seq, aggregate);
   }
 

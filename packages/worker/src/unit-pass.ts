@@ -2,13 +2,13 @@ import { setImmediate as turn } from "node:timers/promises";
 import { type DeletedSequences, ReplayError, type StreamMessage } from "@cim-replay/core";
 import { readStream } from "@cim-replay/nats";
 import { SequenceAccountant } from "./accountant.ts";
+import { CheckpointSchedule } from "./checkpoint-schedule.ts";
 import { Checkpointer, restoreCheckpoints } from "./checkpointer.ts";
 import { type ExistingEntries, readExistingEntries } from "./continue-from-entries.ts";
 import { MemoryGuard } from "./memory-guard.ts";
 import type { UnitContext } from "./unit-context.ts";
 import { UnitFold } from "./unit-fold.ts";
 
-const CHECKPOINT_AT_LEAST_EVERY_MS = 30_000;
 const NO_PROGRESS_MS = 5_000;
 /** Between two turns of the event loop, whatever the batch size. */
 const FOLD_AT_MOST_MS = 100;
@@ -28,8 +28,7 @@ export class UnitPass {
   readonly #fromSeq: number;
   readonly #existing: ExistingEntries | null;
   #lastSeq: number;
-  #checkpointedAt = performance.now();
-  #ownAtCheckpoint = 0;
+  readonly #schedule: CheckpointSchedule;
 
   private constructor(
     context: UnitContext,
@@ -49,7 +48,7 @@ export class UnitPass {
     this.#existing = parts.existing;
     this.#lastSeq = parts.fromSeq - 1;
     this.#memory = new MemoryGuard(context.run.settings);
-    this.#ownAtCheckpoint = this.#own();
+    this.#schedule = new CheckpointSchedule(context.run.settings.checkpointInterval, this.#own());
   }
 
   /** Stands where the unit's last checkpoint left it, or at the start. */
@@ -69,6 +68,7 @@ export class UnitPass {
       toTimeMs: run.settings.timeBasis === "event" ? run.settings.toTimeMs : null,
       skipErrors: run.settings.skipErrors,
       badSequences: new Set(record.badSequences),
+      careful: context.careful,
       partitions: unit.partitions.length,
       ...(existing && { seed: existing.seed }),
     });
@@ -132,7 +132,8 @@ export class UnitPass {
       for (let from = 0; from < batch.length; ) {
         from = this.#foldBatch(batch, from, Math.min(from + settings.batchSize, batch.length), unfiltered);
         if (this.fold.badEvents.length > 0) await this.#quarantine();
-        if (this.#isCheckpointDue() && (await this.checkpoint()) === "rewind") return "rewind";
+        const isDue = this.#context.checkpointRequested || this.#schedule.isDue(this.#own());
+        if (isDue && (await this.checkpoint()) === "rewind") return "rewind";
         this.#memory.check(this.fold.counts.delivered);
         // The event loop must turn, or locks, heartbeats and sockets starve.
         await turn();
@@ -156,9 +157,9 @@ export class UnitPass {
     const startedAt = performance.now();
     this.#context.checkpointRequested = false;
     await this.#checkpointer.begin(this.fold.aggregates, this.#meta(), this.#lastSeq);
-    this.#checkpointedAt = performance.now();
-    this.#ownAtCheckpoint = this.#own();
-    this.#context.stages.checkpoint += this.#checkpointedAt - startedAt;
+    const costMs = performance.now() - startedAt;
+    this.#schedule.made(this.#own(), costMs);
+    this.#context.stages.checkpoint += costMs;
     return "begun";
   }
 
@@ -210,14 +211,6 @@ export class UnitPass {
       `Cannot replay ${plan.domain}: ${quarantined} events cannot be taken, the last at sequence ${this.#lastSeq} (${bad.at(-1)?.reason}). ` +
         "That many point at the domain's subject template, envelope or projection: see `replay-status --show-errors`.",
     );
-  }
-
-  #isCheckpointDue(): boolean {
-    if (this.#context.checkpointRequested) return true;
-    const { checkpointInterval } = this.#context.run.settings;
-    if (checkpointInterval === null) return false;
-    if (this.#own() - this.#ownAtCheckpoint >= checkpointInterval) return true;
-    return performance.now() - this.#checkpointedAt > CHECKPOINT_AT_LEAST_EVERY_MS;
   }
 
   /** Messages of the unit's own partitions. */

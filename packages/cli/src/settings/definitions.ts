@@ -3,6 +3,7 @@ import type { z } from "zod";
 import {
   bytesOrNone,
   count,
+  countAutoOrNone,
   countOrAuto,
   countOrNone,
   countOrZero,
@@ -120,9 +121,9 @@ export const settings = {
   }),
   checkpointInterval: setting(
     "--checkpoint-interval <events>",
-    "events of a unit between checkpoints",
-    countOrNone,
-    100_000,
+    "events of a unit between checkpoints; auto: every few seconds",
+    countAutoOrNone,
+    "auto",
   ),
   checkpointDir: setting("--checkpoint-dir <folder>", "also keeps a copy of the run's ledger here", textOrNone, null),
   skipErrors: setting("--skip-errors <n>", "goes on over up to n bad events", countOrZero, 0),

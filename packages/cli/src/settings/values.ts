@@ -73,6 +73,7 @@ export const number = valueFrom((input) => {
   const value = typeof input === "string" && input.trim() !== "" ? Number(input) : input;
   return typeof value === "number" && Number.isFinite(value) ? value : reject(input, "a number");
 });
+export const countAutoOrNone = valueFrom(orNone((input) => (input === "auto" ? "auto" : readCount(input, 1))));
 export const countOrAuto = valueFrom((input) => (input === "auto" ? "auto" : readCount(input, 0)));
 export const port = valueFrom((input) => {
   if (input === "off" || input === false) return "off";
