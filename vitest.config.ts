@@ -11,6 +11,8 @@ export default defineConfig({
   test: {
     include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
     globalSetup: ["test/setup/global-setup.ts"],
+    // Most files start servers and processes of their own: more at a time only makes them wait for each other.
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },

@@ -3,7 +3,7 @@ import { errorMessage, moveRun, type Plan, ReplayError, type RunRecord, type Uni
 import type { ReplayContext } from "./context.ts";
 import { pauseRun } from "./control.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { endRun } from "./end-run.ts";
+import { endRun, forgetCheckpoints } from "./end-run.ts";
 import { fenceUnits, releaseUnitsOf } from "./fence.ts";
 import { LedgerCopy } from "./ledger-copy.ts";
 import type { Progress } from "./progress.ts";
@@ -32,6 +32,7 @@ const TICK_MS = 100;
 const NOBODY_TAKES_MS = 5_000;
 /** Workers that were told to stop get this long to checkpoint. */
 const WIND_DOWN_MS = 20_000;
+const RELEASE_WITHIN_MS = 3_000;
 
 /**
  * Sees a run to its end: sends units, watches the ledger, sends again what was lost, and closes the books. Returns the
@@ -52,9 +53,23 @@ export async function driveRun(ctx: ReplayContext, held: HeldRun, options: Drive
   } finally {
     watch.stop();
     await options.pool?.stop();
-    await held.lease.release().catch((error: unknown) => {
-      ctx.log.warn({ error: errorMessage(error) }, "the lease could not be released; it runs out by itself");
-    });
+    await release(ctx, held);
+  }
+}
+
+/** Where the ledger cannot be reached the lease runs out by itself: nobody has to wait for that here. */
+async function release(ctx: ReplayContext, held: HeldRun): Promise<void> {
+  const patience = new AbortController();
+  const late = sleep(RELEASE_WITHIN_MS, undefined, { signal: patience.signal }).then(() => {
+    throw new ReplayError("the ledger does not answer");
+  });
+  try {
+    await Promise.race([held.lease.release(), late]);
+  } catch (error) {
+    ctx.log.warn({ error: errorMessage(error) }, "the lease could not be released; it runs out by itself");
+  } finally {
+    patience.abort();
+    late.catch(() => undefined);
   }
 }
 
@@ -161,6 +176,7 @@ class Drive {
       await sleep(TICK_MS);
     }
     await this.#ctx.queue.removeRun(this.#id).catch(() => undefined);
+    if (run.state === "cancelled") await forgetCheckpoints(this.#ctx, this.#id);
     return run;
   }
 

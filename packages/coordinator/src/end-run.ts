@@ -7,6 +7,7 @@ import {
   type RunSummary,
   type UnitRecord,
 } from "@cim-replay/core";
+import { CheckpointStore } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
 import { findOrphans, type Orphans } from "./orphans.ts";
 import { ownEvents } from "./progress.ts";
@@ -33,10 +34,21 @@ export async function endRun(
     await reconcile(ctx.client, plan, units);
     const entries = units.reduce((sum, unit) => sum + unit.entries.written + unit.entries.unchanged, 0);
     const orphans = await findOrphans(ctx.client, verifying, plan, entries);
+    await forgetCheckpoints(ctx, run.id);
     return await close(ctx, verifying, units, "completed", null, orphans);
   } catch (error) {
     if (!(error instanceof ReplayError)) throw error;
     return close(ctx, verifying, units, "failed", errorMessage(error), none);
+  }
+}
+
+/** Nobody goes on with a run that is completed or cancelled. Failing to tidy up is no failure of the run. */
+export async function forgetCheckpoints(ctx: ReplayContext, runId: string): Promise<void> {
+  try {
+    const checkpoints = await CheckpointStore.open(ctx.client, { create: true });
+    await checkpoints.purge(runId);
+  } catch (error) {
+    ctx.log.warn({ run: runId, error: errorMessage(error) }, "checkpoints are left behind; they age out by themselves");
   }
 }
 

@@ -75,7 +75,12 @@ async function assertSameSource(client: NatsClient, plan: Plan): Promise<void> {
   if (now.numDeleted === 0 && plan.deleted.count === 0) return;
   const deleted = await deletedWithin(client, plan.stream.name, plan.range);
   const sha256 = createHash("sha256").update(deleted.canonical()).digest("hex");
-  if (sha256 !== plan.deleted.sha256) {
-    throw changed(`lost messages (${deleted.count} deleted within the range, ${plan.deleted.count} before)`);
-  }
+  if (sha256 === plan.deleted.sha256) return;
+  const some = deleted.ranges
+    .slice(0, 3)
+    .map(({ fromSeq, toSeq }) => (fromSeq === toSeq ? fromSeq : `${fromSeq} to ${toSeq}`));
+  const more = deleted.ranges.length > some.length ? ", …" : "";
+  throw changed(
+    `lost messages (${plan.deleted.count} sequences were deleted before, ${deleted.count} are now: ${some.join(", ")}${more})`,
+  );
 }

@@ -13,6 +13,8 @@ const STREAM = "CIM_REPLAY_CHECKPOINTS";
 const SUBJECTS = "_CIM_REPLAY.checkpoint.>";
 const WINDOW = { maxPending: 64, maxPendingBytes: 8 * 1024 * 1024 };
 const READ_ATTEMPTS = 10;
+/** Runs that failed and that nobody resumes leave theirs behind; two weeks are enough to go on with one. */
+const MAX_AGE_NANOS = 14 * 24 * 3_600 * 1_000_000_000;
 
 /** Where a written checkpoint lies, both ends included. */
 export interface CheckpointPlace {
@@ -40,6 +42,7 @@ export class CheckpointStore {
       retention: RetentionPolicy.Limits,
       storage: StorageType.File,
       allow_direct: true,
+      max_age: MAX_AGE_NANOS,
     };
     if (await ensureStream(client, config, create)) return new CheckpointStore(client);
     throw new ReplayError(

@@ -7,7 +7,8 @@ import type { NatsClient } from "./connect.ts";
 const INACTIVE_THRESHOLD_MS = 5 * 60_000;
 
 export function newConsumerName(): string {
-  return `cim-replay-read-${nuid.next()}`;
+  // Short: it is part of every message's reply subject.
+  return `cr${nuid.next().slice(-10)}`;
 }
 
 /** An ephemeral pull consumer without acknowledgements, kept in the server's memory. */

@@ -1,5 +1,6 @@
 import type { EventHeaders, StreamMessage } from "@cim-replay/core";
 import type { Msg } from "nats";
+import type { MessageFrame } from "./frame-splitter.ts";
 
 const DOT = 46;
 const ZERO = 48;
@@ -47,12 +48,7 @@ export class DeliveredMessage implements StreamMessage {
   }
 
   get receivedAtMs(): number {
-    const reply = replyOf(this.#received) ?? new Uint8Array();
-    const consumerSeqAt = reply.indexOf(DOT, sequenceOffset(reply)) + 1;
-    const from = reply.indexOf(DOT, consumerSeqAt) + 1;
-    // Nanoseconds do not fit a number: the last six digits are left out.
-    const milliseconds = reply.subarray(from, reply.indexOf(DOT, from) - 6);
-    return milliseconds.reduce((value, digit) => value * 10 + digit - ZERO, 0);
+    return receivedAtMsOf(replyOf(this.#received) ?? new Uint8Array());
   }
 
   get headers(): EventHeaders | undefined {
@@ -62,4 +58,49 @@ export class DeliveredMessage implements StreamMessage {
     for (const [name, values] of received) headers[name] = values.join(", ");
     return headers;
   }
+}
+
+/** One message as it lies in the bytes from the socket; it has no headers, or it would have come in another frame. */
+export class FramedMessage implements StreamMessage {
+  readonly seq: number;
+  readonly headers = undefined;
+  readonly #bytes: Buffer;
+  readonly #subjectAt: number;
+  readonly #subjectEnd: number;
+  readonly #replyAt: number;
+  readonly #replyEnd: number;
+  readonly #payloadAt: number;
+  readonly #payloadEnd: number;
+
+  constructor(seq: number, frame: MessageFrame) {
+    this.seq = seq;
+    this.#bytes = frame.bytes;
+    this.#subjectAt = frame.subjectAt;
+    this.#subjectEnd = frame.subjectEnd;
+    this.#replyAt = frame.replyAt;
+    this.#replyEnd = frame.replyEnd;
+    this.#payloadAt = frame.payloadAt;
+    this.#payloadEnd = frame.payloadEnd;
+  }
+
+  get subject(): string {
+    return this.#bytes.toString("utf8", this.#subjectAt, this.#subjectEnd);
+  }
+
+  get data(): Uint8Array {
+    const { buffer, byteOffset } = this.#bytes;
+    return new Uint8Array(buffer, byteOffset + this.#payloadAt, this.#payloadEnd - this.#payloadAt);
+  }
+
+  get receivedAtMs(): number {
+    return receivedAtMsOf(this.#bytes.subarray(this.#replyAt, this.#replyEnd));
+  }
+}
+
+function receivedAtMsOf(reply: Uint8Array): number {
+  const consumerSeqAt = reply.indexOf(DOT, sequenceOffset(reply)) + 1;
+  const from = reply.indexOf(DOT, consumerSeqAt) + 1;
+  // Nanoseconds do not fit a number: the last six digits are left out.
+  const milliseconds = reply.subarray(from, reply.indexOf(DOT, from) - 6);
+  return milliseconds.reduce((value, digit) => value * 10 + digit - ZERO, 0);
 }

@@ -1,8 +1,10 @@
-import { ReplayError } from "@cim-replay/core";
+import { ReplayError, type StreamMessage } from "@cim-replay/core";
 import { createInbox, type Msg } from "nats";
 import type { NatsClient } from "./connect.ts";
 import { type Lane, nextRequest } from "./reader-lane.ts";
-import { DeliveredMessage, replyOf, sequenceOffset } from "./reader-message.ts";
+import { splitterOf } from "./frame-reading.ts";
+import type { FrameSplitter, MessageFrame } from "./frame-splitter.ts";
+import { DeliveredMessage, FramedMessage, replyOf, sequenceOffset } from "./reader-message.ts";
 import type { ReadPosition } from "./reader-position.ts";
 import type { MessageQueue } from "./reader-queue.ts";
 
@@ -20,6 +22,8 @@ export interface PullTarget {
   readonly consumer: string;
   readonly maxMessages: number;
   readonly maxBytes: number;
+  /** Who splits what comes from the socket; "own" falls back to the library where it cannot. */
+  readonly parser: "own" | "library";
 }
 
 /**
@@ -37,6 +41,7 @@ export class Pull {
   readonly #queue: MessageQueue;
   readonly #lanes: readonly Lane[];
   readonly #nextSubject: string;
+  readonly #splitter: FrameSplitter | null;
   #delivered = 0;
   #sequenceAt = 0;
   #oversized = false;
@@ -47,6 +52,7 @@ export class Pull {
     this.#position = position;
     this.#queue = queue;
     this.#nextSubject = `$JS.API.CONSUMER.MSG.NEXT.${target.stream}.${target.consumer}`;
+    this.#splitter = target.parser === "own" ? splitterOf(client.nc) : null;
     this.#lanes = FIRST_SHARES.map((share) => this.#openLane(share));
   }
 
@@ -64,7 +70,10 @@ export class Pull {
   }
 
   close(): void {
-    for (const lane of this.#lanes) lane.subscription.unsubscribe();
+    for (const { subscription } of this.#lanes) {
+      this.#splitter?.unwatch(subscription.getID());
+      subscription.unsubscribe();
+    }
   }
 
   #openLane(share: number): Lane {
@@ -75,6 +84,8 @@ export class Pull {
       },
     });
     const lane: Lane = { subscription, messages: 0, bytes: 0, askedMessages: 0, share };
+    // Messages with headers and statuses still come by the callback, in their turn.
+    this.#splitter?.watch(subscription.getID(), (frame) => this.#receiveFrame(lane, frame));
     return lane;
   }
 
@@ -105,30 +116,49 @@ export class Pull {
     nc.publish(this.#nextSubject, body, { reply: lane.subscription.getSubject() });
   }
 
-  /** Runs for every message of a replay: no allocation but the message itself, and nothing decoded but the reply subject. */
+  /** As the library delivers it. */
   #receive(lane: Lane, message: SizedMsg): void {
     const reply = replyOf(message);
     if (reply === null) {
       this.#receiveStatus(lane, message);
       return;
     }
-    if (this.lost !== null || this.#position.ended) return;
+    const seq = this.#nextSequence(reply, 0, reply.length);
+    if (seq !== null) this.#accept(lane, seq, message.size(), new DeliveredMessage(seq, message));
+  }
+
+  #receiveFrame(lane: Lane, frame: MessageFrame): void {
+    const { bytes, replyAt, replyEnd } = frame;
+    const seq = this.#nextSequence(bytes, replyAt, replyEnd);
+    if (seq === null) return;
+    const size = frame.subjectEnd - frame.subjectAt + replyEnd - replyAt + frame.payloadEnd - frame.payloadAt;
+    this.#accept(lane, seq, size, new FramedMessage(seq, frame));
+  }
+
+  /**
+   * The stream sequence that the reply subject states; null where nothing more is wanted, or deliveries were lost. Runs for
+   * every message of a replay: the reply subject is read byte by byte, and nothing else of the message at all.
+   */
+  #nextSequence(bytes: Uint8Array, replyAt: number, replyEnd: number): number | null {
+    if (this.lost !== null || this.#position.ended) return null;
     // The same place in all replies of a consumer, as long as all before it stays as long.
-    if (reply[this.#sequenceAt - 1] !== DOT) this.#sequenceAt = sequenceOffset(reply);
-    let at = this.#sequenceAt;
-    let seq = 0;
-    for (let digit = reply[at] ?? 0; digit >= ZERO; digit = reply[++at] ?? 0) seq = seq * 10 + digit - ZERO;
-    let delivery = 0;
-    for (let digit = reply[++at] ?? 0; digit >= ZERO; digit = reply[++at] ?? 0) delivery = delivery * 10 + digit - ZERO;
-    const position = this.#position;
-    if (delivery !== ++this.#delivered || seq <= position.lastSeq) {
-      this.lose("deliveries were lost on the way");
-      return;
+    if (bytes[replyAt + this.#sequenceAt - 1] !== DOT) {
+      this.#sequenceAt = sequenceOffset(bytes.subarray(replyAt, replyEnd));
     }
-    const bytes = message.size();
+    let at = replyAt + this.#sequenceAt;
+    let seq = 0;
+    for (let digit = bytes[at] ?? 0; digit >= ZERO; digit = bytes[++at] ?? 0) seq = seq * 10 + digit - ZERO;
+    let delivery = 0;
+    for (let digit = bytes[++at] ?? 0; digit >= ZERO; digit = bytes[++at] ?? 0) delivery = delivery * 10 + digit - ZERO;
+    if (delivery === ++this.#delivered && seq > this.#position.lastSeq) return seq;
+    this.lose("deliveries were lost on the way");
+    return null;
+  }
+
+  #accept(lane: Lane, seq: number, bytes: number, message: StreamMessage): void {
     lane.messages--;
     lane.bytes -= bytes;
-    if (position.advance(seq)) this.#queue.push(new DeliveredMessage(seq, message), bytes);
+    if (this.#position.advance(seq)) this.#queue.push(message, bytes);
     else this.#queue.wake();
     if (lane.messages === 0 || lane.bytes === 0) this.#laneDone(lane, bytes);
   }

@@ -90,7 +90,8 @@ export class UnitQueue {
   }
 
   async close(): Promise<void> {
-    await this.#queue.close();
+    // A Redis that is away does not answer the farewell either.
+    await this.#call(() => this.#queue.close()).catch(() => undefined);
     this.#redis.disconnect();
   }
 

@@ -1,0 +1,154 @@
+const SPACE = 32;
+const CR = 13;
+const LF = 10;
+const ZERO = 48;
+const NINE = 57;
+const UPPER_M = 77;
+const UPPER_H = 72;
+/** First bytes of `HMSG`, `PING`, `PONG`, `INFO`, `+OK` and `-ERR`. */
+const OTHER_FRAMES = [...Buffer.from("HPI+-")];
+
+/** Where a whole `MSG` frame lies in the bytes that hold it. */
+export interface MessageFrame {
+  readonly bytes: Buffer;
+  readonly subjectAt: number;
+  readonly subjectEnd: number;
+  /** Both 0 where the message has no reply subject. */
+  readonly replyAt: number;
+  readonly replyEnd: number;
+  readonly payloadAt: number;
+  readonly payloadEnd: number;
+}
+
+/** The frame is only valid during the call; its bytes stay. */
+export type FrameHandler = (frame: MessageFrame) => void;
+
+/**
+ * Splits what a NATS server sends into frames. Whole `MSG` frames of watched subscriptions go to their handlers;
+ * everything else goes, whole frame by whole frame, to `others`, which is the client library's own parser. Frames of
+ * NATS' client protocol: https://docs.nats.io/reference/reference-protocols/nats-protocol
+ */
+export class FrameSplitter {
+  readonly #others: (bytes: Buffer) => void;
+  readonly #count: (payloadBytes: number) => void;
+  readonly #handlers = new Map<number, FrameHandler>();
+  readonly #frame: { -readonly [Field in keyof MessageFrame]: MessageFrame[Field] } = {
+    bytes: Buffer.alloc(0),
+    subjectAt: 0,
+    subjectEnd: 0,
+    replyAt: 0,
+    replyEnd: 0,
+    payloadAt: 0,
+    payloadEnd: 0,
+  };
+  /** The beginning of a frame whose end has not come yet. */
+  #rest: Buffer | null = null;
+
+  constructor(others: (bytes: Buffer) => void, count: (payloadBytes: number) => void) {
+    this.#others = others;
+    this.#count = count;
+  }
+
+  watch(subscription: number, handler: FrameHandler): void {
+    this.#handlers.set(subscription, handler);
+  }
+
+  unwatch(subscription: number): void {
+    this.#handlers.delete(subscription);
+  }
+
+  take(chunk: Buffer): void {
+    const bytes = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk;
+    this.#rest = null;
+    let at = 0;
+    while (at < bytes.length) {
+      const end = this.#frameAt(bytes, at);
+      if (end < 0) {
+        this.#rest = bytes.subarray(at);
+        return;
+      }
+      at = end;
+    }
+  }
+
+  /** Deals with the frame that begins at `at` and returns where it ends; −1 where it is not whole yet. */
+  #frameAt(bytes: Buffer, at: number): number {
+    const first = bytes[at];
+    if (first === UPPER_M) return this.#message(bytes, at);
+    if (!OTHER_FRAMES.includes(first ?? 0)) return this.#unknown(bytes, at);
+    const line = bytes.indexOf(LF, at);
+    if (line < 0) return -1;
+    const end = first === UPPER_H ? line + 1 + lastNumber(bytes, line) + 2 : line + 1;
+    if (end > bytes.length) return -1;
+    this.#others(bytes.subarray(at, end));
+    return end;
+  }
+
+  /** No frame that a server sends: the library says so, as it would have. */
+  #unknown(bytes: Buffer, at: number): number {
+    this.#others(bytes.subarray(at));
+    return bytes.length;
+  }
+
+  /** `MSG <subject> <sid> [reply] <size>␍␊<payload>␍␊`; runs for every message of a replay. */
+  #message(bytes: Buffer, at: number): number {
+    const { length } = bytes;
+    const subjectAt = at + 4;
+    let next = subjectAt;
+    while (next < length && bytes[next] !== SPACE && bytes[next] !== CR) next++;
+    const subjectEnd = next++;
+    let subscription = 0;
+    for (let byte = bytes[next] ?? 0; byte >= ZERO && byte <= NINE; byte = bytes[++next] ?? 0) {
+      subscription = subscription * 10 + byte - ZERO;
+    }
+    const tokenAt = ++next;
+    while (next < length && bytes[next] !== SPACE && bytes[next] !== CR) next++;
+    if (next >= length) return -1;
+    let replyAt = 0;
+    let replyEnd = 0;
+    let sizeAt = tokenAt;
+    if (bytes[next] === SPACE) {
+      replyAt = tokenAt;
+      replyEnd = next;
+      sizeAt = ++next;
+    }
+    next = sizeAt;
+    let size = 0;
+    for (let byte = bytes[next] ?? 0; byte >= ZERO && byte <= NINE; byte = bytes[++next] ?? 0) {
+      size = size * 10 + byte - ZERO;
+    }
+    const payloadAt = next + 2;
+    const end = payloadAt + size + 2;
+    // Also where the line itself is cut off: then `next` stands at the end of the bytes.
+    if (next >= length) return -1;
+    if (next === sizeAt || bytes[next] !== CR) return this.#unknown(bytes, at);
+    if (end > length) return -1;
+    const handler = this.#handlers.get(subscription);
+    if (handler === undefined) {
+      this.#others(bytes.subarray(at, end));
+      return end;
+    }
+    const frame = this.#frame;
+    frame.bytes = bytes;
+    frame.subjectAt = subjectAt;
+    frame.subjectEnd = subjectEnd;
+    frame.replyAt = replyAt;
+    frame.replyEnd = replyEnd;
+    frame.payloadAt = payloadAt;
+    frame.payloadEnd = end - 2;
+    this.#count(size);
+    handler(frame);
+    return end;
+  }
+}
+
+/** The last number of the line that ends with the line feed at `lineEnd`: in a frame with headers its whole size. */
+function lastNumber(bytes: Buffer, lineEnd: number): number {
+  let number = 0;
+  let scale = 1;
+  for (let at = lineEnd - 2; (bytes[at] ?? 0) >= ZERO && (bytes[at] ?? 0) <= NINE; at--) {
+    number += ((bytes[at] ?? 0) - ZERO) * scale;
+    scale *= 10;
+  }
+  return number;
+}
