@@ -46,6 +46,17 @@ describe("canonical JSON", () => {
     expect(canonicalJson({ toJSON: "just a field" })).toBe('{"toJSON":"just a field"}');
   });
 
+  it("writes a Map as the object of its entries, whatever the keys", () => {
+    const map = new Map<string, unknown>([
+      ["b", 1],
+      ["__proto__", new Map([["x", [1]]])],
+      ["gone", undefined],
+      ["10", 2],
+    ]);
+    expect(canonicalJson(map)).toBe('{"10":2,"__proto__":{"x":[1]},"b":1}');
+    expect(canonicalJson({ m: new Map() })).toBe('{"m":{}}');
+  });
+
   it("keeps a key named __proto__", () => {
     expect(canonicalJson(JSON.parse('{"b":1,"__proto__":{"x":[1]}}'))).toBe('{"__proto__":{"x":[1]},"b":1}');
   });
@@ -72,13 +83,14 @@ describe("canonical JSON", () => {
     [{ a: Number.NEGATIVE_INFINITY }, 'value["a"] is -Infinity'],
     [[() => 1], "value[0] is a function"],
     [{ a: Symbol("s") }, 'value["a"] is a symbol'],
-    [{ a: { b: new Map() } }, 'value["a"]["b"] is a Map'],
+    [{ a: { b: new Set() } }, 'value["a"]["b"] is a Set'],
+    [{ a: new Map<unknown, unknown>([[1, 2]]) }, "a Map with keys that are no texts"],
     [{ a: new Set() }, 'value["a"] is a Set'],
     [[new Uint8Array(1)], "value[0] is a Uint8Array"],
     [[/x/], "value[0] is a RegExp"],
     [[Object(1)], "value[0] is a Number"],
     [{ a: Promise.resolve() }, 'value["a"] is a Promise'],
-    [new Map(), "it is a Map"],
+    [new Set(), "it is a Set"],
     [undefined, "it is undefined"],
     [{ a: { toJSON: () => undefined } }, 'value["a"] is undefined'],
   ])("rejects what JSON cannot hold, with its path: %#", (value, message) => {

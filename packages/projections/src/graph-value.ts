@@ -1,9 +1,9 @@
 import { connect } from "./graph-links.ts";
 import { type GraphEdge, type GraphNode, type GraphState, initialGraph } from "./graph-state.ts";
-import { dictionary, nestedText, parseNested, undictionary } from "./payload.ts";
+import { dictionary, nestedText, parseNested, type Stored, undictionary } from "./payload.ts";
 import { decodeTally } from "./tally.ts";
 
-export type GraphValue = ReturnType<typeof encodeGraph>;
+export type GraphValue = Stored<ReturnType<typeof encodeGraph>>;
 type NodeValue = ReturnType<typeof encodeNode>;
 type EdgeValue = ReturnType<typeof encodeEdge>;
 

@@ -51,15 +51,22 @@ export function parseNested(text: string | null): unknown {
   return text === null ? {} : JSON.parse(text);
 }
 
-/** A plain object with any ids as keys, `__proto__` among them. */
+/** What an entry holds by id; canonical JSON writes it as an object, whatever the ids are. */
 export function dictionary<In, Out>(
   items: ReadonlyMap<string, In> | null,
   encode: (item: In) => Out,
-): Record<string, Out> {
-  const result = Object.create(null) as Record<string, Out>;
-  if (items !== null) for (const [id, item] of items) result[id] = encode(item);
+): ReadonlyMap<string, Out> {
+  const result = new Map<string, Out>();
+  if (items !== null) for (const [id, item] of items) result.set(id, encode(item));
   return result;
 }
+
+/** A value as it comes back from its JSON. */
+export type Stored<Value> = {
+  [Field in keyof Value]: Value[Field] extends ReadonlyMap<string, infer Item>
+    ? Readonly<Record<string, Item>>
+    : Value[Field];
+};
 
 /** The way back from `dictionary`. */
 export function undictionary<In, Out>(

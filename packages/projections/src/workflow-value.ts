@@ -1,8 +1,8 @@
-import { dictionary, nestedText, parseNested, undictionary } from "./payload.ts";
+import { dictionary, nestedText, parseNested, type Stored, undictionary } from "./payload.ts";
 import { decodeTally } from "./tally.ts";
 import type { WorkflowState, WorkItem } from "./workflow-state.ts";
 
-export type WorkflowValue = ReturnType<typeof encodeWorkflow>;
+export type WorkflowValue = Stored<ReturnType<typeof encodeWorkflow>>;
 type ItemValue = ReturnType<typeof encodeItem> & { readonly step_id?: string | null };
 
 /** The entry's value. All that later events depend on is in it. */
