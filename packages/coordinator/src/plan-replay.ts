@@ -37,7 +37,19 @@ export async function planReplay(
   const codec = compileDomain(settings.domain, settings.domainSettings);
   const wanted = wantedSubjects(codec, settings);
   const targetBefore = await lookAtTarget(client, settings.target, settings.domain);
-  const counts = await countEvents(client, settings.domainSettings.stream, codec, wanted ?? codec.subjects);
+  // Counting is mostly the server's work and timing a sample mostly ours: they share the wait.
+  const [counts, calibration] = await Promise.all([
+    countEvents(client, settings.domainSettings.stream, codec, wanted ?? codec.subjects),
+    calibrate({
+      client,
+      stream: settings.domainSettings.stream,
+      fromSeq: settings.fromSeq ?? 1,
+      filterSubjects: wanted ?? [],
+      codec,
+      projection,
+      isOutside: (timeMs) => isOutside(settings, timeMs),
+    }),
+  ]);
   if (counts.events === 0) throw nothingThere(settings, wanted ?? codec.subjects);
   const { stream } = counts;
   const range = await requestedRange(client, settings, stream);
@@ -48,15 +60,6 @@ export async function planReplay(
   const historyGone = settings.continueFromEntries && (stream.firstSeq > 1 || stream.numDeleted > 0);
   const partitioning = partition(settings, codec, bounded(counts, settings, range), !historyGone);
   const read = chooseRead({ codec, subjects: wanted ?? codec.subjects, messages, events });
-  const calibration = await calibrate({
-    client,
-    stream,
-    range,
-    filterSubjects: read.filterSubjects,
-    codec,
-    projection,
-    isOutside: (timeMs) => isOutside(settings, timeMs),
-  });
   const choice = chooseUnits(
     { messages: read.messages, events, maxUnits: partitioning.partitions.length, cores: availableParallelism() },
     calibration.costs,

@@ -34,15 +34,20 @@ export interface ReplayWorker {
 export function startWorker(options: WorkerOptions): ReplayWorker {
   const stopping = new AbortController();
   const attempts = new Map<string, UnitAttempt>();
+  // Opened before the first job comes, where there is a ledger already; a failure is met again by the job that needs them.
   let services: Promise<UnitServices> | null = null;
-
-  async function handle(job: UnitJob, lockSignal: AbortSignal): Promise<void> {
-    const name = `${job.runId}/${job.unit}`;
-    services ??= openServices(options);
-    const opened = await services.catch((error: unknown) => {
+  const open = () => {
+    services ??= openServices(options).catch((error: unknown) => {
       services = null;
       throw error;
     });
+    return services;
+  };
+  open().catch(() => undefined);
+
+  async function handle(job: UnitJob, lockSignal: AbortSignal): Promise<void> {
+    const name = `${job.runId}/${job.unit}`;
+    const opened = await open();
     const unsubscribe = onControl(options.client, job.runId, () => {
       const attempt = attempts.get(name);
       if (attempt) attempt.context.checkpointRequested = true;
