@@ -7,8 +7,8 @@ import {
 } from "@cim-replay/core";
 import { type NatsClient, readStream, streamFacts } from "@cim-replay/nats";
 
-const SAMPLE_MESSAGES = 4_000;
-const SAMPLE_MS = 250;
+const SAMPLE_MESSAGES = 3_000;
+const SAMPLE_MS = 150;
 /** Server time for a message and reader, measured; a client cannot see it. */
 const SERVER_READ_MICROS = 3.5;
 /** Where a sample is too small to say anything. */

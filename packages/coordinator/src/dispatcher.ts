@@ -1,9 +1,15 @@
-import { errorMessage, UnreachableError, type UnitRecord } from "@cim-replay/core";
+import { errorMessage, ReplayError, UnreachableError, type UnitRecord } from "@cim-replay/core";
 import type { ReplayContext } from "./context.ts";
 
 const LOOK_EVERY_MS = 1_000;
 const HEARTBEAT_LOST_MS = 5_000;
 const QUEUE_LOST_MS = 60_000;
+const MOST_SENDS = 30;
+
+/** Workers take the unit's job and fail before they can say so in the ledger: sending it for ever helps nobody. */
+export class UntakenUnitError extends ReplayError {
+  override readonly name = "UntakenUnitError";
+}
 
 /**
  * Keeps every unit that waits for a worker in the queue. Redis may forget anything at any time: what the ledger says is
@@ -15,10 +21,10 @@ export class Dispatcher {
   readonly #heartbeats = new Map<string, { heartbeat: number; seenAt: number }>();
   #lookedAt = Number.NEGATIVE_INFINITY;
   #queueSeenAt = performance.now();
-  resent = 0;
   /** Since when (performance.now) units wait and none is at work; null where that is not so. */
   nobodyAtWorkSince: number | null = null;
-  readonly #sent = new Set<string>();
+  /** How often each unit was sent at its present epoch. */
+  readonly #sent = new Map<string, number>();
 
   constructor(ctx: ReplayContext, runId: string) {
     this.#ctx = ctx;
@@ -50,11 +56,16 @@ export class Dispatcher {
 
   async #send(unit: UnitRecord): Promise<void> {
     await this.#ctx.queue.enqueue({ runId: this.#runId, unit: unit.id, dispatch: unit.epoch });
-    if (this.#sent.has(jobName(unit)) || unit.epoch > 0) {
-      this.resent += 1;
+    const times = (this.#sent.get(jobName(unit)) ?? 0) + 1;
+    this.#sent.set(jobName(unit), times);
+    if (times > MOST_SENDS) {
+      throw new UntakenUnitError(
+        `Unit ${unit.id} was sent ${MOST_SENDS} times, and no worker could take it up. See the workers' logs.`,
+      );
+    }
+    if (times > 1 || unit.epoch > 0) {
       this.#ctx.log.info({ run: this.#runId, unit: unit.id, epoch: unit.epoch }, "unit sent again");
     }
-    this.#sent.add(jobName(unit));
   }
 
   #hasLostItsOwner(unit: UnitRecord): boolean {

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage, moveRun, type Plan, ReplayError, type RunRecord, type UnitRecord } from "@cim-replay/core";
 import type { ReplayContext } from "./context.ts";
 import { pauseRun } from "./control.ts";
-import { Dispatcher } from "./dispatcher.ts";
-import { endRun, forgetCheckpoints } from "./end-run.ts";
+import { Dispatcher, UntakenUnitError } from "./dispatcher.ts";
+import { endRun, failRun, forgetCheckpoints } from "./end-run.ts";
 import { fenceUnits, releaseUnitsOf } from "./fence.ts";
 import { LedgerCopy } from "./ledger-copy.ts";
 import type { Progress } from "./progress.ts";
@@ -147,7 +147,12 @@ class Drive {
       // Paused or cancelled at the last moment: the next look deals with it.
       return ended.state === "completed" || ended.state === "failed" ? ended : null;
     }
-    await this.#dispatcher.reconcile(units);
+    try {
+      await this.#dispatcher.reconcile(units);
+    } catch (error) {
+      if (!(error instanceof UntakenUnitError)) throw error;
+      return this.#windDown(await failRun(this.#ctx, run, units, error.message));
+    }
     await this.#helpOut();
     return null;
   }
@@ -186,6 +191,11 @@ class Drive {
 
   async #show(run: RunRecord, units: readonly UnitRecord[], now = false): Promise<void> {
     this.#options.onProgress(this.#watch.progress(run, this.#plan, units));
-    await this.#copy?.write(run, this.#plan, units, { now });
+    try {
+      await this.#copy?.write(run, this.#plan, units, { now });
+    } catch (error) {
+      // The ledger itself is what counts: a full disk here is no reason to stop.
+      this.#ctx.log.warn({ error: errorMessage(error) }, "the copy in --checkpoint-dir could not be written");
+    }
   }
 }

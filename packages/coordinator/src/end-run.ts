@@ -6,6 +6,7 @@ import {
   type RunRecord,
   type RunSummary,
   type UnitRecord,
+  UnreachableError,
 } from "@cim-replay/core";
 import { CheckpointStore } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
@@ -37,9 +38,20 @@ export async function endRun(
     await forgetCheckpoints(ctx, run.id);
     return await close(ctx, verifying, units, "completed", null, orphans);
   } catch (error) {
-    if (!(error instanceof ReplayError)) throw error;
+    // Not to be told apart from a stream that is right: the run stays as it is, and can be resumed.
+    if (!(error instanceof ReplayError) || error instanceof UnreachableError) throw error;
     return close(ctx, verifying, units, "failed", errorMessage(error), none);
   }
+}
+
+/** Ends a run that its units cannot end. */
+export function failRun(
+  ctx: ReplayContext,
+  run: RunRecord,
+  units: readonly UnitRecord[],
+  reason: string,
+): Promise<RunRecord> {
+  return close(ctx, run, units, "failed", reason, { keys: [], total: 0, pruned: 0 });
 }
 
 /** Nobody goes on with a run that is completed or cancelled. Failing to tidy up is no failure of the run. */
@@ -61,10 +73,11 @@ function failureOf(run: RunRecord, units: readonly UnitRecord[]): string | null 
   const aggregates = units.reduce((sum, unit) => sum + unit.parkedAggregates, 0);
   const first = Math.min(...units.map((unit) => unit.firstParkedSeq ?? Number.POSITIVE_INFINITY));
   const where = Number.isFinite(first) ? `, the first at sequence ${first}` : "";
-  return (
-    `${quarantined} events cannot be taken${where}; ${aggregates} aggregates are parked there and keep their old entries. ` +
-    `See \`replay-status --run ${run.id} --show-errors\`; mend the cause, or \`event-replay --resume --skip-errors ${quarantined}\`.`
-  );
+  const all = `See \`replay-status --run ${run.id} --show-errors\`; mend the cause, or \`event-replay --resume --skip-errors ${quarantined}\`.`;
+  if (aggregates === 0 && parked === false) {
+    return `${quarantined} events were skipped, and --skip-errors allows ${run.settings.skipErrors} in all. ${all}`;
+  }
+  return `${quarantined} events cannot be taken${where}; ${aggregates} aggregates are parked there and keep their old entries. ${all}`;
 }
 
 async function close(

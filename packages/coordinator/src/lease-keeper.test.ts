@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { silentLog } from "@cim-replay/core";
 import { connectNats, type Ledger, type NatsClient } from "@cim-replay/nats";
@@ -84,7 +83,7 @@ describe("LeaseKeeper", () => {
   });
 
   it("is taken at once from a holder whose process on this machine is no more", async () => {
-    await leaveBehind(`${hostname()}/${await deadPid()}/x`, "dead", 60_000);
+    await leaveBehind(`${coordinatorId.split("/")[0]}/${await deadPid()}/x`, "dead", 60_000);
     const keeper = await acquire("next");
     expect(keeper.takenFrom).toBe("dead");
     await keeper.release();

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage, type Lease, type Log, ReplayError } from "@cim-replay/core";
@@ -9,7 +10,7 @@ const RENEW_MS = 1_500;
 const LOOK_MS = 300;
 
 /** Names this process among all coordinators, and tells others on the same machine whether it still lives. */
-export const coordinatorId = `${hostname()}/${process.pid}/${randomBytes(4).toString("hex")}`;
+export const coordinatorId = `${here()}/${process.pid}/${randomBytes(4).toString("hex")}`;
 
 export interface LeaseSubject {
   readonly domain: string;
@@ -116,7 +117,7 @@ async function isAlive(ledger: Ledger, subject: LeaseSubject, held: Versioned<Le
 /** True where the holder ran on this machine and its process is no more. */
 function isDeadHere(id: string): boolean {
   const [host, pid] = id.split("/");
-  if (host !== hostname() || !pid) return false;
+  if (host !== here() || !pid) return false;
   try {
     process.kill(Number(pid), 0);
     return false;
@@ -134,4 +135,13 @@ function heldBy(lease: Lease, { domain, target }: LeaseSubject): ReplayError {
     `Cannot start: run ${lease.runId} is rebuilding ${domain} in ${target} (${lease.coordinatorId}). ` +
       `Watch it with \`replay-status --run ${lease.runId}\`, or end it with \`cancel-replay --run ${lease.runId}\`.`,
   );
+}
+
+/** This machine; containers may share its name, but not the numbers of their processes. */
+function here(): string {
+  try {
+    return `${hostname()}-${readlinkSync("/proc/self/ns/pid").replace(/\D/g, "")}`;
+  } catch {
+    return hostname();
+  }
 }

@@ -21,7 +21,7 @@ export async function findOrphans(
   entriesOfRun: number,
 ): Promise<Orphans> {
   const none = { keys: [], total: 0, pruned: 0 };
-  if (run.settings.aggregateId !== null || run.settings.continueFromEntries) return none;
+  if (!isWhole(run, plan)) return none;
   const filter = `${plan.domain}.>`;
   // As many keys as the run wrote: they are the run's. The list is only read where there are more.
   if ((await countKeys(client, plan.target.bucket, filter)) === entriesOfRun) return none;
@@ -38,6 +38,13 @@ export async function findOrphans(
     }
   }
   return { keys, total, pruned };
+}
+
+/** Only a run over all events of the domain can say of an entry that no event accounts for it. */
+function isWhole({ settings }: RunRecord, plan: Plan): boolean {
+  if (settings.aggregateId !== null || settings.continueFromEntries) return false;
+  if (settings.fromTimeMs !== null || settings.toTimeMs !== null) return false;
+  return plan.range.fromSeq <= plan.stream.firstSeq && plan.range.toSeq >= plan.stream.lastSeq;
 }
 
 function isOrphan(head: EntryHead, runId: string): boolean {

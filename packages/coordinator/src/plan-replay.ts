@@ -57,8 +57,8 @@ export async function planReplay(
   const size = Math.max(0, range.toSeq - range.fromSeq + 1);
   const messages = size - deleted.count;
   const events = Math.min(counts.events, messages);
-  const historyGone = settings.continueFromEntries && (stream.firstSeq > 1 || stream.numDeleted > 0);
-  const partitioning = partition(settings, codec, bounded(counts, settings, range), !historyGone);
+  if (settings.continueFromEntries) assertCountsProve(counts, range);
+  const partitioning = partition(settings, codec, bounded(counts, settings, range));
   const read = chooseRead({ codec, subjects: wanted ?? codec.subjects, messages, events });
   const choice = chooseUnits(
     { messages: read.messages, events, maxUnits: partitioning.partitions.length, cores: availableParallelism() },
@@ -68,11 +68,6 @@ export async function planReplay(
   const bytes = stream.messages > 0 ? Math.round((stream.bytes / stream.messages) * read.messages) : 0;
   const target = await pinTarget(client, settings.target, settings.domain, targetBefore);
   const warnings = planWarnings({ stream, range, deleted: deleted.count, bucket: targetBefore.facts, bytes });
-  if (historyGone) {
-    warnings.push(
-      `Entries may hold events that ${stream.name} no longer has, so that the server's counts cannot be compared with them.`,
-    );
-  }
   if (calibration.timesApart > 0) {
     warnings.push(
       `Of ${calibration.sampled} sampled events, ${calibration.timesApart} fall on another side of the requested times by the server's clock ` +
@@ -133,6 +128,25 @@ async function requestedRange(client: NatsClient, settings: RunSettings, stream:
   );
 }
 
+/**
+ * A run that goes on from entries is right only where what they hold and what it adds are all events that there are: the
+ * server must be able to say how many. Throws UsageError where it cannot.
+ */
+function assertCountsProve({ stream, byKey }: EventCounts, range: SequenceRange): void {
+  const why = !byKey
+    ? "its subjects hold no ids, so the server cannot count an aggregate's events"
+    : stream.firstSeq > 1 || stream.numDeleted > 0
+      ? "it no longer has all of its messages, so the server's counts say nothing of older entries"
+      : range.toSeq < stream.lastSeq
+        ? `the range ends at ${range.toSeq}, before its last sequence, so the server's counts do not fit it`
+        : null;
+  if (why === null) return;
+  throw new UsageError(
+    `Cannot go on from the entries with stream ${stream.name}: ${why}, and a missing event would not be noticed. ` +
+      "Rebuild with --from-beginning.",
+  );
+}
+
 /** Counts are exact only for a range that reaches from the stream's start, or what entries hold, to its end. */
 function bounded(counts: EventCounts, settings: RunSettings, range: SequenceRange): EventCounts["byKey"] {
   const { stream, byKey } = counts;
@@ -141,19 +155,16 @@ function bounded(counts: EventCounts, settings: RunSettings, range: SequenceRang
   return new Map([...byKey].map(([key, { maxEvents }]) => [key, { minEvents: 0, maxEvents }]));
 }
 
-/** `countsHold` is false where entries may hold more events than the stream still has: nothing is expected then. */
 function partition(
   settings: RunSettings,
   codec: DomainCodec,
   byKey: EventCounts["byKey"],
-  countsHold: boolean,
 ): Pick<Plan, "partitionBy" | "partitions"> {
-  const counts = countsHold ? byKey : null;
   if (settings.aggregateId !== null) {
-    return partitionOfOne(settings.aggregateId, counts?.get(settings.aggregateId) ?? null);
+    return partitionOfOne(settings.aggregateId, byKey?.get(settings.aggregateId) ?? null);
   }
-  return codec.idInSubject && counts
-    ? partitionKeys(counts, settings.parallel)
+  return codec.idInSubject && byKey
+    ? partitionKeys(byKey, settings.parallel)
     : partitionHashesEvenly(settings.parallel);
 }
 

@@ -57,7 +57,7 @@ function assertPartition(partition: Partition, unit: UnitRecord, at: number): vo
         : `${expected.minEvents} to ${expected.maxEvents}`;
     throw new SourceChangedError(
       `Cannot account for partition ${partition.index}: the server's subject index has ${wanted} events of it, ${delivered} came. ` +
-        "Messages were deleted under the run, or older entries lack events: rebuild with --from-beginning.",
+        "Messages were deleted under the run, or older entries lack events (skipped ones, too): rebuild with --from-beginning.",
     );
   }
 }

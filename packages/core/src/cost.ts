@@ -16,6 +16,9 @@ export interface UnitChoice {
   readonly reason: string;
 }
 
+/** More units must promise this share of the time: a sample on a busy machine overstates what folding costs. */
+const WORTH_A_PASS = 0.75;
+
 /**
  * How many units read a stream at the least estimated time. Every unit of the direct source reads all messages, so that
  * each costs a pass; it pays where folding is dear against reading. Bounds: all cores together, one unit's own thread, and
@@ -33,7 +36,7 @@ export function chooseUnits(
   };
   let best = 1;
   for (let units = 2; units <= load.maxUnits; units++) {
-    if (secondsFor(units) < secondsFor(best) * 0.95) best = units;
+    if (secondsFor(units) < secondsFor(best) * WORTH_A_PASS) best = units;
   }
   const seconds = secondsFor(best);
   const other = best === 1 ? 2 : 1;

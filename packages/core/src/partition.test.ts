@@ -91,6 +91,6 @@ describe("units", () => {
   it("are one where reading is dear, several where folding is", () => {
     const load = { messages: 1_000_000, events: 1_000_000, maxUnits: 4, cores: 4 };
     expect(chooseUnits(load, { serverRead: 3.5, clientRead: 3, fold: 0.1 }).units).toBe(1);
-    expect(chooseUnits(load, { serverRead: 3.5, clientRead: 3, fold: 100 }).units).toBe(4);
+    expect(chooseUnits(load, { serverRead: 3.5, clientRead: 3, fold: 100 }).units).toBeGreaterThan(2);
   });
 });

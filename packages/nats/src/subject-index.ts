@@ -22,7 +22,7 @@ interface Page {
   readonly total: number;
   /** Changes whenever a message is removed: pages on both sides of that may have skipped a subject. */
   readonly removals: string;
-  readonly counts: readonly (readonly [subject: string, messages: number])[];
+  readonly subjects: Readonly<Record<string, number>>;
 }
 
 /**
@@ -40,9 +40,10 @@ export async function subjectCounts(client: NatsClient, stream: string, filter: 
 }
 
 async function countOnce(client: NatsClient, stream: string, filter: string): Promise<Map<string, number> | null> {
+  const counts = new Map<string, number>();
   const first = await fetchPage(client, stream, filter, 0);
-  const counts = new Map(first.counts);
-  const size = first.counts.length;
+  addTo(counts, first);
+  const size = counts.size;
   if (size >= first.total) return counts;
   if (size === 0) return null;
   const offsets = Array.from({ length: Math.ceil(first.total / size) - 1 }, (_, i) => (i + 1) * size);
@@ -52,11 +53,16 @@ async function countOnce(client: NatsClient, stream: string, filter: string): Pr
       offsets.slice(at, at + 2).map((offset) => fetchPage(client, stream, filter, offset)),
     );
     for (const page of pages) {
-      if (page.removals !== first.removals || page.counts.length === 0) return null;
-      for (const [subject, messages] of page.counts) counts.set(subject, messages);
+      if (page.removals !== first.removals) return null;
+      addTo(counts, page);
     }
   }
   return counts.size >= first.total ? counts : null;
+}
+
+/** What JSON.parse made has own properties only; a list of its entries would cost twice the time. */
+function addTo(counts: Map<string, number>, { subjects }: Page): void {
+  for (const subject in subjects) counts.set(subject, subjects[subject] ?? 0);
 }
 
 /** By hand: the client's own paging would gather all subjects in one object with a prototype. */
@@ -74,6 +80,6 @@ async function fetchPage(client: NatsClient, stream: string, filter: string, off
   return {
     total,
     removals: `${state.first_seq} ${state.num_deleted}`,
-    counts: Object.entries(state.subjects ?? {}),
+    subjects: state.subjects ?? {},
   };
 }

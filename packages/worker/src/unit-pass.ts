@@ -64,7 +64,9 @@ export class UnitPass {
       projection,
       partitionOf: context.partitionOf,
       takesNameless: unit.partitions.includes(0),
-      fromTimeMs: run.settings.timeBasis === "event" ? run.settings.fromTimeMs : null,
+      // A run that goes on from entries takes all that they lack: leaving out what is older would leave a hole.
+      fromTimeMs:
+        run.settings.timeBasis === "event" && !run.settings.continueFromEntries ? run.settings.fromTimeMs : null,
       toTimeMs: run.settings.timeBasis === "event" ? run.settings.toTimeMs : null,
       skipErrors: run.settings.skipErrors,
       badSequences: new Set(record.badSequences),

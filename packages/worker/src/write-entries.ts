@@ -7,7 +7,7 @@ import {
   type Plan,
   ReplayError,
 } from "@cim-replay/core";
-import { type EntryHead, EntryWriter, getEntry, type NatsClient, readHeads } from "@cim-replay/nats";
+import { bucketFacts, type EntryHead, EntryWriter, getEntry, type NatsClient, readHeads } from "@cim-replay/nats";
 import type { Aggregate } from "./aggregate-table.ts";
 import type { UnitClaim } from "./unit-claim.ts";
 
@@ -48,7 +48,8 @@ export async function writeEntries(options: WriteOptions): Promise<EntriesWritte
   const { client, plan, claim } = options;
   const complete = [...options.aggregates].filter((aggregate) => aggregate.events > 0 && !aggregate.parked);
   const heads = await headsBefore(client, plan, complete);
-  const writer = new EntryWriter(client, plan.target.bucket);
+  const bucket = await bucketFacts(client, plan.target.bucket);
+  const writer = new EntryWriter(client, plan.target.bucket, bucket ? { maxValueSize: bucket.maxValueSize } : {});
   const entries: EntriesWritten = { written: 0, unchanged: 0, bytes: 0 };
   const digests = new Map<string, string>();
   try {

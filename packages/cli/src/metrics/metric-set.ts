@@ -22,8 +22,16 @@ export function metricSet<Source>(
 ): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  // Metrics are collected together: one look serves them all.
+  let look: Promise<Source> | null = null;
+  const once = () => {
+    look ??= Promise.resolve(source()).finally(() => {
+      look = null;
+    });
+    return look;
+  };
   for (const { name, kind, help, labels = [], read } of definitions) {
-    const readNow = async () => readings(read(await source()));
+    const readNow = async () => readings(read(await once()));
     const configuration = { name, help, labelNames: [...labels], registers: [registry] };
     if (kind === "gauge") {
       new Gauge({

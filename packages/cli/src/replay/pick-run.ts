@@ -15,9 +15,10 @@ export async function pickRun(ledger: Ledger, choice: RunChoice): Promise<RunRec
   throw noRun(choice.tool, wanted(choice, "run"));
 }
 
-/** As `pickRun`, for commands that change a run: among several unfinished ones it must be named. */
+/** As `pickRun`, for commands that change a run: among several that go on it must be named. */
 export async function pickUnfinishedRun(ledger: Ledger, choice: RunChoice): Promise<RunRecord> {
-  const runs = await fitting(ledger, choice, choice.run === undefined ? isUnfinished : () => true);
+  const goesOn = (run: RunRecord) => isUnfinished(run) && run.state !== "failed";
+  const runs = await fitting(ledger, choice, choice.run === undefined ? goesOn : () => true);
   const [only] = runs;
   if (!only) throw noRun(choice.tool, wanted(choice, "unfinished run"));
   if (runs.length === 1) return only;

@@ -42,7 +42,7 @@ async function runWithMetrics(
   const metrics = await serveMetrics({
     port: metricsPort,
     given: loaded.isGiven("metricsPort"),
-    registry: runRegistry(async () => ({ progress: runner.progress, queue: { ...(await ctx.queue.counts()) } })),
+    registry: runRegistry(async () => ({ progress: runner.progress, queue: await queueDepths(ctx) })),
     isReady: () => runner.progress !== null,
     warn: (line) => screen.note(line),
   });
@@ -51,4 +51,12 @@ async function runWithMetrics(
   } finally {
     await metrics?.close();
   }
+}
+
+/** Empty while Redis is away: what is known of the run is still served. */
+async function queueDepths(ctx: ReplayContext): Promise<Record<string, number>> {
+  return ctx.queue.counts().then(
+    (counts) => ({ ...counts }),
+    () => ({}),
+  );
 }
