@@ -2,7 +2,7 @@ import { newUnitRecord, type Plan, type RunRecord, type RunSettings, type UnitRe
 import { Ledger, type NatsClient } from "@cim-replay/nats";
 import { uniqueName } from "@cim-replay/testkit";
 
-export function runOf(id: string, settings: Partial<RunSettings> = {}): RunRecord {
+function runOf(id: string, settings: Partial<RunSettings> = {}): RunRecord {
   return {
     version: 1,
     id,

@@ -12,7 +12,7 @@ import { UnitFold, type UnitFoldOptions } from "./unit-fold.ts";
 export const START_MS = Date.UTC(2026, 0, 1);
 
 /** Keeps the payloads that it was given; refuses `{ bad: true }` after having half changed its state. */
-export const payloads = defineProjection<{ seen: unknown[] }>({
+const payloads = defineProjection<{ seen: unknown[] }>({
   name: "payloads",
   initial: () => ({ seen: [] }),
   evolve(state, { payload }) {
