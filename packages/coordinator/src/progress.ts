@@ -1,5 +1,6 @@
 import type { Plan, RunRecord, UnitRecord } from "@cim-replay/core";
-import type { Ledger, LiveReport } from "@cim-replay/nats";
+import type { Ledger, LiveReport, NatsClient } from "@cim-replay/nats";
+import { lastPinnedTime } from "./last-pinned-time.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ReplayError } from "@cim-replay/core";
 
@@ -100,17 +101,18 @@ export function progressOf(
   };
 }
 
-/** From the ledger alone, for whoever watches from outside. Looks twice where the run is at work, to know its rate. */
-export async function readProgress(ledger: Ledger, runId: string): Promise<Progress> {
+/** From the ledger, for whoever watches from outside. Looks twice where the run is at work, to know its rate. */
+export async function readProgress(client: NatsClient, ledger: Ledger, runId: string): Promise<Progress> {
   const first = await look(ledger, runId);
-  if (first.run.state !== "running")
+  if (first.run.state !== "running") {
     return progressOf(first.run, first.plan, first.units, { eventsPerSecond: 0, lastPinnedAtMs: null });
-  await sleep(1_100);
+  }
+  const [lastPinnedAtMs] = await Promise.all([lastPinnedTime(client, first.run, first.plan), sleep(1_100)]);
   const second = await look(ledger, runId);
   const read = (units: readonly UnitRecord[]) => sum(units, (unit) => readOf(unit, undefined));
   const seconds = (second.at - first.at) / 1000;
   const eventsPerSecond = Math.max(0, (read(second.units) - read(first.units)) / seconds);
-  return progressOf(second.run, second.plan, second.units, { eventsPerSecond, lastPinnedAtMs: null });
+  return progressOf(second.run, second.plan, second.units, { eventsPerSecond, lastPinnedAtMs });
 }
 
 async function look(ledger: Ledger, runId: string) {

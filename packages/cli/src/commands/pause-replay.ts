@@ -17,14 +17,14 @@ export const command: CommandModule = {
   configure: (parser) => addFlags(parser, flags, connectionSettings),
   async run(invocation) {
     const { flags: given, loaded } = readInvocation(invocation, flags);
-    return withLedger(loaded.settings, invocation.tool, async (ledger) => {
+    return withLedger(loaded.settings, invocation.tool, async (ledger, client) => {
       const { id } = await pickUnfinishedRun(ledger, { tool: invocation.tool, run: given.run, domain: given.domain });
       const paused = await pauseRun(ledger, id);
       const deadline = performance.now() + SETTLE_MS;
-      let progress = await readProgress(ledger, id);
+      let progress = await readProgress(client, ledger, id);
       while (progress.units.running > 0 && performance.now() < deadline) {
         await sleep(200);
-        progress = await readProgress(ledger, id);
+        progress = await readProgress(client, ledger, id);
       }
       const { durableEvents, totalEvents } = progress;
       invocation.print(

@@ -15,9 +15,9 @@ export const command: CommandModule = {
   configure: (parser) => addFlags(parser, flags, connectionSettings),
   async run(invocation) {
     const { flags: given, loaded } = readInvocation(invocation, flags);
-    return withLedger(loaded.settings, invocation.tool, async (ledger) => {
+    return withLedger(loaded.settings, invocation.tool, async (ledger, client) => {
       const { id } = await pickRun(ledger, { tool: invocation.tool, run: given.run, domain: given.domain });
-      const progress = await readProgress(ledger, id);
+      const progress = await readProgress(client, ledger, id);
       invocation.print(given.format === "json" ? json(progressRecord(progress, Date.now())) : progressLine(progress));
       return EXIT.done;
     });

@@ -26,7 +26,7 @@ export const command: CommandModule = {
     const { flags: given, loaded } = readInvocation(invocation, flags);
     return withLedger(loaded.settings, invocation.tool, async (ledger, client) => {
       const { id } = await pickRun(ledger, { tool: invocation.tool, run: given.run, domain: given.domain });
-      const progress = await readProgress(ledger, id);
+      const progress = await readProgress(client, ledger, id);
       const units = (await ledger.listUnits(id)).map(({ record }) => record);
       const errors = given.showErrors ? await quarantined(client, id) : null;
       if (given.format === "json") {
