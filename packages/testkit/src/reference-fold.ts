@@ -91,11 +91,11 @@ function escaped(token: string): string {
   return text;
 }
 
-/** JSON with the keys of every object in order; written by hand, as objects put keys that look like numbers first. */
+/** JSON with the keys of every object and Map in order; written by hand, as objects put keys that look like numbers first. */
 function sortedJson(value: unknown): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map((item) => sortedJson(item ?? null)).join(",")}]`;
-  const fields = Object.entries(value)
+  const fields = (value instanceof Map ? [...value] : Object.entries(value))
     .filter(([, field]) => field !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, field]) => `${JSON.stringify(key)}:${sortedJson(field)}`);
