@@ -67,6 +67,7 @@ export async function takeOverRun(ctx: ReplayContext, runId: string, changes: Pa
   if (found.record.state === "completed" || found.record.state === "cancelled") {
     throw new ReplayError(`Cannot resume run ${runId}: it is ${found.record.state}. Start a new one.`);
   }
+  await assertNotOvertaken(ctx, found.record);
   const lease = await LeaseKeeper.acquire(
     ctx.ledger,
     { domain: settings.domain, target: settings.target, runId },
@@ -90,6 +91,24 @@ export async function takeOverRun(ctx: ReplayContext, runId: string, changes: Pa
     await lease.release();
     throw error;
   }
+}
+
+/** What a later run has written is newer than this one's plan: going on would find another writer in every entry. */
+async function assertNotOvertaken(ctx: ReplayContext, run: RunRecord): Promise<void> {
+  const { domain, target } = run.settings;
+  const later = (await ctx.ledger.listRuns()).find(
+    (other) =>
+      other.state === "completed" &&
+      other.settings.domain === domain &&
+      other.settings.target === target &&
+      other.settings.aggregateId === run.settings.aggregateId &&
+      other.createdAt > run.createdAt,
+  );
+  if (!later) return;
+  throw new ReplayError(
+    `Cannot resume run ${run.id}: run ${later.id} has completed ${domain} in ${target} since. ` +
+      `Nothing is left to do; \`cancel-replay --run ${run.id}\` puts it away.`,
+  );
 }
 
 /** Back to the last checkpoint that no bad event has touched; to the start where there is none. */

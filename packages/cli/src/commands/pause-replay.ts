@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { pauseRun, readProgress } from "@cim-replay/coordinator";
+import { isCoordinated, pauseRun, readProgress } from "@cim-replay/coordinator";
 import { formatCount } from "@cim-replay/core";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
@@ -18,7 +18,11 @@ export const command: CommandModule = {
   async run(invocation) {
     const { flags: given, loaded } = readInvocation(invocation, flags);
     return withLedger(loaded.settings, invocation.tool, async (ledger, client) => {
-      const { id } = await pickUnfinishedRun(ledger, { tool: invocation.tool, run: given.run, domain: given.domain });
+      const { id, settings } = await pickUnfinishedRun(ledger, {
+        tool: invocation.tool,
+        run: given.run,
+        domain: given.domain,
+      });
       const paused = await pauseRun(ledger, id);
       const deadline = performance.now() + SETTLE_MS;
       let progress = await readProgress(client, ledger, id);
@@ -27,10 +31,14 @@ export const command: CommandModule = {
         progress = await readProgress(client, ledger, id);
       }
       const { durableEvents, totalEvents } = progress;
+      const { domain, target } = settings;
+      // Where its command is gone, nobody is there to be told to go on.
+      const isWatched = await isCoordinated(ledger, { domain, target, runId: id });
+      const next = `${isWatched ? "resume-replay" : "event-replay --resume"} --run ${id}`;
       invocation.print(
         given.format === "json"
           ? json(runJson(paused))
-          : `Run ${id} is paused; ${formatCount(durableEvents)} of ${formatCount(totalEvents)} events are checkpointed. Go on with \`resume-replay --run ${id}\`.`,
+          : `Run ${id} is paused; ${formatCount(durableEvents)} of ${formatCount(totalEvents)} events are checkpointed. Go on with \`${next}\`.`,
       );
       return EXIT.done;
     });
