@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import {
   assignPartitions,
@@ -16,7 +15,7 @@ import {
   tileSlices,
   UsageError,
 } from "@cim-replay/core";
-import { deletedWithin, type NatsClient, type StreamFacts, seqAtTime } from "@cim-replay/nats";
+import { deletedWithin, deletionsSha256, type NatsClient, type StreamFacts, seqAtTime } from "@cim-replay/nats";
 import { calibrate } from "./calibrate.ts";
 import { lookAtTarget, pinTarget } from "./check-target.ts";
 import { chooseRead } from "./choose-read.ts";
@@ -80,7 +79,7 @@ export async function planReplay(
     domain: settings.domain,
     stream: { name: stream.name, created: stream.created, firstSeq: stream.firstSeq, lastSeq: stream.lastSeq },
     range,
-    deleted: { count: deleted.count, sha256: createHash("sha256").update(deleted.canonical()).digest("hex") },
+    deleted: { count: deleted.count, sha256: deletionsSha256(deleted) },
     read,
     source: { kind: "direct", reason: settings.units ? `${units} units, as --units asks` : choice.reason },
     ...partitioning,

@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import { type Partition, type Plan, ReplayError, SourceChangedError, type UnitRecord } from "@cim-replay/core";
-import { deletedWithin, type NatsClient, streamFacts } from "@cim-replay/nats";
+import { deletedWithin, deletionsSha256, type NatsClient, streamFacts } from "@cim-replay/nats";
 
 /**
  * Does it all add up? Every unit must account for every message it was handed, every partition must have the events that
@@ -74,7 +73,7 @@ async function assertSameSource(client: NatsClient, plan: Plan): Promise<void> {
   }
   if (now.numDeleted === 0 && plan.deleted.count === 0) return;
   const deleted = await deletedWithin(client, plan.stream.name, plan.range);
-  const sha256 = createHash("sha256").update(deleted.canonical()).digest("hex");
+  const sha256 = deletionsSha256(deleted);
   if (sha256 === plan.deleted.sha256) return;
   const some = deleted.ranges
     .slice(0, 3)

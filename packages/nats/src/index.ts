@@ -6,6 +6,7 @@ export {
   type StreamFacts,
   streamFacts,
 } from "./stream-info.ts";
+export { deletionsSha256 } from "./deletions-digest.ts";
 export { seqAtTime } from "./seq-at-time.ts";
 export { subjectCounts } from "./subject-index.ts";
 export { type ReadGauge, type ReadOptions, readStream } from "./reader.ts";

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   type CompiledProjection,
   compileDomain,
@@ -18,6 +17,7 @@ import {
 import {
   type CheckpointStore,
   deletedWithin,
+  deletionsSha256,
   type Ledger,
   type NatsClient,
   type QuarantineStore,
@@ -222,7 +222,7 @@ function routing(plan: Plan, partitions: readonly number[]): Pick<UnitContext, "
 async function pinnedDeletions(client: NatsClient, plan: Plan): Promise<DeletedSequences> {
   if (plan.deleted.count === 0 || plan.read.filterSubjects.length > 0) return new DeletedSequences([]);
   const deleted = await deletedWithin(client, plan.stream.name, plan.range);
-  const sha256 = createHash("sha256").update(deleted.canonical()).digest("hex");
+  const sha256 = deletionsSha256(deleted);
   if (sha256 === plan.deleted.sha256) return deleted;
   throw new SourceChangedError(
     `Cannot account for ${plan.stream.name}: ${deleted.count} sequences are deleted, the plan knew of ${plan.deleted.count}. ` +
