@@ -11,6 +11,15 @@ export interface StreamMessage {
   readonly data: Uint8Array;
   /** Parsed when asked for; `undefined` where the message has none. */
   readonly headers: EventHeaders | undefined;
+  /** The subject in UTF-8 as it was received, for those who compare or copy bytes; undefined where it is not at hand. */
+  readonly rawSubject?: RawSubject | undefined;
+}
+
+/** Part of a larger piece of memory: `bytes[subjectAt]` up to `bytes[subjectEnd - 1]`. */
+export interface RawSubject {
+  readonly bytes: Uint8Array;
+  readonly subjectAt: number;
+  readonly subjectEnd: number;
 }
 
 /** What `evolve` is given: one event, whatever envelope it came in. */

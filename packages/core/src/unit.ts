@@ -83,6 +83,10 @@ const checkpointSchema = z.strictObject({
 });
 export type CheckpointRef = z.infer<typeof checkpointSchema>;
 
+/** SHA-256 in hex; docs/certificate.md says of what. */
+const contentDigestSchema = z.strictObject({ events: count, sha256: z.string() });
+const entriesDigestSchema = z.strictObject({ entries: count, sha256: z.string() });
+
 export const unitRecordSchema = z.strictObject({
   version: z.literal(1),
   runId: z.string(),
@@ -103,6 +107,9 @@ export const unitRecordSchema = z.strictObject({
   /** By partition of the unit, in its order: events of it delivered, whatever became of them; and aggregates. */
   deliveredByPartition: z.array(count),
   aggregatesByPartition: z.array(count),
+  /** By partition of the unit, in its order: the messages it was handed, and the entries it wrote. Empty until it is done. */
+  contentByPartition: z.array(contentDigestSchema),
+  entriesByPartition: z.array(entriesDigestSchema),
   /** What the owner has read so far, not yet durable. */
   live: z.strictObject({
     readSeq: count,
@@ -139,6 +146,8 @@ export function newUnitRecord(runId: string, id: string, slices: number, partiti
     deliveredBySlice: new Array<number>(slices).fill(0),
     deliveredByPartition: new Array<number>(partitions).fill(0),
     aggregatesByPartition: new Array<number>(partitions).fill(0),
+    contentByPartition: [],
+    entriesByPartition: [],
     live: {
       readSeq: 0,
       delivered: 0,

@@ -1,4 +1,4 @@
-import type { EventHeaders, StreamMessage } from "@cim-replay/core";
+import type { EventHeaders, RawSubject, StreamMessage } from "@cim-replay/core";
 import type { Msg } from "nats";
 import type { MessageFrame } from "./frame-splitter.ts";
 
@@ -61,39 +61,38 @@ export class DeliveredMessage implements StreamMessage {
 }
 
 /** One message as it lies in the bytes from the socket; it has no headers, or it would have come in another frame. */
-export class FramedMessage implements StreamMessage {
+export class FramedMessage implements StreamMessage, RawSubject {
   readonly seq: number;
   readonly headers = undefined;
-  readonly #bytes: Buffer;
-  readonly #subjectAt: number;
-  readonly #subjectEnd: number;
+  readonly data: Uint8Array;
+  readonly bytes: Buffer;
+  readonly subjectAt: number;
+  readonly subjectEnd: number;
   readonly #replyAt: number;
   readonly #replyEnd: number;
-  readonly #payloadAt: number;
-  readonly #payloadEnd: number;
 
   constructor(seq: number, frame: MessageFrame) {
+    const { bytes, payloadAt, payloadEnd } = frame;
     this.seq = seq;
-    this.#bytes = frame.bytes;
-    this.#subjectAt = frame.subjectAt;
-    this.#subjectEnd = frame.subjectEnd;
+    // Each is asked for several times, and a view costs less than a Buffer.
+    this.data = new Uint8Array(bytes.buffer, bytes.byteOffset + payloadAt, payloadEnd - payloadAt);
+    this.bytes = bytes;
+    this.subjectAt = frame.subjectAt;
+    this.subjectEnd = frame.subjectEnd;
     this.#replyAt = frame.replyAt;
     this.#replyEnd = frame.replyEnd;
-    this.#payloadAt = frame.payloadAt;
-    this.#payloadEnd = frame.payloadEnd;
   }
 
   get subject(): string {
-    return this.#bytes.toString("utf8", this.#subjectAt, this.#subjectEnd);
+    return this.bytes.toString("utf8", this.subjectAt, this.subjectEnd);
   }
 
-  get data(): Uint8Array {
-    const { buffer, byteOffset } = this.#bytes;
-    return new Uint8Array(buffer, byteOffset + this.#payloadAt, this.#payloadEnd - this.#payloadAt);
+  get rawSubject(): RawSubject {
+    return this;
   }
 
   get receivedAtMs(): number {
-    return receivedAtMsOf(this.#bytes.subarray(this.#replyAt, this.#replyEnd));
+    return receivedAtMsOf(this.bytes.subarray(this.#replyAt, this.#replyEnd));
   }
 }
 

@@ -1,3 +1,5 @@
+import { isAscii } from "node:buffer";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AggregateTable } from "./aggregate-table.ts";
 
@@ -11,6 +13,21 @@ describe("AggregateTable", () => {
     expect(table.get("k")).toBe(table.at(1));
     expect(table.at(1)).toMatchObject({ id: "an id.with=signs", key: "graph.an=20id=2Ewith=3Dsigns", partition: 1 });
     expect([table.get("constructor"), table.at(2)]).toEqual([undefined, undefined]);
+  });
+
+  it("finds by the bytes of a routing key whatever it finds by ASCII text, and nothing else", () => {
+    const table = new AggregateTable("graph");
+    const key = fc.oneof(fc.uuid(), fc.string({ minLength: 1 }), fc.constantFrom("a", "aa", "é", "__proto__"));
+    const keys =
+      fc.sample(fc.uniqueArray(key, { minLength: 3_000, maxLength: 5_000 }), { numRuns: 1, seed: 3 })[0] ?? [];
+    const [known, unknown] = [keys.slice(0, -500), keys.slice(-500)];
+    for (const each of known) table.add(each, each, 0);
+    const find = (text: string) => {
+      const bytes = Buffer.from(`before.${text}.after`);
+      return table.find(bytes, { at: 7, end: bytes.length - 6 });
+    };
+    for (const each of known) expect(find(each)).toBe(isAscii(Buffer.from(each)) ? table.get(each) : undefined);
+    for (const each of unknown) expect(find(each)).toBeUndefined();
   });
 
   it("hands out each changed aggregate once, and again after its next change", () => {

@@ -1,4 +1,5 @@
 import { entryKey, ReplayError } from "@cim-replay/core";
+import { KeyIndex } from "./key-index.ts";
 
 /** One aggregate at work. Mutable: it is touched once an event. */
 export interface Aggregate {
@@ -27,6 +28,7 @@ export interface Aggregate {
 export class AggregateTable {
   readonly #domain: string;
   readonly #byRouteKey = new Map<string, Aggregate>();
+  readonly #byBytes = new KeyIndex();
   /** Only of aggregates whose id is not their routing key. */
   readonly #renamed = new Map<string, string>();
   readonly #all: Aggregate[] = [];
@@ -42,6 +44,11 @@ export class AggregateTable {
 
   get(routeKey: string): Aggregate | undefined {
     return this.#byRouteKey.get(routeKey);
+  }
+
+  /** By the routing key's bytes; undefined also where only the text would find it. */
+  find(bytes: Uint8Array, { at, end }: { at: number; end: number }): Aggregate | undefined {
+    return this.#byBytes.find(bytes, at, end);
   }
 
   at(index: number): Aggregate | undefined {
@@ -71,6 +78,7 @@ export class AggregateTable {
       changed: false,
     };
     this.#byRouteKey.set(routeKey, aggregate);
+    this.#byBytes.add(aggregate);
     this.#all.push(aggregate);
     return aggregate;
   }

@@ -11,6 +11,7 @@ const meta: CheckpointMeta = {
   deliveredByPartition: [9],
   firstParkedSeq: 4,
   parkedAggregates: 1,
+  content: [{ events: 9, chain: "ab".repeat(32) }],
 };
 const MAX_BYTES = 1024 * 1024;
 

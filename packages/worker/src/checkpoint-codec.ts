@@ -1,6 +1,7 @@
 import { ReplayError, type UnitCounts, unitCountsSchema } from "@cim-replay/core";
 import { z } from "zod";
 import type { Aggregate, AggregateTable } from "./aggregate-table.ts";
+import type { DigestMark } from "./content-digest.ts";
 import { assertPackable } from "./packable.ts";
 import { packChunk, unpackChunk } from "./packed-chunk.ts";
 
@@ -11,6 +12,8 @@ export interface CheckpointMeta {
   readonly deliveredByPartition: number[];
   readonly firstParkedSeq: number | null;
   readonly parkedAggregates: number;
+  /** By partition, at the start of the block of sequences in which the checkpoint lies. */
+  readonly content: DigestMark[];
 }
 
 const TARGET_CHUNK_BYTES = 256 * 1024;
@@ -24,6 +27,7 @@ const chunkSchema = z.strictObject({
       deliveredByPartition: numbers,
       firstParkedSeq: z.int().nullable(),
       parkedAggregates: z.int().nonnegative(),
+      content: z.array(z.strictObject({ events: z.int().nonnegative(), chain: z.string() })),
     })
     .nullable(),
   rows: z.array(

@@ -21,6 +21,7 @@ const meta = (applied: number) => ({
   deliveredByPartition: [applied],
   firstParkedSeq: null,
   parkedAggregates: 0,
+  content: [],
 });
 
 async function open(maxBytes = 100_000) {

@@ -22,6 +22,7 @@ import {
   type NatsClient,
   type QuarantineStore,
 } from "@cim-replay/nats";
+import { entriesDigests } from "./entries-digest.ts";
 import { RunStoppedError, UnitClaim } from "./unit-claim.ts";
 import type { UnitContext } from "./unit-context.ts";
 import { UnitPass } from "./unit-pass.ts";
@@ -118,6 +119,7 @@ async function finish(
   for (const { partition } of fold.aggregates.all()) {
     aggregatesByPartition[partition] = (aggregatesByPartition[partition] ?? 0) + 1;
   }
+  const entriesByPartition = entriesDigests(fold.aggregates.all(), entries.sha256ByKey, unit.partitions.length);
   const isParked = fold.firstParkedSeq !== null;
   await claim.end((record) => ({
     ...moveUnit(record, isParked ? "failed" : "done"),
@@ -126,9 +128,11 @@ async function finish(
     deliveredBySlice: pass.deliveredBySlice,
     deliveredByPartition: pass.deliveredByPartition,
     aggregatesByPartition,
+    contentByPartition: pass.contentByPartition(),
+    entriesByPartition,
     firstParkedSeq: fold.firstParkedSeq,
     parkedAggregates: fold.parkedAggregates,
-    entries: { ...entries },
+    entries: { written: entries.written, unchanged: entries.unchanged, bytes: entries.bytes },
     failure: isParked
       ? {
           kind: "bad-events",

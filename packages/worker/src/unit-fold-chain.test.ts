@@ -63,7 +63,14 @@ describe("UnitFold, going on", () => {
     const first = takeAll(foldOf(), [eventOf("a", 1), eventOf("a", 2)]);
     const { counts, deliveredByPartition, firstParkedSeq, parkedAggregates } = first;
     const second = foldOf();
-    second.restore({ counts, deliveredBySlice: [2], deliveredByPartition, firstParkedSeq, parkedAggregates });
+    second.restore({
+      counts,
+      deliveredBySlice: [2],
+      deliveredByPartition,
+      firstParkedSeq,
+      parkedAggregates,
+      content: [],
+    });
     takeAll(second, [eventOf("b", 3)]);
     expect(second.counts).toMatchObject({ delivered: 3, applied: 3 });
     expect(second.deliveredByPartition).toEqual([3]);

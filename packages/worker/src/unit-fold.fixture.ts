@@ -6,6 +6,8 @@ import {
   type Projection,
   type StreamMessage,
 } from "@cim-replay/core";
+import { AggregateTable } from "./aggregate-table.ts";
+import { ContentDigest } from "./content-digest.ts";
 import { UnitFold, type UnitFoldOptions } from "./unit-fold.ts";
 
 /** Midnight of 2026, when the first message is received; each comes a second after the one before. */
@@ -36,7 +38,8 @@ export function messageOf(subject: string, seq: number, body: unknown): StreamMe
 export function foldOf(changes: Partial<UnitFoldOptions> & { subject?: string } = {}): UnitFold {
   const { subject, ...options } = changes;
   return new UnitFold({
-    domain: "graph",
+    aggregates: new AggregateTable("graph"),
+    digest: new ContentDigest(changes.partitions ?? 1, 1, null),
     codec: compileDomain("graph", domainSettingsSchema.parse(subject === undefined ? {} : { subject })),
     projection: compileProjection(payloads as Projection),
     partitionOf: () => 0,

@@ -8,10 +8,13 @@ import {
   type StreamMessage,
   type UnitCounts,
 } from "@cim-replay/core";
-import { type Aggregate, AggregateTable, assertSameId } from "./aggregate-table.ts";
+import { type Aggregate, type AggregateTable, assertSameId } from "./aggregate-table.ts";
 import type { CheckpointMeta } from "./checkpoint-codec.ts";
+import type { ContentDigest } from "./content-digest.ts";
 import { copyOf } from "./packed-chunk.ts";
 import { RepeatedIds } from "./repeated-ids.ts";
+
+const ELSEWHERE = -1;
 
 /** An event that could not be taken, on its way to the quarantine. */
 export interface BadEvent {
@@ -22,7 +25,8 @@ export interface BadEvent {
 }
 
 export interface UnitFoldOptions {
-  readonly domain: string;
+  /** Empty, or as a checkpoint left them. */
+  readonly aggregates: AggregateTable;
   readonly codec: DomainCodec;
   readonly projection: CompiledProjection;
   /** Partition of a routing key, as its position in the unit's list; -1 where it is another unit's. */
@@ -41,6 +45,7 @@ export interface UnitFoldOptions {
   readonly careful: Set<string>;
   /** How many the unit has. */
   readonly partitions: number;
+  readonly digest: ContentDigest;
   /** Gives an aggregate what its entry already holds, in a run that goes on from entries; returns how many events. */
   readonly seed?: (aggregate: Aggregate) => number;
 }
@@ -65,7 +70,7 @@ export class UnitFold {
 
   constructor(options: UnitFoldOptions) {
     this.#options = options;
-    this.aggregates = new AggregateTable(options.domain);
+    this.aggregates = options.aggregates;
     this.deliveredByPartition = new Array<number>(options.partitions).fill(0);
   }
 
@@ -78,29 +83,53 @@ export class UnitFold {
   }
 
   take(message: StreamMessage): void {
-    const { counts } = this;
-    const { codec } = this.#options;
-    counts.delivered += 1;
+    this.counts.delivered += 1;
+    const known = this.#known(message);
+    if (known) this.#takeRouted(message, known.routeKey, known);
+    else this.#takeUnknown(message);
+  }
+
+  /** Only puts the message to its partition's digest again: it lies before the checkpoint, in the same block. */
+  rehash(message: StreamMessage): void {
+    const partition = this.#known(message)?.partition ?? this.#partitionOf(message);
+    if (partition >= 0) this.#options.digest.add(partition, message);
+  }
+
+  #partitionOf(message: StreamMessage): number {
+    const { codec, takesNameless, partitionOf } = this.#options;
     const routeKey = codec.route(message.subject);
-    if (routeKey === undefined) {
-      counts.foreign += 1;
+    if (routeKey === undefined) return ELSEWHERE;
+    if (routeKey !== null) return partitionOf(routeKey);
+    const event = codec.decode(message, null);
+    if (!isMalformed(event)) return partitionOf(event.aggregateId);
+    return takesNameless ? 0 : ELSEWHERE;
+  }
+
+  /** The usual case, without making texts of subjects. */
+  #known({ rawSubject }: StreamMessage): Aggregate | undefined {
+    if (rawSubject === undefined) return undefined;
+    const place = this.#options.codec.locate(rawSubject);
+    return place && this.aggregates.find(rawSubject.bytes, place);
+  }
+
+  #takeUnknown(message: StreamMessage): void {
+    const routeKey = this.#options.codec.route(message.subject);
+    if (routeKey === undefined) this.counts.foreign += 1;
+    else if (routeKey === null) this.#takeByEnvelope(message);
+    else this.#takeRouted(message, routeKey, this.aggregates.get(routeKey));
+  }
+
+  #takeRouted(message: StreamMessage, routeKey: string, known: Aggregate | undefined): void {
+    const partition = known ? known.partition : this.#options.partitionOf(routeKey);
+    if (partition < 0) {
+      this.counts.elsewhere += 1;
       return;
     }
-    if (routeKey !== null) {
-      const known = this.aggregates.get(routeKey);
-      const partition = known ? known.partition : this.#options.partitionOf(routeKey);
-      if (partition < 0) {
-        counts.elsewhere += 1;
-        return;
-      }
-      this.#countDelivered(partition);
-      if (this.#isKnownBad(message)) return;
-      const event = codec.decode(message, routeKey);
-      if (isMalformed(event)) this.#malformed(message, event.reason, routeKey, partition);
-      else this.#event(message, event, known ?? this.#add(routeKey, event.aggregateId, partition));
-      return;
-    }
-    this.#takeByEnvelope(message);
+    this.#delivered(partition, message);
+    if (this.#isKnownBad(message)) return;
+    const event = this.#options.codec.decode(message, routeKey);
+    if (isMalformed(event)) this.#malformed(message, event.reason, routeKey, partition);
+    else this.#event(message, event, known ?? this.#add(routeKey, event.aggregateId, partition));
   }
 
   /** Where subjects hold no id, the event must be decoded before it is known whose it is. */
@@ -111,7 +140,7 @@ export class UnitFold {
         this.counts.elsewhere += 1;
         return;
       }
-      this.#countDelivered(0);
+      this.#delivered(0, message);
       if (!this.#isKnownBad(message)) this.#malformed(message, event.reason, null, 0);
       return;
     }
@@ -121,7 +150,7 @@ export class UnitFold {
       this.counts.elsewhere += 1;
       return;
     }
-    this.#countDelivered(partition);
+    this.#delivered(partition, message);
     if (this.#isKnownBad(message)) return;
     this.#event(message, event, known ?? this.#add(event.aggregateId, event.aggregateId, partition));
   }
@@ -168,6 +197,11 @@ export class UnitFold {
     this.aggregates.markChanged(aggregate);
     this.#countDelivered(partition, this.#options.seed?.(aggregate) ?? 0);
     return aggregate;
+  }
+
+  #delivered(partition: number, message: StreamMessage): void {
+    this.#countDelivered(partition);
+    this.#options.digest.add(partition, message);
   }
 
   #countDelivered(partition: number, events = 1): void {

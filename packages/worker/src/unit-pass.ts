@@ -2,12 +2,14 @@ import { setImmediate as turn } from "node:timers/promises";
 import { type DeletedSequences, ReplayError, type StreamMessage } from "@cim-replay/core";
 import { readStream } from "@cim-replay/nats";
 import { SequenceAccountant } from "./accountant.ts";
+import { AggregateTable } from "./aggregate-table.ts";
 import { CheckpointSchedule } from "./checkpoint-schedule.ts";
 import { Checkpointer, restoreCheckpoints } from "./checkpointer.ts";
+import { blockStart, ContentDigest } from "./content-digest.ts";
 import { type ExistingEntries, readExistingEntries } from "./continue-from-entries.ts";
 import { MemoryGuard } from "./memory-guard.ts";
 import type { UnitContext } from "./unit-context.ts";
-import { UnitFold } from "./unit-fold.ts";
+import { UnitFold, type UnitFoldOptions } from "./unit-fold.ts";
 
 const NO_PROGRESS_MS = 5_000;
 /** Between two turns of the event loop, whatever the batch size. */
@@ -25,7 +27,10 @@ export class UnitPass {
   readonly #accountant: SequenceAccountant;
   readonly #checkpointer: Checkpointer;
   readonly #memory: MemoryGuard;
+  readonly #digest: ContentDigest;
+  /** First sequence to fold; reading begins at the start of its block, for the digest. */
   readonly #fromSeq: number;
+  readonly #readFromSeq: number;
   readonly #existing: ExistingEntries | null;
   #lastSeq: number;
   readonly #schedule: CheckpointSchedule;
@@ -36,7 +41,9 @@ export class UnitPass {
     parts: {
       accountant: SequenceAccountant;
       checkpointer: Checkpointer;
+      digest: ContentDigest;
       fromSeq: number;
+      readFromSeq: number;
       existing: ExistingEntries | null;
     },
   ) {
@@ -44,7 +51,9 @@ export class UnitPass {
     this.fold = fold;
     this.#accountant = parts.accountant;
     this.#checkpointer = parts.checkpointer;
+    this.#digest = parts.digest;
     this.#fromSeq = parts.fromSeq;
+    this.#readFromSeq = parts.readFromSeq;
     this.#existing = parts.existing;
     this.#lastSeq = parts.fromSeq - 1;
     this.#memory = new MemoryGuard(context.run.settings);
@@ -53,32 +62,27 @@ export class UnitPass {
 
   /** Stands where the unit's last checkpoint left it, or at the start. */
   static async start(context: UnitContext, deleted: DeletedSequences): Promise<UnitPass> {
-    const { claim, plan, run, codec, projection, unit } = context;
+    const { claim, plan, run, unit } = context;
     const record = claim.record;
     const existing = run.settings.continueFromEntries
       ? await readExistingEntries({ ...context, partitions: unit.partitions.length })
       : null;
+    const aggregates = new AggregateTable(plan.domain);
+    const meta = await restoreCheckpoints(context.checkpoints, record, aggregates);
+    const fromSeq = Math.max(plan.range.fromSeq, record.cursorSeq + 1);
+    const readFromSeq = Math.max(plan.range.fromSeq, blockStart(fromSeq));
+    const digest = new ContentDigest(unit.partitions.length, readFromSeq, meta?.content ?? null);
     const fold = new UnitFold({
-      domain: plan.domain,
-      codec,
-      projection,
-      partitionOf: context.partitionOf,
-      takesNameless: unit.partitions.includes(0),
-      // A run that goes on from entries takes all that they lack: leaving out what is older would leave a hole.
-      fromTimeMs:
-        run.settings.timeBasis === "event" && !run.settings.continueFromEntries ? run.settings.fromTimeMs : null,
-      toTimeMs: run.settings.timeBasis === "event" ? run.settings.toTimeMs : null,
-      skipErrors: run.settings.skipErrors,
-      badSequences: new Set(record.badSequences),
-      careful: context.careful,
-      partitions: unit.partitions.length,
+      ...foldOptions(context),
+      aggregates,
+      digest,
       ...(existing && { seed: existing.seed }),
     });
-    const meta = await restoreCheckpoints(context.checkpoints, record, fold.aggregates);
     if (meta) fold.restore(meta);
-    const fromSeq = Math.max(plan.range.fromSeq, record.cursorSeq + 1);
     return new UnitPass(context, fold, {
       fromSeq,
+      readFromSeq,
+      digest,
       existing,
       accountant: new SequenceAccountant({
         stream: plan.stream.name,
@@ -104,6 +108,11 @@ export class UnitPass {
     return this.fold.deliveredByPartition.map((delivered, at) => delivered + (others?.[at] ?? 0));
   }
 
+  /** Once the read has ended. */
+  contentByPartition(): { events: number; sha256: string }[] {
+    return this.#digest.end();
+  }
+
   get readSeq(): number {
     return this.#lastSeq;
   }
@@ -116,7 +125,7 @@ export class UnitPass {
     const messages = readStream(this.#context.client, {
       stream: plan.stream.name,
       created: plan.stream.created,
-      range: { fromSeq: this.#fromSeq, toSeq: plan.range.toSeq },
+      range: { fromSeq: this.#readFromSeq, toSeq: plan.range.toSeq },
       filterSubjects: plan.read.filterSubjects,
       maxMessages: Math.min(settings.prefetch, settings.bufferSize),
       maxBytes: Math.min(MAX_IN_FLIGHT_BYTES, (settings.memoryLimitBytes ?? Number.POSITIVE_INFINITY) / 8),
@@ -179,6 +188,10 @@ export class UnitPass {
     while (next < to) {
       const message = batch[next++];
       if (!message) break;
+      if (message.seq < this.#fromSeq) {
+        this.fold.rehash(message);
+        continue;
+      }
       if (unfiltered) this.#accountant.delivered(message.seq);
       this.fold.take(message);
       this.#lastSeq = message.seq;
@@ -236,6 +249,26 @@ export class UnitPass {
       deliveredByPartition: [...deliveredByPartition],
       firstParkedSeq,
       parkedAggregates,
+      content: this.#digest.marks(this.#lastSeq + 1),
     };
   }
+}
+
+function foldOptions(context: UnitContext): Omit<UnitFoldOptions, "aggregates" | "digest"> {
+  const { claim, run, unit, codec, projection, partitionOf, careful } = context;
+  const { timeBasis, fromTimeMs, toTimeMs, continueFromEntries, skipErrors } = run.settings;
+  const byEventTime = timeBasis === "event";
+  return {
+    codec,
+    projection,
+    partitionOf,
+    careful,
+    skipErrors,
+    takesNameless: unit.partitions.includes(0),
+    // A run that goes on from entries takes all that they lack: leaving out what is older would leave a hole.
+    fromTimeMs: byEventTime && !continueFromEntries ? fromTimeMs : null,
+    toTimeMs: byEventTime ? toTimeMs : null,
+    badSequences: new Set(claim.record.badSequences),
+    partitions: unit.partitions.length,
+  };
 }

@@ -82,7 +82,8 @@ describe("writeEntries", () => {
       signal: claim.signal,
       onWritten: ({ written }) => told.push(written),
     });
-    expect(entries).toEqual({ written: 1, unchanged: 0, bytes: 13 });
+    expect(entries).toMatchObject({ written: 1, unchanged: 0, bytes: 13 });
+    expect([...entries.sha256ByKey.keys()]).toEqual(["graph.a"]);
     expect(told.at(-1)).toBe(1);
     expect(await contentOf("graph.a")).toMatchObject({
       value: '{"a":2,"z":1}',

@@ -16,6 +16,8 @@ export interface EntriesWritten {
   /** Already there from an earlier attempt of this run, byte for byte. */
   unchanged: number;
   bytes: number;
+  /** Of the values of all complete entries. */
+  readonly sha256ByKey: Map<string, string>;
 }
 
 interface WriteOptions {
@@ -33,8 +35,6 @@ interface Writing {
   readonly heads: ReadonlyMap<string, EntryHead>;
   readonly writer: EntryWriter;
   readonly entries: EntriesWritten;
-  /** By key, of what was written. */
-  readonly digests: Map<string, string>;
 }
 
 const PUTS_BETWEEN_PROOFS = 1_000;
@@ -50,10 +50,9 @@ export async function writeEntries(options: WriteOptions): Promise<EntriesWritte
   const heads = await headsBefore(client, plan, complete);
   const bucket = await bucketFacts(client, plan.target.bucket);
   const writer = new EntryWriter(client, plan.target.bucket, bucket ? { maxValueSize: bucket.maxValueSize } : {});
-  const entries: EntriesWritten = { written: 0, unchanged: 0, bytes: 0 };
-  const digests = new Map<string, string>();
+  const entries: EntriesWritten = { written: 0, unchanged: 0, bytes: 0, sha256ByKey: new Map() };
   try {
-    await putAll(options, { complete, heads, writer, entries, digests });
+    await putAll(options, { complete, heads, writer, entries });
   } catch (error) {
     // What is on its way lands before the unit is given back: nobody who starts afterwards shall meet it.
     await writer.flush().catch(() => undefined);
@@ -61,14 +60,14 @@ export async function writeEntries(options: WriteOptions): Promise<EntriesWritte
   }
   const { refused } = await writer.flush();
   await claim.prove();
-  await resolveRefused(client, plan, refused, digests);
+  await resolveRefused(client, plan, refused, entries.sha256ByKey);
   options.onWritten(entries);
   return entries;
 }
 
 async function putAll(
   { plan, claim, projection, signal, onWritten }: WriteOptions,
-  { complete, heads, writer, entries, digests }: Writing,
+  { complete, heads, writer, entries }: Writing,
 ): Promise<void> {
   let untilProof = 0;
   let provedAt = performance.now();
@@ -84,6 +83,7 @@ async function putAll(
     }
     const value = Buffer.from(encode(projection, aggregate));
     const sha256 = createHash("sha256").update(value).digest("hex");
+    entries.sha256ByKey.set(aggregate.key, sha256);
     const head = heads.get(aggregate.key);
     if (isOurs(head, plan.runId, sha256, aggregate.lastSeq)) {
       entries.unchanged += 1;
@@ -99,7 +99,6 @@ async function putAll(
     };
     const room = writer.put(aggregate.key, value, provenance, head?.revision ?? 0);
     if (room) await room;
-    digests.set(aggregate.key, sha256);
     entries.written += 1;
     entries.bytes += value.length;
   }

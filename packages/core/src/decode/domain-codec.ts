@@ -1,10 +1,10 @@
-import type { DecodedEvent, MalformedEvent, StreamMessage } from "../event.ts";
+import type { DecodedEvent, MalformedEvent, RawSubject, StreamMessage } from "../event.ts";
 import type { DomainSettings } from "../settings.ts";
 import { ENVELOPES } from "./envelopes/table.ts";
 import { readEvent } from "./read-event.ts";
 import { Malformed } from "./malformed.ts";
 import { parsePayload } from "./payload.ts";
-import { SubjectTemplate } from "./subject-template.ts";
+import { type IdPlace, SubjectTemplate } from "./subject-template.ts";
 
 /** Finds and decodes the events of one domain. */
 export interface DomainCodec {
@@ -13,6 +13,11 @@ export interface DomainCodec {
    * where the subject is not of this domain. Hot: asked for every message of the stream.
    */
   route(subject: string): string | null | undefined;
+  /**
+   * Where the routing key lies in the bytes of a subject; undefined wherever `route` must be asked: there may be a key all
+   * the same. Valid until the next call.
+   */
+  locate(subject: RawSubject): IdPlace | undefined;
   /**
    * Decodes; `routeKey` is what `route` gave. Where the envelope has its own aggregate id and type, they win over the
    * subject's. Never throws: a hostile payload is a malformed event.
@@ -31,6 +36,7 @@ export function compileDomain(domain: string, settings: DomainSettings): DomainC
   const readEnvelope = ENVELOPES[settings.envelope];
   return {
     route: (subject) => template.route(subject),
+    locate: (subject) => template.locate(subject),
     decode(message, routeKey) {
       const body = parsePayload(message.data);
       if (body instanceof Malformed) return body;

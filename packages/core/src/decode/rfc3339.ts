@@ -1,4 +1,6 @@
 const DAY_MS = 86_400_000;
+const DATE_LENGTH = 10;
+const NO_DIGITS = 100_000;
 const [PLUS, MINUS, DOT, ZERO, NINE, COLON, SPACE] = [43, 45, 46, 48, 57, 58, 32];
 const [UPPER_T, LOWER_T, UPPER_Z, LOWER_Z] = [84, 116, 90, 122];
 
@@ -9,21 +11,31 @@ const [UPPER_T, LOWER_T, UPPER_Z, LOWER_Z] = [84, 116, 90, 122];
  */
 export function parseRfc3339(text: string): number {
   if (!hasSeparators(text)) return Number.NaN;
-  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
-  const month = twoDigits(text, 5);
-  const day = twoDigits(text, 8);
+  if (!text.startsWith(latestDate)) rememberDate(text.slice(0, DATE_LENGTH));
   const hours = twoDigits(text, 11);
   const minutes = twoDigits(text, 14);
   const seconds = twoDigits(text, 17);
-  // 60 is a leap second: the instant that clocks without them call the next minute's first. NaN fails every comparison.
-  if (!(day >= 1 && day <= daysInMonth(year, month) && hours <= 23 && minutes <= 59 && seconds <= 60))
-    return Number.NaN;
+  // 60 is a leap second: the instant that clocks without them call the next minute's first.
+  if (hours > 23 || minutes > 59 || seconds > 60) return Number.NaN;
   const fractionEnd = text.charCodeAt(19) === DOT ? endOfDigits(text, 20) : 19;
   if (fractionEnd === 20) return Number.NaN;
   const milliseconds = fractionDigit(text, 20, fractionEnd) * 100 + fractionDigit(text, 21, fractionEnd) * 10;
   const timeOfDayMs =
     ((hours * 60 + minutes) * 60 + seconds) * 1_000 + milliseconds + fractionDigit(text, 22, fractionEnd);
-  return daysSinceEpoch(year, month, day) * DAY_MS + timeOfDayMs - offsetMinutes(text, fractionEnd) * 60_000;
+  return latestDayMs + timeOfDayMs - offsetMinutes(text, fractionEnd) * 60_000;
+}
+
+/** Events come in the order of their times, many of a day: its date is worked out once. */
+let latestDate = "1970-01-01";
+let latestDayMs = 0;
+
+function rememberDate(date: string): void {
+  const year = twoDigits(date, 0) * 100 + twoDigits(date, 2);
+  const month = twoDigits(date, 5);
+  const day = twoDigits(date, 8);
+  const isDate = year <= 9999 && day >= 1 && day <= daysInMonth(year, month);
+  latestDate = date;
+  latestDayMs = isDate ? daysSinceEpoch(year, month, day) * DAY_MS : Number.NaN;
 }
 
 /** Whether a text that `parseRfc3339` reads states its offset, as RFC 3339 demands. */
@@ -44,22 +56,24 @@ function hasSeparators(text: string): boolean {
   );
 }
 
-function digit(text: string, at: number): number {
-  const code = text.charCodeAt(at);
-  return code >= ZERO && code <= NINE ? code - ZERO : Number.NaN;
+function isDigit(code: number): boolean {
+  return code >= ZERO && code <= NINE;
 }
 
+/** A number beyond all that two digits can say where they are none: whole numbers compare faster than NaN. */
 function twoDigits(text: string, at: number): number {
-  return digit(text, at) * 10 + digit(text, at + 1);
+  const tens = text.charCodeAt(at);
+  const ones = text.charCodeAt(at + 1);
+  return isDigit(tens) && isDigit(ones) ? (tens - ZERO) * 10 + ones - ZERO : NO_DIGITS;
 }
 
 function fractionDigit(text: string, at: number, end: number): number {
-  return at < end ? digit(text, at) : 0;
+  return at < end ? text.charCodeAt(at) - ZERO : 0;
 }
 
 function endOfDigits(text: string, start: number): number {
   let at = start;
-  while (at < text.length && !Number.isNaN(digit(text, at))) at++;
+  while (isDigit(text.charCodeAt(at))) at++;
   return at;
 }
 

@@ -1,6 +1,13 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../errors.ts";
 import { SubjectTemplate } from "./subject-template.ts";
+
+function locate(template: SubjectTemplate, subject: string): string | undefined {
+  const bytes = new TextEncoder().encode(`MSG ${subject} 7`);
+  const place = template.locate({ bytes, subjectAt: 4, subjectEnd: bytes.length - 2 });
+  return place && new TextDecoder().decode(bytes.subarray(place.at, place.end));
+}
 
 /** [where, template, domain, subject, aggregate id, event type, aggregate type, filters] */
 const SHAPES: [string, string, string, string, string | null, string | null, string | null, string[]][] = [
@@ -145,6 +152,27 @@ describe("a subject template", () => {
     expect(template.route("a-1.eventsX.Made")).toBeUndefined();
     expect(new SubjectTemplate("audit.log", "any").route("audit.log")).toBeNull();
     expect(new SubjectTemplate("audit.log", "any").route("audit.logs")).toBeUndefined();
+  });
+
+  it("locates in the bytes of a subject the id that it reads from its text", () => {
+    const token = fc.constantFrom("events", "graph", "g-1", "Größe", "", "cim", "event", "x");
+    const subjects = fc.array(token, { minLength: 1, maxLength: 6 }).map((tokens) => tokens.join("."));
+    const templates = fc.constantFrom(
+      "events.{domain}.{aggregate_id}.{event_type}",
+      "{aggregate_id}",
+      "events.{aggregate_type}.*.{aggregate_id}",
+      "{domain}.events.{aggregate_id}.>",
+      "events.{aggregate_type}.{event_type}",
+    );
+    fc.assert(
+      fc.property(templates, subjects, (text, subject) => {
+        const template = new SubjectTemplate(text, "graph");
+        expect(locate(template, subject)).toBe(template.route(subject) ?? undefined);
+      }),
+      { numRuns: 2_000 },
+    );
+    // A literal behind an id is left to the text.
+    expect(locate(new SubjectTemplate("{aggregate_id}.events", "any"), "a-1.events")).toBeUndefined();
   });
 
   it("names one aggregate by filters that cover all of its events and no other's", () => {

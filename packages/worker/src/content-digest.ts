@@ -1,0 +1,162 @@
+import { createHash, hash as hashOnce, type Hash } from "node:crypto";
+import type { StreamMessage } from "@cim-replay/core";
+
+/** Sequences that are hashed together; a resumed unit hashes again from the start of the block in which it stopped. */
+const BLOCK_SEQUENCES = 16_384;
+const BUFFER_BYTES = 32 * 1024;
+const CHAIN_START = Buffer.alloc(32);
+const NO_HEADERS = Buffer.alloc(0);
+const encoder = new TextEncoder();
+
+/** Where a partition's digest stands between two blocks. */
+export interface DigestMark {
+  readonly events: number;
+  /** Hex. */
+  readonly chain: string;
+}
+
+/** First sequence of the block that holds `seq`. */
+export function blockStart(seq: number): number {
+  return Math.floor(seq / BLOCK_SEQUENCES) * BLOCK_SEQUENCES;
+}
+
+/**
+ * The content digests of a unit's partitions, as docs/certificate.md defines them: what the worker was handed, in order,
+ * for whoever reads the stream again to compare. Blocks lie where sequences say and not where checkpoints fell, so that
+ * the same messages give the same digest whatever happened on the way.
+ */
+export class ContentDigest {
+  readonly #partitions: PartitionDigest[];
+  #block: number;
+  #blockEnd: number;
+
+  /** `fromSeq`: where reading begins, the first sequence of a block or of the range; `marks`: what came before it. */
+  constructor(partitions: number, fromSeq: number, marks: readonly DigestMark[] | null) {
+    this.#partitions = Array.from({ length: partitions }, (_, at) => new PartitionDigest(marks?.[at]));
+    this.#block = Math.floor(fromSeq / BLOCK_SEQUENCES);
+    this.#blockEnd = (this.#block + 1) * BLOCK_SEQUENCES;
+  }
+
+  /** Call with each message of the partition, ascending. Hot. */
+  add(partition: number, message: StreamMessage): void {
+    if (message.seq >= this.#blockEnd) this.#turn(message.seq);
+    this.#partitions[partition]?.add(message);
+  }
+
+  /** The marks at the start of the block that holds `nextSeq`, which must be beyond all that was added. */
+  marks(nextSeq: number): DigestMark[] {
+    if (nextSeq >= this.#blockEnd) this.#turn(nextSeq);
+    return this.#partitions.map((partition) => partition.mark);
+  }
+
+  /** At the end of the range. */
+  end(): { events: number; sha256: string }[] {
+    this.#turn(this.#blockEnd);
+    return this.#partitions.map(({ mark }) => ({ events: mark.events, sha256: mark.chain }));
+  }
+
+  #turn(seq: number): void {
+    for (const partition of this.#partitions) partition.close(this.#block);
+    this.#block = Math.floor(seq / BLOCK_SEQUENCES);
+    this.#blockEnd = (this.#block + 1) * BLOCK_SEQUENCES;
+  }
+}
+
+/** Gathers records, because hashing few large pieces costs a tenth of hashing many small ones. */
+class PartitionDigest {
+  mark: DigestMark;
+  #chain: Buffer;
+  #hash: Hash | null = null;
+  #buffer: Buffer | null = null;
+  #used = 0;
+  #messages = 0;
+
+  constructor(mark: DigestMark | undefined) {
+    this.mark = mark ?? { events: 0, chain: CHAIN_START.toString("hex") };
+    this.#chain = Buffer.from(this.mark.chain, "hex");
+  }
+
+  add(message: StreamMessage): void {
+    const { seq, data, headers } = message;
+    const raw = message.rawSubject;
+    const subject = raw ? null : encoder.encode(message.subject);
+    const subjectBytes = raw ? raw.subjectEnd - raw.subjectAt : (subject?.length ?? 0);
+    const header = headers === undefined ? NO_HEADERS : headerBytes(headers);
+    let at = this.#room(8 + 12 + subjectBytes + header.length);
+    const buffer = this.#buffer as Buffer;
+    at = putUint32(buffer, at, Math.floor(seq / 2 ** 32));
+    at = putUint32(buffer, at, seq);
+    at = putUint32(buffer, at, subjectBytes);
+    if (raw) for (let from = raw.subjectAt; from < raw.subjectEnd; from++) buffer[at++] = raw.bytes[from] as number;
+    else if (subject) at = putBytes(buffer, at, subject);
+    at = putUint32(buffer, at, header.length);
+    if (header.length > 0) at = putBytes(buffer, at, header);
+    this.#used = putUint32(buffer, at, data.length);
+    this.#append(data);
+    this.#messages += 1;
+  }
+
+  close(block: number): void {
+    if (this.#messages === 0) return;
+    this.#flush();
+    const tail = Buffer.alloc(12);
+    putUint32(tail, putUint32(tail, putUint32(tail, 0, Math.floor(block / 2 ** 32)), block), this.#messages);
+    const digest = (this.#hash ?? createHash("sha256")).digest();
+    this.#chain = hashOnce("sha256", Buffer.concat([this.#chain, tail, digest]), "buffer");
+    this.mark = { events: this.mark.events + this.#messages, chain: this.#chain.toString("hex") };
+    this.#hash = null;
+    this.#messages = 0;
+  }
+
+  /** Where `bytes` more can be put. */
+  #room(bytes: number): number {
+    if (this.#buffer === null || this.#used + bytes > this.#buffer.length) {
+      this.#flush();
+      if (this.#buffer === null || bytes > this.#buffer.length)
+        this.#buffer = Buffer.alloc(Math.max(BUFFER_BYTES, bytes));
+    }
+    return this.#used;
+  }
+
+  #append(data: Uint8Array): void {
+    if (data.length > BUFFER_BYTES / 2) {
+      this.#flush();
+      this.#hash?.update(data);
+      return;
+    }
+    const at = this.#room(data.length);
+    this.#used = putBytes(this.#buffer as Buffer, at, data);
+  }
+
+  #flush(): void {
+    this.#hash ??= createHash("sha256");
+    if (this.#buffer && this.#used > 0) this.#hash.update(this.#buffer.subarray(0, this.#used));
+    this.#used = 0;
+  }
+}
+
+function headerBytes(headers: Readonly<Record<string, string>>): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (const name in headers) {
+    for (const text of [name, headers[name] ?? ""]) {
+      const bytes = encoder.encode(text);
+      const length = Buffer.alloc(4);
+      putUint32(length, 0, bytes.length);
+      parts.push(length, bytes);
+    }
+  }
+  return Buffer.concat(parts);
+}
+
+function putUint32(buffer: Uint8Array, at: number, value: number): number {
+  buffer[at] = value >>> 24;
+  buffer[at + 1] = value >>> 16;
+  buffer[at + 2] = value >>> 8;
+  buffer[at + 3] = value;
+  return at + 4;
+}
+
+function putBytes(buffer: Uint8Array, at: number, bytes: Uint8Array): number {
+  buffer.set(bytes, at);
+  return at + bytes.length;
+}
