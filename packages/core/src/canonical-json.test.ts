@@ -43,6 +43,14 @@ describe("canonical JSON", () => {
     expect(canonicalJson({ at: new Date(0), x: [named] })).toBe(
       '{"at":"1970-01-01T00:00:00.000Z","x":[{"a":2,"b":1,"key":"0"}]}',
     );
+    class Counted {
+      readonly n: number = 0;
+      toJSON() {
+        return Object.assign(new Counted(), { n: this.n + 1 });
+      }
+    }
+    expect(canonicalJson(new Counted())).toBe('{"n":1}');
+    expect(canonicalJson({ a: new Counted() })).toBe('{"a":{"n":1}}');
     expect(canonicalJson({ toJSON: "just a field" })).toBe('{"toJSON":"just a field"}');
   });
 

@@ -16,6 +16,8 @@ interface KeyOrder {
   readonly prefixes: readonly string[];
 }
 
+/** Deep values would be looked through once for each level above them. */
+const NATIVE_LEVELS = 2;
 const MAX_REMEMBERED_KEYS = 32;
 /** The latest key order of each number of keys: the values of one projection repeat a few shapes endlessly. */
 const rememberedOrders: KeyOrder[] = [];
@@ -89,6 +91,7 @@ function writeArray(items: readonly unknown[], place: Place | null, depth: numbe
 }
 
 function writeObject(object: Readonly<Record<string, unknown>>, place: Place | null, depth: number): string {
+  if (isPlain(object, NATIVE_LEVELS)) return JSON.stringify(object);
   const { sorted, prefixes } = keyOrder(Object.keys(object));
   let text = "{";
   for (let i = 0; i < sorted.length; i++) {
@@ -99,6 +102,25 @@ function writeObject(object: Readonly<Record<string, unknown>>, place: Place | n
     text += prefixes[i] + write(value, place, key, depth + 1);
   }
   return `${text}}`;
+}
+
+/**
+ * Whether JSON.stringify writes an object as it must be: its keys stand in order already, and all in it has the same text
+ * by either way. It is several times as fast; what lies deeper than `levels` is not looked into.
+ */
+function isPlain(object: unknown, levels: number): boolean {
+  if (typeof object !== "object" || object === null || Object.getPrototypeOf(object) !== Object.prototype) return false;
+  const values = object as Readonly<Record<string, unknown>>;
+  let before = "";
+  for (const key in values) {
+    if (key < before) return false;
+    before = key;
+    const value = values[key];
+    if (typeof value === "string" || value === null || typeof value === "boolean") continue;
+    if (typeof value === "number" ? Number.isFinite(value) : levels > 0 && isPlain(value, levels - 1)) continue;
+    return false;
+  }
+  return true;
 }
 
 /** As an object of its entries: a Map holds any keys, thousands of them, at less cost than an object does. */

@@ -17,6 +17,8 @@ export interface StreamFacts {
   /** Sequences between the first and the last that hold no message. */
   readonly numDeleted: number;
   readonly subjects: readonly string[];
+  /** Different subjects of its messages. */
+  readonly numSubjects: number;
   /** −1 (0 for the age): no limit. */
   readonly limits: {
     readonly maxMsgsPerSubject: number;
@@ -130,6 +132,7 @@ function factsOf({ config, created, state }: StreamInfo): StreamFacts {
     messages: state.messages,
     bytes: state.bytes,
     numDeleted: state.num_deleted ?? 0,
+    numSubjects: state.num_subjects ?? 0,
     subjects: config.subjects ?? [],
     limits: {
       maxMsgsPerSubject: config.max_msgs_per_subject,

@@ -5,6 +5,8 @@ import { type NatsClient, REQUEST_TIMEOUT_MS } from "./connect.ts";
 import { isStreamName } from "./stream-info.ts";
 
 const ATTEMPTS = 5;
+/** Of the servers that there are. */
+const PAGE_SUBJECTS = 100_000;
 
 const pageSchema = z.object({
   total: z.number().default(0),
@@ -28,10 +30,16 @@ interface Page {
 /**
  * Messages per subject that matches `filter`, from the server's index: all pages (100,000 subjects each) in one map.
  * Subjects that vanish between two pages shift the rest, so it then starts again; throws ReplayError after five times.
+ * `likelySubjects`, where it is known, lets the second page be asked for together with the first.
  */
-export async function subjectCounts(client: NatsClient, stream: string, filter: string): Promise<Map<string, number>> {
+export async function subjectCounts(
+  client: NatsClient,
+  stream: string,
+  filter: string,
+  likelySubjects = 0,
+): Promise<Map<string, number>> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const counts = await countOnce(client, stream, filter);
+    const counts = await countOnce(client, stream, filter, likelySubjects);
     if (counts) return counts;
   }
   throw new ReplayError(
@@ -39,23 +47,32 @@ export async function subjectCounts(client: NatsClient, stream: string, filter: 
   );
 }
 
-async function countOnce(client: NatsClient, stream: string, filter: string): Promise<Map<string, number> | null> {
+async function countOnce(
+  client: NatsClient,
+  stream: string,
+  filter: string,
+  likelySubjects: number,
+): Promise<Map<string, number> | null> {
   const counts = new Map<string, number>();
-  const first = await fetchPage(client, stream, filter, 0);
+  const ahead = likelySubjects > PAGE_SUBJECTS ? [PAGE_SUBJECTS] : [];
+  const fetchPages = (offsets: readonly number[]) =>
+    Promise.all(offsets.map((offset) => fetchPage(client, stream, filter, offset)));
+  const [first, ...early] = await fetchPages([0, ...ahead]);
+  if (!first) return null;
   addTo(counts, first);
   const size = counts.size;
   if (size >= first.total) return counts;
   if (size === 0) return null;
   const offsets = Array.from({ length: Math.ceil(first.total / size) - 1 }, (_, i) => (i + 1) * size);
+  const isEarly = early.length > 0 && size === PAGE_SUBJECTS;
   // Two at a time: the server makes each page anew from all subjects.
-  for (let at = 0; at < offsets.length; at += 2) {
-    const pages = await Promise.all(
-      offsets.slice(at, at + 2).map((offset) => fetchPage(client, stream, filter, offset)),
-    );
+  for (let at = 0; at < offsets.length; ) {
+    const pages = at === 0 && isEarly ? early : await fetchPages(offsets.slice(at, at + 2));
     for (const page of pages) {
       if (page.removals !== first.removals) return null;
       addTo(counts, page);
     }
+    at += pages.length;
   }
   return counts.size >= first.total ? counts : null;
 }

@@ -29,23 +29,24 @@ export function encodeGraph(state: GraphState) {
   };
 }
 
+/** Keys in canonical order, here and below: what is sorted need not be sorted again. */
 function encodeNode(node: GraphNode) {
   return {
-    node_type: node.node_type,
     label: node.label,
-    position: node.x === null ? null : { x: node.x, y: node.y, z: node.z },
     metadata: parseNested(node.metadata),
+    node_type: node.node_type,
+    position: node.x === null ? null : { x: node.x, y: node.y, z: node.z },
   };
 }
 
 function encodeEdge(edge: GraphEdge) {
   return {
+    edge_type: edge.edge_type,
+    metadata: parseNested(edge.metadata),
+    relationship: edge.relationship,
     source: edge.source,
     target: edge.target,
-    relationship: edge.relationship,
-    edge_type: edge.edge_type,
     weight: edge.weight,
-    metadata: parseNested(edge.metadata),
   };
 }
 

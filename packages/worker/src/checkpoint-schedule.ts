@@ -1,7 +1,7 @@
 import type { RunSettings } from "@cim-replay/core";
 
 /** By itself no more often than this, and only so often that packing takes at most a twenty-fifth of the time. */
-const AUTO_EVERY_MS = 5_000;
+const AUTO_EVERY_MS = 10_000;
 const AUTO_COST_TIMES = 25;
 /** With a number of events: at the latest after so long, where a unit's own events are few among others. */
 const AT_LEAST_EVERY_MS = 30_000;

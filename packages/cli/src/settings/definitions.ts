@@ -121,7 +121,7 @@ export const settings = {
   }),
   checkpointInterval: setting(
     "--checkpoint-interval <events>",
-    "events of a unit between checkpoints; auto: every few seconds",
+    "events of a unit between checkpoints; auto: every ten seconds",
     countAutoOrNone,
     "auto",
   ),
