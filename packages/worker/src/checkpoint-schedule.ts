@@ -3,6 +3,8 @@ import type { RunSettings } from "@cim-replay/core";
 /** By itself no more often than this, and only so often that packing takes at most a twenty-fifth of the time. */
 const AUTO_EVERY_MS = 10_000;
 const AUTO_COST_TIMES = 25;
+/** By itself not where the rest is read sooner than this: a crash then costs little more than it would anyway. */
+const AUTO_LEAST_REST_MS = 5_000;
 /** With a number of events: at the latest after so long, where a unit's own events are few among others. */
 const AT_LEAST_EVERY_MS = 30_000;
 
@@ -12,6 +14,7 @@ export class CheckpointSchedule {
   #madeAt = performance.now();
   #eventsThen: number;
   #costMs = 0;
+  readonly #startedAt = performance.now();
 
   /** `events` that the unit has had so far. */
   constructor(interval: RunSettings["checkpointInterval"], events: number) {
@@ -19,10 +22,15 @@ export class CheckpointSchedule {
     this.#eventsThen = events;
   }
 
-  isDue(events: number): boolean {
+  /** `events` so far; `readShare`: of the sequences that there were to read at the start, how many are. */
+  isDue(events: number, readShare: number): boolean {
     if (this.#interval === null) return false;
-    const sinceMs = performance.now() - this.#madeAt;
-    if (this.#interval === "auto") return sinceMs > Math.max(AUTO_EVERY_MS, this.#costMs * AUTO_COST_TIMES);
+    const now = performance.now();
+    const sinceMs = now - this.#madeAt;
+    if (this.#interval === "auto") {
+      if (sinceMs <= Math.max(AUTO_EVERY_MS, this.#costMs * AUTO_COST_TIMES)) return false;
+      return (now - this.#startedAt) * (1 / readShare - 1) > AUTO_LEAST_REST_MS;
+    }
     return events - this.#eventsThen >= this.#interval || sinceMs > AT_LEAST_EVERY_MS;
   }
 

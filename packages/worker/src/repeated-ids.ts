@@ -1,8 +1,9 @@
-const SLOTS = 2 ** 18;
+/** A megabyte: a larger table misses the cache at every event. */
+const SLOTS = 2 ** 17;
 
 /**
  * Notices event ids seen before, in bounded memory: a table of 64-bit fingerprints where a newer id takes the place of an
- * older one with the same slot. Repeats within a few hundred thousand events are found, which is how producers repeat.
+ * older one with the same slot. Repeats within tens of thousands of events are found, which is how producers repeat.
  */
 export class RepeatedIds {
   /** Both halves of a fingerprint side by side, so that a look touches one cache line. */

@@ -143,7 +143,7 @@ export class UnitPass {
       for (let from = 0; from < batch.length; ) {
         from = this.#foldBatch(batch, from, Math.min(from + settings.batchSize, batch.length), unfiltered);
         if (this.fold.badEvents.length > 0) await this.#quarantine();
-        const isDue = this.#context.checkpointRequested || this.#schedule.isDue(this.#own());
+        const isDue = this.#context.checkpointRequested || this.#schedule.isDue(this.#own(), this.#readShare());
         if (isDue && (await this.checkpoint()) === "rewind") return "rewind";
         this.#memory.check(this.fold.counts.delivered);
         // The event loop must turn, or locks, heartbeats and sockets starve.
@@ -226,6 +226,11 @@ export class UnitPass {
       `Cannot replay ${plan.domain}: ${quarantined} events cannot be taken, the last at sequence ${this.#lastSeq} (${bad.at(-1)?.reason}). ` +
         "That many point at the domain's subject template, envelope or projection: see `replay-status --show-errors`.",
     );
+  }
+
+  #readShare(): number {
+    const { toSeq } = this.#context.plan.range;
+    return (this.#lastSeq - this.#fromSeq + 1) / Math.max(1, toSeq - this.#fromSeq + 1);
   }
 
   /** Messages of the unit's own partitions. */
