@@ -90,6 +90,7 @@ export async function openStage(options: {
     checkpointInterval: 100_000,
     skipErrors: 0,
     prune: false,
+    certify: "counts",
     ...changes,
   });
 
@@ -138,7 +139,14 @@ export async function openStage(options: {
       return startRun(ctx, "test", settings(changes), await stage.plan(changes));
     },
     drive: (held, signal = new AbortController().signal) =>
-      driveRun(ctx, held, { pool: null, localWorkers: 0, checkpointDir: null, onProgress: () => undefined, signal }),
+      driveRun(ctx, held, {
+        pool: null,
+        localWorkers: 0,
+        checkpointDir: null,
+        certify: null,
+        onProgress: () => undefined,
+        signal,
+      }),
     async run(changes) {
       return stage.drive(await stage.start(changes));
     },

@@ -3,7 +3,7 @@ import { errorMessage, moveRun, type Plan, ReplayError, type RunRecord, type Uni
 import type { ReplayContext } from "./context.ts";
 import { pauseRun } from "./control.ts";
 import { Dispatcher, UntakenUnitError } from "./dispatcher.ts";
-import { endRun, failRun, forgetCheckpoints } from "./end-run.ts";
+import { type CertifyRun, endRun, failRun, forgetCheckpoints } from "./end-run.ts";
 import { fenceUnits, releaseUnitsOf } from "./fence.ts";
 import { LedgerCopy } from "./ledger-copy.ts";
 import type { Progress } from "./progress.ts";
@@ -22,6 +22,8 @@ export interface DriveOptions {
   readonly localWorkers: "auto" | "if-needed" | number;
   /** Keeps an atomic copy of the run's ledger here. */
   readonly checkpointDir: string | null;
+  /** Asked before a run is completed. */
+  readonly certify: CertifyRun | null;
   onProgress(progress: Progress): void;
   /** Aborted: the run is checkpointed and paused. */
   readonly signal: AbortSignal;
@@ -142,7 +144,7 @@ class Drive {
     const fatal = units.find((unit) => unit.failure && unit.failure.kind !== "bad-events");
     const settled = units.every((unit) => unit.state === "done" || unit.state === "failed");
     if (fatal || settled) {
-      const ended = await endRun(this.#ctx, run, this.#plan, units);
+      const ended = await endRun(this.#ctx, run, this.#plan, units, this.#options.certify);
       if (ended.state === "failed" && !settled) return this.#windDown(ended);
       // Paused or cancelled at the last moment: the next look deals with it.
       return ended.state === "completed" || ended.state === "failed" ? ended : null;

@@ -14,8 +14,17 @@ import { findOrphans, type Orphans } from "./orphans.ts";
 import { ownEvents } from "./progress.ts";
 import { reconcile } from "./reconcile.ts";
 
+/** What an independent look at a run found; `reason` says why it does not hold. */
+export interface CertificateVerdict extends NonNullable<RunSummary["certificate"]> {
+  readonly reason: string | null;
+}
+
+/** Looks at a run that says of itself that it is done. Not this package's work: who checks is not who did it. */
+export type CertifyRun = (run: RunRecord, plan: Plan, units: readonly UnitRecord[]) => Promise<CertificateVerdict>;
+
 /**
- * Closes the books of a run whose units have settled: `completed` only where everything adds up. Where somebody pauses or
+ * Closes the books of a run whose units have settled: `completed` only where everything adds up, and `certify` (null: nobody
+ * is asked) says so too. Where somebody pauses or
  * cancels the run meanwhile, that stands, and the run is returned as it is.
  */
 export async function endRun(
@@ -23,10 +32,10 @@ export async function endRun(
   run: RunRecord,
   plan: Plan,
   units: readonly UnitRecord[],
+  certify: CertifyRun | null,
 ): Promise<RunRecord> {
-  const none: Orphans = { keys: [], total: 0, pruned: 0 };
   const failed = failureOf(run, units);
-  if (failed) return close(ctx, run, units, "failed", failed, none);
+  if (failed) return close(ctx, run, units, { state: "failed", reason: failed });
   const verifying = await ctx.ledger.changeRun(run.id, (record) =>
     record.state === "running" ? moveRun(record, "verifying") : null,
   );
@@ -35,12 +44,16 @@ export async function endRun(
     await reconcile(ctx.client, plan, units);
     const entries = units.reduce((sum, unit) => sum + unit.entries.written + unit.entries.unchanged, 0);
     const orphans = await findOrphans(ctx.client, verifying, plan, entries);
+    const verdict = (await certify?.(verifying, plan, units)) ?? null;
+    if (verdict?.holds === false) {
+      return await close(ctx, verifying, units, { state: "failed", reason: verdict.reason, orphans, verdict });
+    }
     await forgetCheckpoints(ctx, run.id);
-    return await close(ctx, verifying, units, "completed", null, orphans);
+    return await close(ctx, verifying, units, { state: "completed", reason: null, orphans, verdict });
   } catch (error) {
     // Not to be told apart from a stream that is right: the run stays as it is, and can be resumed.
     if (!(error instanceof ReplayError) || error instanceof UnreachableError) throw error;
-    return close(ctx, verifying, units, "failed", errorMessage(error), none);
+    return close(ctx, verifying, units, { state: "failed", reason: errorMessage(error) });
   }
 }
 
@@ -51,7 +64,7 @@ export function failRun(
   units: readonly UnitRecord[],
   reason: string,
 ): Promise<RunRecord> {
-  return close(ctx, run, units, "failed", reason, { keys: [], total: 0, pruned: 0 });
+  return close(ctx, run, units, { state: "failed", reason });
 }
 
 /** Nobody goes on with a run that is completed or cancelled. Failing to tidy up is no failure of the run. */
@@ -80,26 +93,33 @@ function failureOf(run: RunRecord, units: readonly UnitRecord[]): string | null 
   return `${quarantined} events cannot be taken${where}; ${aggregates} aggregates are parked there and keep their old entries. ${all}`;
 }
 
+interface Ending {
+  readonly state: "completed" | "failed";
+  readonly reason: string | null;
+  readonly orphans?: Orphans;
+  readonly verdict?: CertificateVerdict | null;
+}
+
+const NONE: Orphans = { keys: [], total: 0, pruned: 0 };
+
 async function close(
   ctx: ReplayContext,
   run: RunRecord,
   units: readonly UnitRecord[],
-  state: "completed" | "failed",
-  reason: string | null,
-  orphans: Orphans,
+  ending: Ending,
 ): Promise<RunRecord> {
   return ctx.ledger.changeRun(run.id, (record) =>
     record.state === run.state
       ? {
-          ...moveRun(record, state, reason),
+          ...moveRun(record, ending.state, ending.reason),
           endedAt: new Date().toISOString(),
-          summary: summarise(record, units, orphans),
+          summary: summarise(record, units, ending),
         }
       : null,
   );
 }
 
-function summarise(run: RunRecord, units: readonly UnitRecord[], orphans: Orphans): RunSummary {
+function summarise(run: RunRecord, units: readonly UnitRecord[], { orphans = NONE, verdict }: Ending): RunSummary {
   const sum = (of: (unit: UnitRecord) => number) => units.reduce((total, unit) => total + of(unit), 0);
   const seconds = (Date.now() - Date.parse(run.startedAt ?? run.createdAt)) / 1000;
   const events = sum((unit) => ownEvents(unit.counts));
@@ -114,6 +134,7 @@ function summarise(run: RunRecord, units: readonly UnitRecord[], orphans: Orphan
     seconds,
     eventsPerSecond: seconds > 0 ? events / seconds : 0,
     findings: findings(sum, orphans),
+    certificate: verdict ? { level: verdict.level, holds: verdict.holds, discrepancies: verdict.discrepancies } : null,
   };
 }
 

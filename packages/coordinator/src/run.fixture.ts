@@ -24,6 +24,7 @@ export function settingsOf(stream: string, changes: Partial<RunSettings> = {}): 
     checkpointInterval: null,
     skipErrors: 0,
     prune: false,
+    certify: "counts",
     ...changes,
   };
 }

@@ -3,6 +3,8 @@ export { defineProjection, type Projection, type ProjectionRef } from "./project
 export { DeletedSequences, type SequenceRange, tileSlices } from "./range.ts";
 export { type Partition, type Plan, type PlannedUnit, planSchema } from "./plan.ts";
 export {
+  CERTIFICATE_LEVELS,
+  type CertificateLevel,
   isUnfinished,
   type Lease,
   leaseSchema,

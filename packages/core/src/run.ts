@@ -20,6 +20,10 @@ const runTransitions: Record<RunState, readonly RunState[]> = {
   cancelled: [],
 };
 
+/** Each checks what the one before it does, and more. */
+export const CERTIFICATE_LEVELS = ["counts", "content", "full"] as const;
+export type CertificateLevel = (typeof CERTIFICATE_LEVELS)[number];
+
 const positive = z.int().positive();
 
 /** What a run does and how, pinned when it is planned: `--resume` needs nothing else. */
@@ -59,6 +63,8 @@ export const runSettingsSchema = z.strictObject({
   checkpointInterval: z.union([positive, z.literal("auto")]).nullable(),
   skipErrors: z.int().nonnegative(),
   prune: z.boolean(),
+  /** How much is proved at the run's end; see docs/certificate.md. */
+  certify: z.enum(["none", ...CERTIFICATE_LEVELS]),
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
@@ -87,6 +93,10 @@ export const runRecordSchema = z.strictObject({
       seconds: z.number(),
       eventsPerSecond: z.number(),
       findings: z.array(z.string()),
+      /** What the verifier found; null where nothing was asked of it, or the run ended before. */
+      certificate: z
+        .strictObject({ level: z.enum(CERTIFICATE_LEVELS), holds: z.boolean(), discrepancies: z.int() })
+        .nullable(),
     })
     .nullable(),
 });

@@ -99,7 +99,8 @@ async function expectation(client: NatsClient, bucket: string, keyFilter: string
   return { lastRevision: last, keys: await countKeys(client, bucket, keyFilter) };
 }
 
-async function lastRevision(client: NatsClient, bucket: string, keyFilter: string): Promise<number> {
+/** The highest revision under a filter, delete markers included; 0 where nothing was ever written there. */
+export async function lastRevision(client: NatsClient, bucket: string, keyFilter: string): Promise<number> {
   const what = `read the last revision of bucket ${bucket}`;
   return (await lastMessage(client, bucketStream(bucket), keySubject(bucket, keyFilter), what))?.seq ?? 0;
 }

@@ -31,7 +31,7 @@ export {
   ensureBucket,
   getEntry,
 } from "./entries.ts";
-export { readEntries, readHeads } from "./entry-read.ts";
+export { lastRevision, readEntries, readHeads } from "./entry-read.ts";
 export { EntryWriter, type EntryWriterOptions } from "./entry-writer.ts";
 export { QuarantineStore } from "./quarantine.ts";
 export type { QuarantinedEvent } from "./quarantine-message.ts";

@@ -34,6 +34,7 @@ function runRecord(id: string, createdAt = "2026-01-01T00:00:00.000Z"): RunRecor
       checkpointInterval: null,
       skipErrors: 0,
       prune: false,
+      certify: "counts",
     },
     createdAt,
     startedAt: null,

@@ -31,6 +31,7 @@ function runOf(id: string, settings: Partial<RunSettings> = {}): RunRecord {
       checkpointInterval: null,
       skipErrors: 0,
       prune: false,
+      certify: "counts",
       ...settings,
     },
     createdAt: "2026-01-01T00:00:00.000Z",

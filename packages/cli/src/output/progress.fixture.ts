@@ -29,6 +29,7 @@ export const run: RunRecord = {
     checkpointInterval: 10_000,
     skipErrors: 0,
     prune: false,
+    certify: "counts",
   },
   createdAt: "2026-01-31T12:00:00.000Z",
   startedAt: "2026-01-31T12:00:00.000Z",

@@ -26,6 +26,7 @@ export function runJson(run: RunRecord): Record<string, unknown> {
       seconds: summary.seconds,
       events_per_second: Math.round(summary.eventsPerSecond),
       findings: summary.findings,
+      certificate: summary.certificate,
     },
   };
 }

@@ -1,5 +1,12 @@
 import type { Progress } from "@cim-replay/coordinator";
-import { entryKey, formatCount, formatDuration, type RunRecord, type UnitRecord } from "@cim-replay/core";
+import {
+  entryKey,
+  formatCount,
+  formatDuration,
+  type RunRecord,
+  type RunSummary,
+  type UnitRecord,
+} from "@cim-replay/core";
 import { progressLine } from "./progress-lines.ts";
 import { renderFacts, renderTable } from "./table.ts";
 
@@ -25,12 +32,19 @@ export function summaryText(run: RunRecord): string {
       ],
       ["quarantined", formatCount(summary.quarantined)],
     );
+    if (summary.certificate) facts.push(["certificate", certificateText(summary.certificate)]);
   }
   const findings = summary?.findings ?? [];
   const shown = findings.slice(0, MOST_FINDINGS).map((finding) => `  ${finding}`);
   const left = findings.length - shown.length;
   const notes = findings.length === 0 ? [] : ["findings", ...shown, ...(left > 0 ? [`  … and ${left} more`] : [])];
   return [renderFacts(facts), ...notes, "", ...nextSteps(run)].join("\n");
+}
+
+function certificateText({ level, holds, discrepancies }: NonNullable<RunSummary["certificate"]>): string {
+  return holds
+    ? `holds at level ${level}`
+    : `does not hold at level ${level}: ${formatCount(discrepancies)} discrepancies`;
 }
 
 /** Where to look next. */

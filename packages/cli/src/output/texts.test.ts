@@ -20,6 +20,7 @@ const completed: RunRecord = {
     seconds: 2.5,
     eventsPerSecond: 39_996,
     findings: ["3 repeated event ids"],
+    certificate: null,
   },
 };
 

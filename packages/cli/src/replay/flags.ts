@@ -38,6 +38,7 @@ const replaySettings = [
   "checkpointInterval",
   "checkpointDir",
   "skipErrors",
+  "certify",
   "metricsPort",
   "natsUrl",
   "redisUrl",

@@ -41,6 +41,7 @@ export async function runSettingsFor(
       ...paceOf(settings),
       memoryLimitBytes: settings.memoryLimit,
       prune: flags.prune ?? false,
+      certify: settings.certify,
     },
   };
 }
@@ -51,6 +52,7 @@ export function changesOnResume(fromFlags: Partial<Settings>, flags: ReplayFlags
     ...paceOf(fromFlags),
     ...(fromFlags.memoryLimit === undefined ? {} : { memoryLimitBytes: fromFlags.memoryLimit }),
     ...(flags.prune === undefined ? {} : { prune: flags.prune }),
+    ...(fromFlags.certify === undefined ? {} : { certify: fromFlags.certify }),
   };
 }
 

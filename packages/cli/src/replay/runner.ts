@@ -138,6 +138,7 @@ export class ReplayRunner {
       pool,
       localWorkers,
       checkpointDir: this.#request.loaded.settings.checkpointDir,
+      certify: null,
       onProgress: (progress) => this.#show(progress),
       signal: AbortSignal.any([this.#interruption, pool.lost]),
     });

@@ -127,6 +127,12 @@ export const settings = {
   ),
   checkpointDir: setting("--checkpoint-dir <folder>", "also keeps a copy of the run's ledger here", textOrNone, null),
   skipErrors: setting("--skip-errors <n>", "goes on over up to n bad events", countOrZero, 0),
+  certify: setting(
+    "--certify <level>",
+    "what the verifier proves before a run is completed: counts, content, full, none",
+    oneOf("none", "counts", "content", "full"),
+    "counts",
+  ),
   metricsPort: setting(
     "--metrics-port <port>",
     "serves /metrics, /healthz, /readyz; 0: any free port; off: none",
