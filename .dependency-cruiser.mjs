@@ -9,8 +9,9 @@ const mayImport = {
   queue: ["core"],
   worker: ["core", "projections", "nats", "queue"],
   coordinator: ["core", "nats", "queue"],
+  verifier: ["core", "projections", "nats"],
   testkit: ["core", "nats", "queue"],
-  cli: ["core", "projections", "nats", "queue", "worker", "coordinator", "testkit"],
+  cli: ["core", "projections", "nats", "queue", "worker", "coordinator", "verifier", "testkit"],
 };
 
 const TEST_FILE = "\\.(test|fixture)\\.ts$";

@@ -31,6 +31,28 @@ export const commandTable: readonly CommandEntry[] = [
     "deletes the entries of a domain or an aggregate",
     () => import("./commands/clear-projections.ts"),
   ),
+  entry(
+    "validate-domain",
+    "holds a domain's entries to business rules, and reports",
+    () => import("./commands/validate-domain.ts"),
+  ),
+  entry(
+    "verify-aggregate",
+    "compares one aggregate's entry with its events",
+    () => import("./commands/verify-aggregate.ts"),
+  ),
+  entry(
+    "verify-domain",
+    "compares a domain's entries with the stream, by folding it again",
+    () => import("./commands/verify-domain.ts"),
+  ),
+  entry("verify-system-state", "verifies all domains", () => import("./commands/verify-system-state.ts")),
+  entry("certify", "verifies a run again and issues its certificate", () => import("./commands/certify.ts")),
+  entry(
+    "verify-certificate",
+    "checks a certificate's signature and verdict",
+    () => import("./commands/verify-certificate.ts"),
+  ),
   entry("worker", "executes work units until it is stopped", () => import("./commands/worker.ts"), "cim-replay-worker"),
   entry(
     "servers",

@@ -5,7 +5,7 @@ import {
   type StepCosts,
   type StreamMessage,
 } from "@cim-replay/core";
-import { type NatsClient, readStream, streamFacts } from "@cim-replay/nats";
+import { type NatsClient, readStream, type StreamFacts } from "@cim-replay/nats";
 
 const SAMPLE_MESSAGES = 3_000;
 const SAMPLE_MS = 150;
@@ -26,7 +26,7 @@ export interface Calibration {
 
 interface SampleOptions {
   readonly client: NatsClient;
-  readonly stream: string;
+  readonly stream: StreamFacts;
   /** Where to begin, where the stream reaches back that far. */
   readonly fromSeq: number;
   readonly filterSubjects: readonly string[];
@@ -48,13 +48,12 @@ export async function calibrate(options: SampleOptions): Promise<Calibration> {
 }
 
 async function sample(options: SampleOptions): Promise<Calibration> {
-  const facts = await streamFacts(options.client, options.stream);
-  if (!facts) return { costs: TYPICAL, sampled: 0, timesApart: 0 };
-  const fromSeq = Math.max(options.fromSeq, facts.firstSeq);
+  const { name, created, firstSeq, lastSeq } = options.stream;
+  const fromSeq = Math.max(options.fromSeq, firstSeq);
   const messages = readStream(options.client, {
-    stream: facts.name,
-    created: facts.created,
-    range: { fromSeq, toSeq: Math.min(facts.lastSeq, fromSeq + SAMPLE_MESSAGES * 4) },
+    stream: name,
+    created,
+    range: { fromSeq, toSeq: Math.min(lastSeq, fromSeq + SAMPLE_MESSAGES * 4) },
     filterSubjects: options.filterSubjects,
     maxMessages: SAMPLE_MESSAGES,
     maxBytes: 8 * 1024 * 1024,

@@ -1,12 +1,21 @@
 import type { DomainCodec, KeyCount } from "@cim-replay/core";
-import { type NatsClient, readStream, type StreamFacts, streamFacts, subjectCounts } from "@cim-replay/nats";
+import {
+  type NatsClient,
+  readStream,
+  type StreamFacts,
+  streamFacts,
+  subjectCounts,
+  subjectTotal,
+} from "@cim-replay/nats";
 import { requireStream } from "./require-stream.ts";
 
 export interface EventCounts {
   /** The stream as it was before the counting; its last sequence is the one to pin. */
   readonly stream: StreamFacts;
-  /** By routing key; null where subjects do not hold ids. */
+  /** By routing key; null where subjects do not hold ids, or are too many to count. */
   readonly byKey: ReadonlyMap<string, KeyCount> | null;
+  /** Where they are too many: how many. */
+  readonly tooManySubjects: number | null;
   /** Messages of the domain by their subject, at most. */
   readonly events: number;
 }
@@ -15,33 +24,57 @@ const TRIES_FOR_QUIET = 5;
 /** Beyond this many messages between two looks, subtracting them costs more than a looser bound. */
 const MAX_TAIL = 100_000;
 
+/** The server makes each page of 100,000 anew from all of them: beyond this, counting takes longer than many a replay. */
+const MOST_SUBJECTS = 500_000;
+
 /**
  * Asks the server's subject index how many events each aggregate has. The index knows no sequence, so a live writer may
  * be counted in: a moment without one is tried for, and failing that the messages that came meanwhile give the bounds.
+ * `known` is the stream as it was a moment ago.
  */
 export async function countEvents(
   client: NatsClient,
-  streamName: string,
+  known: StreamFacts,
   codec: DomainCodec,
   subjects: readonly string[],
+  mostSubjects = MOST_SUBJECTS,
 ): Promise<EventCounts> {
+  let before = known;
   for (let attempt = 1; ; attempt++) {
-    const before = await requireStream(client, streamName, codec.subjects);
-    const counts = await countSubjects(client, streamName, subjects);
-    const after = await streamFacts(client, streamName);
+    const tooManySubjects = await countIfAbove(client, before, subjects, mostSubjects);
+    if (tooManySubjects !== null) return { stream: before, byKey: null, events: before.messages, tooManySubjects };
+    const counts = await countSubjects(client, before, subjects);
+    const after = await streamFacts(client, known.name);
     const isQuiet = after !== null && after.lastSeq === before.lastSeq && after.messages === before.messages;
-    if (!isQuiet && attempt < TRIES_FOR_QUIET) continue;
+    if (!isQuiet && attempt < TRIES_FOR_QUIET) {
+      before = after ?? (await requireStream(client, known.name, codec.subjects));
+      continue;
+    }
     const late = isQuiet || !after ? new Map<string, number>() : await readTail(client, before, after.lastSeq);
-    return { stream: before, ...sumByKey(codec, counts, late) };
+    return { stream: before, tooManySubjects: null, ...sumByKey(codec, counts, late) };
   }
+}
+
+/** How many subjects there are, where they are more than `most`. */
+async function countIfAbove(
+  client: NatsClient,
+  stream: StreamFacts,
+  subjects: readonly string[],
+  most: number,
+): Promise<number | null> {
+  if (stream.numSubjects <= most) return null;
+  const totals = await Promise.all(subjects.map((filter) => subjectTotal(client, stream.name, filter)));
+  const total = totals.reduce((sum, some) => sum + some, 0);
+  return total > most ? total : null;
 }
 
 async function countSubjects(
   client: NatsClient,
-  stream: string,
+  { name, numSubjects }: StreamFacts,
   subjects: readonly string[],
 ): Promise<Map<string, number>> {
-  const [first, ...others] = await Promise.all(subjects.map((filter) => subjectCounts(client, stream, filter)));
+  const likely = subjects.length === 1 ? numSubjects : 0;
+  const [first, ...others] = await Promise.all(subjects.map((filter) => subjectCounts(client, name, filter, likely)));
   const counts = first ?? new Map<string, number>();
   for (const other of others) for (const [subject, count] of other) counts.set(subject, count);
   return counts;

@@ -10,7 +10,7 @@ import {
 } from "@cim-replay/core";
 import { CheckpointStore } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
-import { findOrphans, type Orphans } from "./orphans.ts";
+import { findOrphans, NO_ORPHANS, type Orphans } from "./orphans.ts";
 import { ownEvents } from "./progress.ts";
 import { reconcile } from "./reconcile.ts";
 
@@ -24,8 +24,7 @@ export type CertifyRun = (run: RunRecord, plan: Plan, units: readonly UnitRecord
 
 /**
  * Closes the books of a run whose units have settled: `completed` only where everything adds up, and `certify` (null: nobody
- * is asked) says so too. Where somebody pauses or
- * cancels the run meanwhile, that stands, and the run is returned as it is.
+ * is asked) says so too. Where somebody pauses or cancels the run meanwhile, that stands, and the run is returned as it is.
  */
 export async function endRun(
   ctx: ReplayContext,
@@ -42,8 +41,7 @@ export async function endRun(
   if (verifying.state !== "verifying") return verifying;
   try {
     await reconcile(ctx.client, plan, units);
-    const entries = units.reduce((sum, unit) => sum + unit.entries.written + unit.entries.unchanged, 0);
-    const orphans = await findOrphans(ctx.client, verifying, plan, entries);
+    const orphans = await findOrphans(ctx.client, verifying, plan, units);
     const verdict = (await certify?.(verifying, plan, units)) ?? null;
     if (verdict?.holds === false) {
       return await close(ctx, verifying, units, { state: "failed", reason: verdict.reason, orphans, verdict });
@@ -100,8 +98,6 @@ interface Ending {
   readonly verdict?: CertificateVerdict | null;
 }
 
-const NONE: Orphans = { keys: [], total: 0, pruned: 0 };
-
 async function close(
   ctx: ReplayContext,
   run: RunRecord,
@@ -119,7 +115,11 @@ async function close(
   );
 }
 
-function summarise(run: RunRecord, units: readonly UnitRecord[], { orphans = NONE, verdict }: Ending): RunSummary {
+function summarise(
+  run: RunRecord,
+  units: readonly UnitRecord[],
+  { orphans = NO_ORPHANS, verdict }: Ending,
+): RunSummary {
   const sum = (of: (unit: UnitRecord) => number) => units.reduce((total, unit) => total + of(unit), 0);
   const seconds = (Date.now() - Date.parse(run.startedAt ?? run.createdAt)) / 1000;
   const events = sum((unit) => ownEvents(unit.counts));
@@ -168,11 +168,10 @@ function findings(sum: (of: (unit: UnitRecord) => number) => number, orphans: Or
     sum((unit) => unit.counts.timesApart),
     "events that --time-basis would place on the other side",
   );
-  const kept = orphans.total - orphans.pruned;
-  say(
-    kept,
-    `entries that no event accounts for, kept (${orphans.keys.join(", ")}${orphans.total > orphans.keys.length ? ", …" : ""}); --prune removes them`,
-  );
+  const named = orphans.keys.join(", ") + (orphans.total > orphans.keys.length ? ", …" : "");
+  const prune = orphans.hindrance === null ? "--prune removes them" : `--prune leaves them, since ${orphans.hindrance}`;
+  say(orphans.total - orphans.pruned, `entries that no event accounts for, kept (${named}); ${prune}`);
   say(orphans.pruned, "entries that no event accounts for, removed");
+  say(orphans.spared, "entries kept as they were: all events of their aggregates were skipped");
   return said;
 }

@@ -6,16 +6,17 @@ export function isUnclaimable(run: RunRecord): boolean {
   return run.state === "completed" || run.state === "cancelled" || run.state === "failed";
 }
 
-/** Raises the epoch of all units at work: their workers' next write or heartbeat is refused. */
-export async function fenceUnits(ctx: ReplayContext, runId: string): Promise<void> {
-  for (;;) {
-    const running = (await ctx.ledger.listUnits(runId)).filter(({ record }) => record.state === "running");
-    const fenced = await Promise.all(
+/** Raises the epoch of all units at work: their workers' next write or heartbeat is refused. How many there were. */
+export async function fenceUnits({ ledger }: Pick<ReplayContext, "ledger">, runId: string): Promise<number> {
+  for (let fenced = 0; ; ) {
+    const running = (await ledger.listUnits(runId)).filter(({ record }) => record.state === "running");
+    const revisions = await Promise.all(
       running.map(({ record, revision }) =>
-        ctx.ledger.putUnit({ ...moveUnit(record, "pending"), epoch: record.epoch + 1, owner: null }, revision),
+        ledger.putUnit({ ...moveUnit(record, "pending"), epoch: record.epoch + 1, owner: null }, revision),
       ),
     );
-    if (fenced.every((revision) => revision !== null)) return;
+    fenced += revisions.filter((revision) => revision !== null).length;
+    if (revisions.every((revision) => revision !== null)) return fenced;
   }
 }
 

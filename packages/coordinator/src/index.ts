@@ -5,4 +5,5 @@ export { type DriveOptions, driveRun, type WorkerPool } from "./drive-run.ts";
 export type { CertificateVerdict, CertifyRun } from "./end-run.ts";
 export { type Progress, readProgress, type StageMicros } from "./progress.ts";
 export { cancelRun, continueRun, findRun, pauseRun, requestCheckpoint } from "./control.ts";
-export { coordinatorId, isCoordinated, LeaseKeeper, type LeaseSubject } from "./lease-keeper.ts";
+export { commandHolder, coordinatorId, isCoordinated, LeaseKeeper, type LeaseSubject } from "./lease-keeper.ts";
+export { acquireQuietTarget } from "./give-up.ts";

@@ -15,7 +15,18 @@ export const coordinatorId = `${here()}/${process.pid}/${randomBytes(4).toString
 export interface LeaseSubject {
   readonly domain: string;
   readonly target: string;
+  /** Or `commandHolder` of a command that is no run. */
   readonly runId: string;
+}
+
+/** In place of a run's id: no run's id holds a slash. */
+export function commandHolder(command: string): string {
+  return `command/${command}`;
+}
+
+/** Who holds a lease, for people: `run 20260131-…`, `clear-projections`. */
+export function holderText(runId: string): string {
+  return runId.startsWith("command/") ? runId.slice("command/".length) : `run ${runId}`;
 }
 
 /**
@@ -90,7 +101,7 @@ export class LeaseKeeper {
       return;
     }
     this.#lost = new ReplayError(
-      `Cannot go on with run ${this.#subject.runId}: another coordinator has taken over ${this.#subject.domain} in ${this.#subject.target}. ` +
+      `Cannot go on with ${holderText(this.#subject.runId)}: another coordinator has taken over ${this.#subject.domain} in ${this.#subject.target}. ` +
         "See `replay-list`.",
     );
   }
@@ -130,11 +141,13 @@ function newLease(runId: string, renewal: number): Lease {
   return { version: 1, runId, coordinatorId, renewal, ttlMs: TTL_MS };
 }
 
-function heldBy(lease: Lease, { domain, target }: LeaseSubject): ReplayError {
-  return new ReplayError(
-    `Cannot start: run ${lease.runId} is rebuilding ${domain} in ${target} (${lease.coordinatorId}). ` +
-      `Watch it with \`replay-status --run ${lease.runId}\`, or end it with \`cancel-replay --run ${lease.runId}\`.`,
-  );
+function heldBy({ runId, coordinatorId: holder }: Lease, { domain, target }: LeaseSubject): ReplayError {
+  const isRun = holderText(runId) === `run ${runId}`;
+  const what = isRun ? "is rebuilding" : "is at work on";
+  const next = isRun
+    ? `Watch it with \`replay-status --run ${runId}\`, or end it with \`cancel-replay --run ${runId}\`.`
+    : "Try again when it has ended.";
+  return new ReplayError(`Cannot start: ${holderText(runId)} ${what} ${domain} in ${target} (${holder}). ${next}`);
 }
 
 /** This machine; containers may share its name, but not the numbers of their processes. */

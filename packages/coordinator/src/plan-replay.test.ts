@@ -1,9 +1,9 @@
 import { compileProjection, planSchema, ReplayError, type RunSettings, UsageError } from "@cim-replay/core";
 import { connectNats, ensureBucket, type NatsClient, streamFacts } from "@cim-replay/nats";
-import { uniqueName } from "@cim-replay/testkit";
+import { settingsOf, uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { planReplay } from "./plan-replay.ts";
-import { publishGraphs, settingsOf } from "./run.fixture.ts";
+import { publishGraphs } from "./run.fixture.ts";
 
 const counting = compileProjection({ name: "counting", initial: () => ({ n: 0 }), evolve: (state) => state });
 

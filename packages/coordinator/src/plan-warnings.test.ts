@@ -9,9 +9,14 @@ function warnings(options: {
   fromSeq?: number;
   deleted?: number;
   bucket?: { bytes: number; maxBytes: number };
+  timesApart?: number;
+  tooManySubjects?: number;
 }): string[] {
   const stream = { name: "EVENTS", firstSeq: 1, lastSeq: 100, limits: NONE, retention: "limits", ...options.stream };
   return planWarnings({
+    domain: "graph",
+    calibration: { sampled: 3_000, timesApart: options.timesApart ?? 0 },
+    tooManySubjects: options.tooManySubjects ?? null,
     stream: stream as StreamFacts,
     range: { fromSeq: options.fromSeq ?? stream.firstSeq, toSeq: 100 },
     deleted: options.deleted ?? 0,
@@ -47,5 +52,12 @@ describe("planWarnings", () => {
       expect.stringMatching(/Bucket T may fill up: it holds 500 of at most 1499 bytes/),
     ]);
     expect(warnings({ bucket: { bytes: 500, maxBytes: 1_500 } })).toEqual([]);
+  });
+
+  it("says what is not known beforehand, and on how many events the two clocks differ", () => {
+    expect(warnings({ tooManySubjects: 900_000, timesApart: 12 })).toEqual([
+      expect.stringMatching(/EVENTS has 900000 subjects of graph, too many to count/),
+      expect.stringMatching(/^Of 3000 sampled events, 12 fall on another side/),
+    ]);
   });
 });

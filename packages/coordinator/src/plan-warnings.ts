@@ -1,15 +1,19 @@
 import type { SequenceRange } from "@cim-replay/core";
 import type { BucketFacts, StreamFacts } from "@cim-replay/nats";
+import type { Calibration } from "./calibrate.ts";
 
 /** What makes a full replay of this stream less than full, and what may go wrong with the target. */
 export function planWarnings(options: {
+  domain: string;
   stream: StreamFacts;
   range: SequenceRange;
   deleted: number;
   bucket: BucketFacts | null;
   bytes: number;
+  calibration: Pick<Calibration, "sampled" | "timesApart">;
+  tooManySubjects: number | null;
 }): string[] {
-  const { stream, bucket } = options;
+  const { stream, bucket, calibration } = options;
   const { limits } = stream;
   const warnings: string[] = [];
   if (stream.firstSeq > 1 && options.range.fromSeq === stream.firstSeq) {
@@ -29,6 +33,18 @@ export function planWarnings(options: {
   }
   if (bucket && bucket.maxBytes > 0 && bucket.bytes + options.bytes > bucket.maxBytes) {
     warnings.push(`Bucket ${bucket.bucket} may fill up: it holds ${bucket.bytes} of at most ${bucket.maxBytes} bytes.`);
+  }
+  if (options.tooManySubjects !== null) {
+    warnings.push(
+      `${stream.name} has ${options.tooManySubjects} subjects of ${options.domain}, too many to count its aggregates beforehand: ` +
+        "partitions are cut by hash, and counts are proved by reading (--certify content).",
+    );
+  }
+  if (calibration.timesApart > 0) {
+    warnings.push(
+      `Of ${calibration.sampled} sampled events, ${calibration.timesApart} fall on another side of the requested times by the server's clock ` +
+        "than by their own; --time-basis chooses which counts.",
+    );
   }
   return warnings;
 }

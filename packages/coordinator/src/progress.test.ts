@@ -1,8 +1,8 @@
 import { newUnitRecord, type UnitCounts, type UnitRecord } from "@cim-replay/core";
 import type { LiveReport } from "@cim-replay/nats";
+import { planOf, runOf } from "@cim-replay/testkit";
 import { describe, expect, it } from "vitest";
 import { ownEvents, progressOf } from "./progress.ts";
-import { planOf, runOf } from "./run.fixture.ts";
 
 const plan = planOf("run", {
   expected: { events: 100, aggregates: 10 },

@@ -8,9 +8,9 @@ import {
   type UnitRecord,
 } from "@cim-replay/core";
 import { connectNats, type NatsClient, streamFacts } from "@cim-replay/nats";
-import { uniqueName } from "@cim-replay/testkit";
+import { planOf, uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { planOf, publishGraphs } from "./run.fixture.ts";
+import { publishGraphs } from "./run.fixture.ts";
 import { reconcile } from "./reconcile.ts";
 
 let client: NatsClient;

@@ -11,8 +11,8 @@ import {
 } from "@cim-replay/core";
 import { ensureBucket } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
-import { fenceUnits, isUnclaimable } from "./fence.ts";
-import { coordinatorId, LeaseKeeper } from "./lease-keeper.ts";
+import { acquireTarget } from "./give-up.ts";
+import { coordinatorId, type LeaseKeeper } from "./lease-keeper.ts";
 
 /** A run and the right to drive it. */
 export interface HeldRun {
@@ -28,9 +28,8 @@ export async function startRun(
   plan: Plan,
 ): Promise<HeldRun> {
   const subject = { domain: settings.domain, target: settings.target, runId: plan.runId };
-  const lease = await LeaseKeeper.acquire(ctx.ledger, subject, ctx.log);
+  const lease = await acquireTarget(ctx, subject);
   try {
-    if (lease.takenFrom) await giveUp(ctx, lease.takenFrom, plan.runId);
     await ensureBucket(ctx.client, settings.target);
     const record: RunRecord = {
       version: 1,
@@ -68,13 +67,8 @@ export async function takeOverRun(ctx: ReplayContext, runId: string, changes: Pa
     throw new ReplayError(`Cannot resume run ${runId}: it is ${found.record.state}. Start a new one.`);
   }
   await assertNotOvertaken(ctx, found.record);
-  const lease = await LeaseKeeper.acquire(
-    ctx.ledger,
-    { domain: settings.domain, target: settings.target, runId },
-    ctx.log,
-  );
+  const lease = await acquireTarget(ctx, { domain: settings.domain, target: settings.target, runId });
   try {
-    if (lease.takenFrom) await giveUp(ctx, lease.takenFrom, runId);
     for (const unit of await ctx.ledger.listUnits(runId)) {
       if (unit.record.state === "failed") await ctx.ledger.putUnit(beforeFailure(unit.record), unit.revision);
     }
@@ -126,24 +120,4 @@ function beforeFailure(unit: Parameters<typeof moveUnit>[0]): ReturnType<typeof 
     parkedAggregates: 0,
     failure: null,
   };
-}
-
-/** Ends a run whose coordinator is dead, so that none of its workers writes any more. */
-async function giveUp(ctx: ReplayContext, runId: string, successor: string): Promise<void> {
-  const run = await ctx.ledger.getRun(runId);
-  if (!run || run.record.state === "completed" || run.record.state === "cancelled") return;
-  ctx.log.warn({ run: runId, successor }, "the run's coordinator is gone; it is given up");
-  await ctx.ledger.changeRun(runId, (record) =>
-    isUnclaimable(record)
-      ? null
-      : {
-          ...moveRun(
-            record,
-            "failed",
-            `Its coordinator is gone, and run ${successor} took over its domain and target.`,
-          ),
-          endedAt: new Date().toISOString(),
-        },
-  );
-  await fenceUnits(ctx, runId);
 }

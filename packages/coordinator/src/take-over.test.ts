@@ -1,10 +1,10 @@
 import { emptyCounts, newUnitRecord, silentLog, type UnitRecord } from "@cim-replay/core";
 import { connectNats, type NatsClient } from "@cim-replay/nats";
 import { UnitQueue } from "@cim-replay/queue";
-import { uniqueName } from "@cim-replay/testkit";
+import { planOf, runOf, settingsOf, uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import type { ReplayContext } from "./context.ts";
-import { openLedger, planOf, runOf, settingsOf } from "./run.fixture.ts";
+import { openLedger } from "./run.fixture.ts";
 import { takeOverRun } from "./start-run.ts";
 
 let client: NatsClient;

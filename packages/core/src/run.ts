@@ -64,7 +64,7 @@ export const runSettingsSchema = z.strictObject({
   skipErrors: z.int().nonnegative(),
   prune: z.boolean(),
   /** How much is proved at the run's end; see docs/certificate.md. */
-  certify: z.enum(["none", ...CERTIFICATE_LEVELS]),
+  certify: z.enum(["none", ...CERTIFICATE_LEVELS]).default("none"),
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
@@ -96,7 +96,8 @@ export const runRecordSchema = z.strictObject({
       /** What the verifier found; null where nothing was asked of it, or the run ended before. */
       certificate: z
         .strictObject({ level: z.enum(CERTIFICATE_LEVELS), holds: z.boolean(), discrepancies: z.int() })
-        .nullable(),
+        .nullable()
+        .default(null),
     })
     .nullable(),
 });

@@ -108,8 +108,8 @@ export const unitRecordSchema = z.strictObject({
   deliveredByPartition: z.array(count),
   aggregatesByPartition: z.array(count),
   /** By partition of the unit, in its order: the messages it was handed, and the entries it wrote. Empty until it is done. */
-  contentByPartition: z.array(contentDigestSchema),
-  entriesByPartition: z.array(entriesDigestSchema),
+  contentByPartition: z.array(contentDigestSchema).default([]),
+  entriesByPartition: z.array(entriesDigestSchema).default([]),
   /** What the owner has read so far, not yet durable. */
   live: z.strictObject({
     readSeq: count,

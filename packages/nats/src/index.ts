@@ -9,7 +9,9 @@ export {
 export { deletionsSha256 } from "./deletions-digest.ts";
 export { seqAtTime } from "./seq-at-time.ts";
 export { subjectCounts } from "./subject-index.ts";
+export { subjectTotal } from "./subject-total.ts";
 export { type ReadGauge, type ReadOptions, readStream } from "./reader.ts";
+export { readSequential, type SequentialReadOptions } from "./read-sequential.ts";
 export {
   type ControlMessage,
   type LiveReport,

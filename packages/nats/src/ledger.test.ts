@@ -120,6 +120,15 @@ describe("Ledger", () => {
     await expect(ledger.createRun(runRecord("r"), planOf("r"), [])).rejects.toThrow(/run r: the ledger has plan\.r/);
   });
 
+  it("keeps a run's newest certificate, whatever JSON it is", async () => {
+    const ledger = await openLedger();
+    expect(await ledger.getCertificate("a.b c")).toBeNull();
+    await ledger.putCertificate("a.b c", { verdict: "fails", many: "x".repeat(2_000_000) });
+    await ledger.putCertificate("a.b c", { verdict: "holds" });
+    expect(await ledger.getCertificate("a.b c")).toEqual({ verdict: "holds" });
+    expect(await ledger.listRuns()).toEqual([]);
+  });
+
   it("keeps a plan whose JSON is larger than the server takes", async () => {
     const ledger = await openLedger();
     const plan = planOf("large", 12_000);

@@ -11,6 +11,7 @@ import {
   unitRecordSchema,
 } from "@cim-replay/core";
 import { DiscardPolicy, StorageType } from "@nats-io/jetstream";
+import { z } from "zod";
 import type { NatsClient } from "./connect.ts";
 import { bucketStream, keySubject } from "./kv-layout.ts";
 import { inParallel } from "./kv-parallel.ts";
@@ -28,7 +29,8 @@ export interface LedgerOptions {
 }
 
 /**
- * Runs, plans, units and leases in one KV bucket: `run.{id}`, `plan.{id}`, `unit.{run}.{unit}`, `lease.{domain}.{target}`.
+ * Runs, plans, units, leases and certificates in one KV bucket: `run.{id}`, `plan.{id}`, `unit.{run}.{unit}`,
+ * `lease.{domain}.{target}`, `certificate.{run}`.
  * Every read is the stream leader's and checked by schema, every change one compare-and-set. An outage of up to a minute
  * is waited out; then UnreachableError. A record that cannot be read is a ReplayError naming its key.
  */
@@ -132,6 +134,19 @@ export class Ledger {
     await this.#records.delete(leaseKey(domain, target), revision);
   }
 
+  /** Keeps a run's newest certificate: any JSON value, whose shape is the verifier's business. */
+  async putCertificate(runId: string, certificate: unknown): Promise<void> {
+    for (;;) {
+      const head = await this.#records.head(certificateKey(runId));
+      if ((await this.#records.put(certificateKey(runId), certificate, head?.revision ?? 0)) !== null) return;
+    }
+  }
+
+  /** Null where the run has none. */
+  async getCertificate(runId: string): Promise<unknown> {
+    return (await this.#records.get(certificateKey(runId), z.unknown()))?.record ?? null;
+  }
+
   async #create(key: string, record: unknown, runId: string): Promise<void> {
     if ((await this.#records.put(key, record, 0)) !== null) return;
     throw new ReplayError(`Cannot create run ${runId}: the ledger has ${key} already. Give the run another id.`);
@@ -148,6 +163,10 @@ function planKey(id: string): string {
 
 function unitKey(runId: string, unit: string): string {
   return `unit.${entryKey(runId, unit)}`;
+}
+
+function certificateKey(runId: string): string {
+  return entryKey("certificate", runId);
 }
 
 function leaseKey(domain: string, target: string): string {

@@ -1,7 +1,8 @@
 import { ReplayError } from "@cim-replay/core";
 import { z } from "zod";
 import { apiRequest } from "./api-request.ts";
-import { type NatsClient, REQUEST_TIMEOUT_MS } from "./connect.ts";
+import type { NatsClient } from "./connect.ts";
+import { INDEX_TIMEOUT_MS } from "./subject-total.ts";
 import { isStreamName } from "./stream-info.ts";
 
 const ATTEMPTS = 5;
@@ -88,7 +89,7 @@ async function fetchPage(client: NatsClient, stream: string, filter: string, off
   if (!isStreamName(stream)) throw new ReplayError(`Cannot ${action}: no stream can have this name. Check it.`);
   const request = JSON.stringify({ subjects_filter: filter, offset });
   const reply = await apiRequest(action, () =>
-    client.nc.request(`$JS.API.STREAM.INFO.${stream}`, request, { timeout: REQUEST_TIMEOUT_MS }),
+    client.nc.request(`$JS.API.STREAM.INFO.${stream}`, request, { timeout: INDEX_TIMEOUT_MS }),
   );
   const body: unknown = reply.json();
   const refused = errorSchema.safeParse(body);

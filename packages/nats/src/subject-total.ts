@@ -1,13 +1,16 @@
 import { z } from "zod";
 import { JetStreamApiCodes } from "@nats-io/jetstream";
 import { ReplayError } from "@cim-replay/core";
-import { type NatsClient, REQUEST_TIMEOUT_MS } from "./connect.ts";
+import type { NatsClient } from "./connect.ts";
 import { TryAgain, isTransientRefusal, withRetries } from "./publish-retry.ts";
 
 const answerSchema = z.object({
   total: z.int().default(0),
   error: z.object({ code: z.int(), err_code: z.int(), description: z.string() }).optional(),
 });
+
+/** The server walks all subjects for an answer: with a million of them and other work it takes seconds. */
+export const INDEX_TIMEOUT_MS = 30_000;
 
 /** Beyond any page: the server answers with the total alone. */
 const BEYOND_LAST_PAGE = 2 ** 31 - 1;
@@ -16,7 +19,7 @@ const BEYOND_LAST_PAGE = 2 ** 31 - 1;
 export function subjectTotal(client: NatsClient, stream: string, filter: string): Promise<number> {
   const request = JSON.stringify({ subjects_filter: filter, offset: BEYOND_LAST_PAGE });
   return withRetries(client, `count the subjects of stream ${stream}`, async () => {
-    const reply = await client.nc.request(`$JS.API.STREAM.INFO.${stream}`, request, { timeout: REQUEST_TIMEOUT_MS });
+    const reply = await client.nc.request(`$JS.API.STREAM.INFO.${stream}`, request, { timeout: INDEX_TIMEOUT_MS });
     const { total, error } = answerSchema.parse(reply.json());
     if (error === undefined) return total;
     if (isTransientRefusal(error)) throw new TryAgain(error.description);

@@ -22,3 +22,4 @@ export type { GeneratorOptions } from "./generator/generator-options.ts";
 export { publishEvents, type PublishEventsOptions } from "./generator/publish-events.ts";
 export { readAllMessages, readBucket } from "./naive-read.ts";
 export { referenceFold, type ReferenceOptions } from "./reference-fold.ts";
+export { planOf, runOf, settingsOf } from "./run-records.ts";

@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import { LeaseKeeper } from "@cim-replay/coordinator";
+import { acquireQuietTarget, commandHolder } from "@cim-replay/coordinator";
 import { entryKey, formatCount, silentLog, UsageError } from "@cim-replay/core";
 import { bucketFacts, deleteEntry, type EntryHead, Ledger, type NatsClient, readHeads } from "@cim-replay/nats";
 import type { CommandModule } from "../command.ts";
@@ -36,7 +36,7 @@ export const command: CommandModule = {
       throw new UsageError("Cannot clear projections without being sure: there is no terminal to ask on. Give --yes.");
     }
     return withNats(loaded.settings, invocation.tool, (client) =>
-      whileNobodyReplays(client, domain, bucket, async () => {
+      whileNobodyReplays(client, { domain, target: bucket, note: (line) => invocation.screen.note(line) }, async () => {
         const heads = await liveEntries(client, bucket, domain, aggregateId);
         const what = `${formatCount(heads.length)} ${heads.length === 1 ? "entry" : "entries"} of ${domain} in bucket ${bucket}`;
         if (heads.length > 0 && !given.yes && !(await isSure(`Delete ${what}? [y/N] `))) {
@@ -60,21 +60,19 @@ export const command: CommandModule = {
   },
 };
 
-/** Holds the domain's lease meanwhile: a run that is going on refuses this, and none can begin. */
+/** Holds the domain's lease meanwhile: a run that is going on refuses this, none can begin, and one left alone is given up. */
 async function whileNobodyReplays<Result>(
   client: NatsClient,
-  domain: string,
-  target: string,
+  { domain, target, note }: { domain: string; target: string; note: (line: string) => void },
   work: () => Promise<Result>,
 ): Promise<Result> {
   const ledger = await Ledger.open(client);
   if (!ledger) return work();
-  const lease = await LeaseKeeper.acquire(
-    ledger,
-    { domain, target, runId: `clear-projections-${process.pid}` },
-    silentLog,
-  );
+  const subject = { domain, target, runId: commandHolder("clear-projections") };
+  const { lease, givenUp } = await acquireQuietTarget({ ledger, log: silentLog }, subject);
   try {
+    for (const id of givenUp)
+      note(`Run ${id} has no coordinator any more: it is given up, and its workers are stopped.`);
     return await work();
   } finally {
     await lease.release();

@@ -1,53 +1,22 @@
 import type { Progress } from "@cim-replay/coordinator";
 import type { Plan, RunRecord } from "@cim-replay/core";
+import { planOf, runOf, settingsOf } from "@cim-replay/testkit";
 
-export const run: RunRecord = {
-  version: 1,
-  id: "20260131-120000-abc123",
-  command: "domain-replay",
-  state: "running",
-  reason: null,
-  settings: {
-    domain: "graph",
-    domainSettings: { stream: "EVENTS", subject: "events.{domain}.{aggregate_id}.{event_type}", envelope: "flat" },
-    aggregateId: null,
-    continueFromEntries: false,
-    fromSeq: null,
-    toSeq: null,
-    fromTimeMs: null,
-    toTimeMs: null,
-    timeBasis: "event",
+export const run: RunRecord = runOf("20260131-120000-abc123", {
+  settings: settingsOf("EVENTS", {
     target: "CIM_PROJECTIONS",
     projection: { name: "graph", source: "builtin", path: null, sha256: "0123456789abcdef" },
-    parallel: 4,
-    units: null,
-    batchSize: 1000,
-    prefetch: 10_000,
-    bufferSize: 100_000,
-    memoryLimitBytes: null,
-    gcInterval: null,
-    checkpointInterval: 10_000,
-    skipErrors: 0,
-    prune: false,
-    certify: "counts",
-  },
+  }),
   createdAt: "2026-01-31T12:00:00.000Z",
   startedAt: "2026-01-31T12:00:00.000Z",
-  endedAt: null,
-  coordinator: { id: "host/1/a", host: "host", pid: 1 },
-  summary: null,
-};
+});
 
-export const plan: Plan = {
-  version: 1,
-  runId: run.id,
-  domain: "graph",
+export const plan: Plan = planOf(run.id, {
   stream: { name: "EVENTS", created: "2026-01-01T00:00:00Z", firstSeq: 1, lastSeq: 300_000 },
   range: { fromSeq: 1, toSeq: 300_000 },
   deleted: { count: 5, sha256: "" },
   read: { filterSubjects: [], messages: 299_995, reason: "unfiltered: most messages match" },
   source: { kind: "direct", reason: "1 unit of at most 2" },
-  partitionBy: "id",
   partitions: [
     { index: 0, fromKey: null, toKey: "m", expected: { minEvents: 40_000, maxEvents: 40_000, aggregates: 300 } },
     { index: 1, fromKey: "m", toKey: null, expected: { minEvents: 59_000, maxEvents: 60_000, aggregates: 200 } },
@@ -55,10 +24,9 @@ export const plan: Plan = {
   slices: [{ fromSeq: 1, toSeq: 300_000 }],
   units: [{ id: "u0", partitions: [0, 1] }],
   expected: { events: 100_000, aggregates: 500 },
-  target: { bucket: "CIM_PROJECTIONS", lastRevision: 0 },
   estimate: { seconds: 2.5, bytes: 93_000_000, microsPerEvent: 8.25 },
   warnings: ["EVENTS drops history by itself (max_age 30 s): older events may be missing."],
-};
+});
 
 export const progress: Progress = {
   run,

@@ -20,6 +20,7 @@ import { LocalWorkers } from "../workers/local-workers.ts";
 import { CheckpointWatch } from "./checkpoint-watch.ts";
 import type { ReplayRequest } from "./request.ts";
 import { errorMayPass, failureMayPass, waitToRetry } from "./retry.ts";
+import { certifier } from "../verify/certify.ts";
 import { newRunId } from "./run-id.ts";
 import { bucketOf, changesOnResume, runSettingsFor } from "./run-settings.ts";
 import { domainsToReplay } from "./which-domains.ts";
@@ -138,7 +139,7 @@ export class ReplayRunner {
       pool,
       localWorkers,
       checkpointDir: this.#request.loaded.settings.checkpointDir,
-      certify: null,
+      certify: certifier(this.#ctx.client, this.#ctx.ledger, held.record.settings.certify),
       onProgress: (progress) => this.#show(progress),
       signal: AbortSignal.any([this.#interruption, pool.lost]),
     });

@@ -7,7 +7,7 @@ import type { ReplayFlags } from "./flags.ts";
 export async function domainsToReplay(
   client: NatsClient,
   { domains }: LoadedSettings,
-  flags: ReplayFlags,
+  flags: Pick<ReplayFlags, "domain" | "aggregateId">,
 ): Promise<readonly string[]> {
   if (flags.domain !== undefined) return [flags.domain];
   const found = domains.size > 0 ? [...domains.keys()] : await domainsInStream(client);

@@ -1,0 +1,95 @@
+import { formatCount } from "@cim-replay/core";
+import type { Certificate } from "@cim-replay/verifier";
+import { renderFacts, renderTable } from "./table.ts";
+
+const MOST_SHOWN = 20;
+
+const CHECK_NAMES = {
+  coverage: "coverage",
+  counts: "counts",
+  content: "content",
+  readBack: "read-back",
+  refold: "refold",
+} as const satisfies Record<keyof Certificate["checks"], string>;
+const CHECKS = Object.keys(CHECK_NAMES) as (keyof Certificate["checks"])[];
+
+/** What was verified, check by check, and the first of what was found wrong. */
+export function verificationText(certificate: Certificate): string {
+  const { discrepancies } = certificate;
+  return [
+    headline(certificate),
+    "",
+    renderTable(
+      [
+        { title: "check", value: (check) => CHECK_NAMES[check] },
+        { title: "verdict", value: (check) => certificate.checks[check].verdict },
+        { title: "", value: (check) => evidenceOf(certificate.checks[check]) },
+      ],
+      CHECKS,
+    ),
+    "",
+    renderFacts(factsOf(certificate)),
+    ...(discrepancies.total === 0 ? [] : ["", ...discrepancyLines(certificate)]),
+  ].join("\n");
+}
+
+/** One line for a domain among others. */
+export function verificationLine(certificate: Certificate): string {
+  const { domain, level, verdict, discrepancies } = certificate;
+  const what = verdict === "holds" ? "holds" : `FAILS, ${formatCount(discrepancies.total)} discrepancies`;
+  return `${domain}: ${what} (level ${level})`;
+}
+
+/** The first thing found wrong, for where there is room for one line only. */
+export function firstDiscrepancy({ discrepancies }: Certificate): string {
+  const [first] = discrepancies.first;
+  const others = discrepancies.total - 1;
+  return `${first?.text ?? "a check fails"}${others > 0 ? ` (and ${formatCount(others)} more)` : ""}`;
+}
+
+function headline({ domain, aggregateId, bucket, level, verdict }: Certificate): string {
+  const what = aggregateId === null ? domain : `aggregate ${aggregateId} of ${domain}`;
+  const found = verdict === "holds" ? "holds" : "DOES NOT HOLD";
+  return `${what} in ${bucket} ${found} at level ${level}`;
+}
+
+function evidenceOf({ evidence, why }: Certificate["checks"]["counts"]): string {
+  const figures = Object.entries(evidence).map(([name, count]) => `${wordsOf(name)} ${formatCount(count)}`);
+  return [figures.join(", "), why].filter((part) => part !== null && part !== "").join("; ");
+}
+
+/** `deletedMessages` is "deleted messages". */
+function wordsOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+function factsOf(certificate: Certificate): [string, string][] {
+  const { stream, range, projection, runId, leftOut, behind } = certificate;
+  const facts: [string, string][] = [
+    ["stream", `${stream.name}, sequences ${formatCount(range.fromSeq)} to ${formatCount(range.toSeq)}`],
+  ];
+  if (projection) facts.push(["projection", `${projection.name} (SHA-256 ${projection.sha256.slice(0, 12)}…)`]);
+  if (runId !== null) facts.push(["run", runId]);
+  if (leftOut.total > 0)
+    facts.push(["left out", `${formatCount(leftOut.total)} events that cannot be decoded or folded`]);
+  if (behind.entries > 0) {
+    const entries = `${formatCount(behind.entries)} entries are right and ${formatCount(behind.events)} later events behind`;
+    facts.push(["behind", `${entries}: replay to catch up`]);
+  }
+  return facts;
+}
+
+function discrepancyLines({ discrepancies }: Certificate): string[] {
+  const shown = discrepancies.first.slice(0, MOST_SHOWN);
+  const left = discrepancies.total - shown.length;
+  const more = left > 0 ? [`… and ${formatCount(left)} more; --format json has the first 1,000`] : [];
+  return [`found wrong (${formatCount(discrepancies.total)})`, ...shown.flatMap(linesOf), ...more];
+}
+
+function linesOf({ text, expected, found }: Certificate["discrepancies"]["first"][number]): string[] {
+  const sides = [
+    expected === null ? null : `      expected ${expected}`,
+    found === null ? null : `      found    ${found}`,
+  ];
+  return [`  ${text}`, ...sides.filter((side) => side !== null)];
+}

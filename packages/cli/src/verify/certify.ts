@@ -1,0 +1,47 @@
+import type { CertifyRun } from "@cim-replay/coordinator";
+import type { CertificateLevel } from "@cim-replay/core";
+import type { Ledger, NatsClient } from "@cim-replay/nats";
+import { type Certificate, certifyRun, type RunEvidence, type VerifyProgress } from "@cim-replay/verifier";
+import { toolVersion } from "../output/tool-version.ts";
+import { firstDiscrepancy } from "../output/verification-text.ts";
+import { projectionOfRun } from "./session.ts";
+
+interface Certifying {
+  readonly client: NatsClient;
+  readonly ledger: Ledger;
+  readonly evidence: RunEvidence;
+  readonly level: CertificateLevel;
+  readonly onProgress?: (progress: VerifyProgress) => void;
+  /** The last touch before it is kept: a signature. */
+  readonly finish?: (certificate: Certificate) => Certificate;
+}
+
+/** Issues a run's certificate and keeps it in the ledger, whatever it says. */
+export async function certifyAndKeep(options: Certifying): Promise<Certificate> {
+  const { client, ledger, evidence, level, onProgress, finish = (certificate) => certificate } = options;
+  const issued = await certifyRun({
+    ...{ client, ledger, ...evidence, level },
+    ...(onProgress && { onProgress }),
+    projection: level === "full" ? await projectionOfRun(evidence.run) : null,
+    toolVersion: toolVersion(),
+    signal: new AbortController().signal,
+  });
+  const certificate = finish(issued);
+  await ledger.putCertificate(evidence.run.id, certificate);
+  return certificate;
+}
+
+/** What a coordinator asks before it completes a run; null where the run asks for no certificate. */
+export function certifier(client: NatsClient, ledger: Ledger, level: CertificateLevel | "none"): CertifyRun | null {
+  if (level === "none") return null;
+  return async (run, plan, units) => {
+    const certificate = await certifyAndKeep({ client, ledger, evidence: { run, plan, units }, level });
+    const holds = certificate.verdict === "holds";
+    return {
+      ...{ level, holds, discrepancies: certificate.discrepancies.total },
+      reason: holds
+        ? null
+        : `The run is not proved: ${firstDiscrepancy(certificate)} See \`cim-replay certify --run ${run.id} --level full\`.`,
+    };
+  };
+}

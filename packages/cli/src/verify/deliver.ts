@@ -1,0 +1,53 @@
+import { readFile } from "node:fs/promises";
+import { errorMessage, UsageError } from "@cim-replay/core";
+import { type Certificate, certificateText, signCertificate } from "@cim-replay/verifier";
+import type { Invocation } from "../command.ts";
+import { EXIT } from "../exit-status.ts";
+import { json } from "../output/run-record.ts";
+import { verificationText } from "../output/verification-text.ts";
+import { checkWritable, writeWholeFile } from "../output/write-whole-file.ts";
+
+export interface DeliveryFlags {
+  readonly output: string | undefined;
+  readonly signKey: string | undefined;
+  readonly format: "text" | "json" | undefined;
+}
+
+/** Signs, writes and prints certificates as the flags ask for. */
+export interface Delivery {
+  signed(certificate: Certificate): Certificate;
+  /** Gives the exit status. */
+  deliver(certificate: Certificate): Promise<number>;
+}
+
+/** Whatever would stop a certificate from being delivered is found before the work. Throws UsageError. */
+export async function openDelivery(invocation: Invocation, flags: DeliveryFlags): Promise<Delivery> {
+  const { output, signKey, format } = flags;
+  const keyPem = signKey === undefined ? null : await readKeyFile(signKey);
+  if (output !== undefined) await checkWritable(output);
+  const signed = (certificate: Certificate) => (keyPem === null ? certificate : signCertificate(certificate, keyPem));
+  return {
+    signed,
+    async deliver(unsigned) {
+      const certificate = signed(unsigned);
+      if (output !== undefined) {
+        await writeWholeFile(output, certificateText(certificate));
+        invocation.screen.note(`The certificate is in ${output}.`);
+      }
+      invocation.print(format === "json" ? json(certificate) : verificationText(certificate));
+      return statusOf(certificate);
+    },
+  };
+}
+
+export function statusOf({ verdict }: Certificate): number {
+  return verdict === "holds" ? EXIT.done : EXIT.failed;
+}
+
+export async function readKeyFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new UsageError(`Cannot read key ${path}: ${errorMessage(error)}. Name a file with an Ed25519 key in PEM.`);
+  }
+}

@@ -1,0 +1,87 @@
+import {
+  type CompiledProjection,
+  domainSettingsSchema,
+  formatCount,
+  type ProjectionRef,
+  type RunRecord,
+} from "@cim-replay/core";
+import { Ledger, type NatsClient } from "@cim-replay/nats";
+import { builtinFor } from "@cim-replay/projections";
+import { lastCompletedRun, type Level, type VerifyDomainOptions, type VerifyProgress } from "@cim-replay/verifier";
+import { loadProjection, resolveProjection } from "@cim-replay/worker";
+import type { Invocation } from "../command.ts";
+import { toolVersion } from "../output/tool-version.ts";
+import { bucketOf } from "../replay/run-settings.ts";
+import { withNats } from "../session.ts";
+import type { LoadedSettings } from "../settings/load.ts";
+
+const PROGRESS_EVERY_MS = 5_000;
+
+export interface LoadedProjection {
+  readonly ref: ProjectionRef;
+  readonly projection: CompiledProjection;
+}
+
+/** Connections and settings that a verification needs. Nothing is written through them. */
+export interface VerifySession {
+  readonly client: NatsClient;
+  /** Null where there never was a run here. */
+  readonly ledger: Ledger | null;
+  readonly loaded: LoadedSettings;
+  readonly onProgress: (progress: VerifyProgress) => void;
+}
+
+export function withVerifySession<Result>(
+  { tool, screen }: Pick<Invocation, "tool" | "screen">,
+  loaded: LoadedSettings,
+  work: (session: VerifySession) => Promise<Result>,
+): Promise<Result> {
+  return withNats(loaded.settings, tool, async (client) => {
+    const onProgress = progressNotes((line) => screen.note(line));
+    return work({ client, ledger: await Ledger.open(client), loaded, onProgress });
+  });
+}
+
+/** What is to be verified of a domain: with the projection that is asked for, else with that of its last whole run. */
+export async function domainToVerify(
+  { client, ledger, loaded, onProgress }: VerifySession,
+  domain: string,
+  level: Level,
+): Promise<VerifyDomainOptions> {
+  const bucket = bucketOf(loaded.settings.target);
+  const run = ledger ? await lastCompletedRun(ledger, domain, bucket) : null;
+  const known = loaded.domains.get(domain);
+  const domainSettings = known ?? run?.run.settings.domainSettings ?? domainSettingsSchema.parse({});
+  const named = loaded.settings.projection ?? (run ? null : (domainSettings.projection ?? null));
+  const projection = level === "full" ? await projectionFor(domain, named, run?.run ?? null) : null;
+  const signal = new AbortController().signal;
+  return {
+    ...{ client, ledger, domain, domainSettings, bucket, level, projection, run, signal, onProgress },
+    toolVersion: toolVersion(),
+  };
+}
+
+/** The very version that a run has pinned. */
+export async function projectionOfRun({ settings }: RunRecord): Promise<LoadedProjection> {
+  return { ref: settings.projection, projection: await loadProjection(settings.projection) };
+}
+
+function projectionFor(domain: string, named: string | null, run: RunRecord | null): Promise<LoadedProjection> {
+  if (named === null && run) return projectionOfRun(run);
+  return resolveProjection(named ?? builtinFor(domain).name);
+}
+
+function progressNotes(note: (line: string) => void): (progress: VerifyProgress) => void {
+  let toldAt = performance.now();
+  return ({ stage, done, total }) => {
+    if (performance.now() - toldAt < PROGRESS_EVERY_MS) return;
+    toldAt = performance.now();
+    note(`${STAGES[stage]}: ${formatCount(done)}${total === null ? "" : ` of ${formatCount(total)}`}`);
+  };
+}
+
+const STAGES = {
+  entries: "entries read",
+  stream: "sequences read",
+  values: "values compared",
+} as const satisfies Record<VerifyProgress["stage"], string>;

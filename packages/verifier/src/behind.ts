@@ -1,0 +1,56 @@
+import type { EntryFacts } from "./bucket-entries.ts";
+import type { Certificate } from "./certificate.ts";
+import { countLeftOut } from "./accounts.ts";
+import type { StreamFold } from "./stream-fold.ts";
+import type { Terms } from "./terms.ts";
+import type { Witness } from "./witness.ts";
+
+type Behind = Certificate["behind"];
+
+const MAX_LISTED = 1_000;
+
+export function nobodyBehind(): Behind {
+  return { entries: 0, events: 0, first: [] };
+}
+
+/** Entries whose aggregate has events that came after their run: old, and no mistake. */
+export function behindByReading(fold: StreamFold): Behind {
+  const behind = nobodyBehind();
+  for (const { key, behind: events, entry, lastSeq } of fold.aggregates) {
+    if (entry && key !== null && events > 0) add(behind, { key, events, lastSeq });
+  }
+  return behind;
+}
+
+/** As many as the server counts at least beyond those that an entry says it holds. */
+export function behindByIndex(
+  witness: Witness,
+  entries: ReadonlyMap<string, EntryFacts>,
+  of: {
+    termsOf: (run: string) => Terms;
+    keyOf: (routeKey: string) => string | null;
+    route: (subject: string) => string | null | undefined;
+  },
+): Behind {
+  const behind = nobodyBehind();
+  const leftOutOf = new Map<Terms, Map<string, number>>();
+  for (const routeKey of witness.keys()) {
+    const entry = entries.get(of.keyOf(routeKey) ?? "");
+    if (!entry?.stated) continue;
+    const terms = of.termsOf(entry.stated.run);
+    if (terms.fromTimeMs !== null || terms.toTimeMs !== null) continue;
+    if (!leftOutOf.has(terms)) leftOutOf.set(terms, countLeftOut(terms.leftOut.values(), of.route));
+    const leftOut = leftOutOf.get(terms)?.get(routeKey) ?? 0;
+    // Those within its run's range are counted by another check.
+    const later = witness.upTo(routeKey, Number.MAX_SAFE_INTEGER).min - witness.upTo(routeKey, terms.toSeq).max;
+    const events = terms.isKnown ? later : witness.upTo(routeKey, terms.toSeq).min - leftOut - entry.stated.events;
+    if (events > 0) add(behind, { key: entry.key, events, lastSeq: entry.stated.lastSeq });
+  }
+  return behind;
+}
+
+function add(behind: Behind, entry: Behind["first"][number]): void {
+  behind.entries += 1;
+  behind.events += entry.events;
+  if (behind.first.length < MAX_LISTED) behind.first.push(entry);
+}

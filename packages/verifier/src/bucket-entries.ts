@@ -1,0 +1,82 @@
+import { hash } from "node:crypto";
+import { canonicalJson, entryKey, parseEntryKey } from "@cim-replay/core";
+import { type Entry, getEntry, type NatsClient, readEntries } from "@cim-replay/nats";
+
+/** What is kept of an entry: a few hundred bytes, whatever its value. */
+export interface EntryFacts {
+  readonly key: string;
+  /** Null where no aggregate of the domain has this key. */
+  readonly id: string | null;
+  readonly revision: number;
+  /** Of the value's bytes as they are, hex. */
+  readonly sha256: string;
+  /** Of the value as canonical JSON; another than `sha256` only where somebody else wrote the entry. */
+  readonly canonicalSha256: string;
+  /** What the entry says of itself; null where no replay wrote it. */
+  readonly stated: Stated | null;
+}
+
+export interface Stated {
+  readonly run: string;
+  readonly sha256: string;
+  readonly lastSeq: number;
+  readonly events: number;
+}
+
+const MAX_EVENTS = 2 ** 32 - 1;
+
+/** Every entry of a domain, by key; complete by the server's index. Of one aggregate only where its id is given. */
+export async function readBucketEntries(
+  client: NatsClient,
+  bucket: string,
+  scope: { domain: string; aggregateId: string | null },
+  onRead: (entries: number) => void = () => {},
+): Promise<Map<string, EntryFacts>> {
+  const found = new Map<string, EntryFacts>();
+  const runs = new Map<string, string>();
+  const keep = (entry: Entry) => found.set(entry.key, factsOf(entry, scope.domain, runs));
+  if (scope.aggregateId !== null) {
+    const entry = await getEntry(client, bucket, entryKey(scope.domain, scope.aggregateId));
+    if (entry && !entry.deleted) keep(entry);
+    return found;
+  }
+  for await (const batch of readEntries(client, bucket, `${domainPrefix(scope.domain)}>`)) {
+    for (const entry of batch) keep(entry);
+    onRead(found.size);
+  }
+  return found;
+}
+
+/** What the keys of a domain's entries begin with. */
+function domainPrefix(domain: string): string {
+  const key = entryKey(domain, "x");
+  return key.slice(0, key.indexOf(".") + 1);
+}
+
+function factsOf({ key, revision, value, provenance }: Entry, domain: string, runs: Map<string, string>): EntryFacts {
+  const parsed = parseEntryKey(key);
+  const id = parsed?.domain === domain ? parsed.aggregateId : null;
+  const sha256 = hash("sha256", value);
+  const isWhole = provenance && provenance.lastSeq > 0 && provenance.events > 0 && provenance.events <= MAX_EVENTS;
+  if (!isWhole) {
+    return { key, id, revision, sha256, canonicalSha256: canonicalSha256(value) ?? sha256, stated: null };
+  }
+  const { run, lastSeq, events } = provenance;
+  // Texts that are the same are kept once: there may be a million entries.
+  if (!runs.has(run)) runs.set(run, run);
+  const stated = {
+    run: runs.get(run) ?? run,
+    sha256: provenance.sha256 === sha256 ? sha256 : provenance.sha256,
+    lastSeq,
+    events,
+  };
+  return { key, id, revision, sha256, canonicalSha256: sha256, stated };
+}
+
+function canonicalSha256(value: Uint8Array): string | null {
+  try {
+    return hash("sha256", canonicalJson(JSON.parse(Buffer.from(value).toString("utf8"))));
+  } catch {
+    return null;
+  }
+}

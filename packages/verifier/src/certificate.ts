@@ -1,0 +1,118 @@
+import { createHash } from "node:crypto";
+import { canonicalJson, errorMessage, type Plan, ReplayError } from "@cim-replay/core";
+import { z } from "zod";
+import { checkSchema, discrepanciesSchema } from "./discrepancies.ts";
+
+/**
+ * How much is compared. `counts`: the plan closes, counts are the server's, entries are what was written. `content`: and the
+ * worker was handed what the stream holds. `full`: and folding it again gives the same values.
+ */
+export const LEVELS = ["counts", "content", "full"] as const;
+export type Level = (typeof LEVELS)[number];
+
+const CHECKS = ["coverage", "counts", "content", "readBack", "refold"] as const;
+const MAX_LISTED = 1_000;
+
+const count = z.int().nonnegative();
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** An event that the refold leaves out as the run did, because it cannot be decoded or folded. */
+const leftOutSchema = z.strictObject({
+  sequence: count,
+  aggregateId: z.string().nullable(),
+  kind: z.string(),
+  reason: z.string(),
+});
+export type LeftOut = z.infer<typeof leftOutSchema>;
+
+/** An entry that is right and old: the stream has later events of its aggregate than its run could read. */
+const behindSchema = z.strictObject({ key: z.string(), events: count, lastSeq: count });
+
+export const certificateSchema = z.strictObject({
+  version: z.literal(1),
+  tool: z.strictObject({ name: z.literal("cim-replay"), version: z.string() }),
+  /** Null where a bucket is certified and no run. */
+  runId: z.string().nullable(),
+  domain: z.string(),
+  /** Null: the whole domain. */
+  aggregateId: z.string().nullable(),
+  bucket: z.string(),
+  /** As it was when it was verified. */
+  stream: z.strictObject({ name: z.string(), created: z.string(), firstSeq: count, lastSeq: count }),
+  range: z.strictObject({ fromSeq: count, toSeq: count }),
+  /** Of the plan's canonical JSON. */
+  planSha256: sha256.nullable(),
+  projection: z.strictObject({ name: z.string(), sha256: z.string() }).nullable(),
+  level: z.enum(LEVELS),
+  checks: z.strictObject({
+    coverage: checkSchema,
+    counts: checkSchema,
+    content: checkSchema,
+    readBack: checkSchema,
+    refold: checkSchema,
+  }),
+  /** The verifier's own digests; docs/certificate.md defines them. */
+  partitions: z.array(
+    z.strictObject({
+      index: count,
+      content: z.strictObject({ events: count, sha256 }).nullable(),
+      entries: z.strictObject({ entries: count, sha256 }).nullable(),
+    }),
+  ),
+  leftOut: z.strictObject({ total: count, first: z.array(leftOutSchema).max(MAX_LISTED) }),
+  behind: z.strictObject({ entries: count, events: count, first: z.array(behindSchema).max(MAX_LISTED) }),
+  discrepancies: discrepanciesSchema,
+  verdict: z.enum(["holds", "fails"]),
+  issuedAt: z.iso.datetime(),
+  signature: z
+    .strictObject({
+      algorithm: z.literal("Ed25519"),
+      /** SHA-256 of the public key in SPKI DER, hex. */
+      keyFingerprint: sha256,
+      /** Base64, over the canonical JSON of all the rest. */
+      value: z.string(),
+    })
+    .optional(),
+});
+export type Certificate = z.infer<typeof certificateSchema>;
+
+/** Nothing found wrong by any check. What was not compared says so, and is no failure. */
+export function verdictOf(certificate: Pick<Certificate, "checks" | "discrepancies">): "holds" | "fails" {
+  const failed = CHECKS.some((check) => certificate.checks[check].verdict === "fails");
+  return failed || certificate.discrepancies.total > 0 ? "fails" : "holds";
+}
+
+/** The one text of a certificate: canonical JSON and an end of line. */
+export function certificateText(certificate: Certificate): string {
+  return `${canonicalJson(certificate)}\n`;
+}
+
+/**
+ * Reads what `certificateText` wrote. Throws ReplayError where it is none, where it is not in its one form (two readers
+ * might then read two things), or where its verdict is not what its checks say. Does not look at the signature.
+ */
+export function parseCertificate(text: string): Certificate {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw unreadable(`it is no JSON (${errorMessage(error)})`, error);
+  }
+  const parsed = certificateSchema.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw unreadable(`${issue?.path.join(".") || "it"}: ${issue?.message ?? "not of its shape"}`, parsed.error);
+  }
+  const certificate = parsed.data;
+  if (text.trim() !== canonicalJson(certificate)) throw unreadable("it is not in canonical form, so it was edited");
+  if (certificate.verdict !== verdictOf(certificate)) throw unreadable("its verdict is not what its checks say");
+  return certificate;
+}
+
+export function planSha256(plan: Plan): string {
+  return createHash("sha256").update(canonicalJson(plan)).digest("hex");
+}
+
+function unreadable(why: string, cause?: unknown): ReplayError {
+  return new ReplayError(`Cannot read the certificate: ${why}. Take the file as it was issued.`, { cause });
+}

@@ -1,0 +1,35 @@
+export { type CertifyOptions, certifyRun } from "./certify-run.ts";
+export { verifyAggregate, verifyDomain, type VerifyDomainOptions } from "./verify-domain.ts";
+export type { VerifyProgress } from "./scene.ts";
+export { lastCompletedRun, loadRun, type RunEvidence } from "./run-evidence.ts";
+export {
+  type Certificate,
+  certificateSchema,
+  certificateText,
+  type Level,
+  LEVELS,
+  parseCertificate,
+} from "./certificate.ts";
+export type { Check, Discrepancy } from "./discrepancies.ts";
+export {
+  generateSigningKeys,
+  keyFingerprint,
+  type SignatureVerdict,
+  signCertificate,
+  verifySignature,
+} from "./sign.ts";
+export { type DomainToValidate, validateDomain } from "./rules/validate-domain.ts";
+export { builtinRules } from "./rules/builtin-rules.ts";
+export { readRulesFile } from "./rules/read-rules-file.ts";
+export { parseRules } from "./rules/parse-rules.ts";
+export type { RuleSet } from "./rules/rule.ts";
+export type { RuleResult, Validation } from "./rules/validation.ts";
+export { htmlReport } from "./report/html-report.ts";
+export { junitReport } from "./report/junit-report.ts";
+export { validationJson } from "./report/json-report.ts";
+export {
+  outcomeInWords,
+  resultInWords,
+  verdictInWords,
+  writtenMeanwhileInWords,
+} from "./report/words.ts";

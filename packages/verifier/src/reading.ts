@@ -1,0 +1,111 @@
+import { entryKey, type SequenceRange } from "@cim-replay/core";
+import { deletedWithin } from "@cim-replay/nats";
+import type { EntryFacts } from "./bucket-entries.ts";
+import type { Discrepancies } from "./discrepancies.ts";
+import type { KnownRuns } from "./known-runs.ts";
+import type { Scene, Verification } from "./scene.ts";
+import { StreamFold } from "./stream-fold.ts";
+import { type PassAccount, streamPass } from "./stream-pass.ts";
+import { askIndex, type Witness } from "./witness.ts";
+
+/** One sequential reading of the stream, and what came of it. */
+export interface Reading {
+  readonly fold: StreamFold;
+  readonly account: PassAccount;
+  /** From the stream's first message on. */
+  readonly fromStart: boolean;
+}
+
+export async function readAgain(
+  verification: Verification,
+  scene: Scene,
+  parts: { entries: ReadonlyMap<string, EntryFacts>; runs: KnownRuns; found: Discrepancies },
+): Promise<Reading | null> {
+  const { client, level, projection, aggregateId, domain, signal, onProgress } = verification;
+  const { stream, streamName } = scene;
+  if (!stream || scene.unreadable !== null) return null;
+  const { entries, runs, found } = parts;
+  const range = readingRange(verification, scene, parts);
+  const fold = new StreamFold({
+    ...{ domain, aggregateId, entries, found, codec: scene.codec, range: scene.range },
+    ...{ partitions: scene.partitions, partitionOf: scene.partitionOf },
+    digest: level !== "counts",
+    projection: level === "full" && scene.unlike === null ? (projection?.projection ?? null) : null,
+    projectionSha256: projection?.ref.sha256 ?? null,
+    termsOf: runs.of,
+    defaultTerms: runs.default,
+  });
+  const account = await streamPass(
+    client,
+    {
+      ...{ stream, range, signal, filterSubjects: filterOf(verification, scene) },
+      deleted: await deletedWithin(client, streamName, range),
+      onProgress: (seq) =>
+        onProgress({ stage: "stream", done: seq - range.fromSeq + 1, total: range.toSeq - range.fromSeq + 1 }),
+    },
+    fold,
+    found,
+  );
+  return { fold, account, fromStart: range.fromSeq <= stream.firstSeq };
+}
+
+/** The range of the run, and what else its entries stand on. */
+function readingRange(
+  { toPresent }: Verification,
+  { stream, range }: Scene,
+  { entries, runs }: { entries: ReadonlyMap<string, EntryFacts>; runs: KnownRuns },
+): SequenceRange {
+  const lastSeq = stream?.lastSeq ?? 0;
+  let toSeq = toPresent ? lastSeq : range.toSeq;
+  for (const { stated } of entries.values()) if (stated && stated.lastSeq > toSeq) toSeq = stated.lastSeq;
+  const fromSeq = Math.min(range.fromSeq, ...runs.all.map((terms) => terms.fromSeq));
+  return { fromSeq, toSeq: Math.min(toSeq, lastSeq) };
+}
+
+/** Only where the run was filtered too, or one aggregate is wanted: an unfiltered reading accounts for every sequence. */
+function filterOf({ aggregateId, evidence }: Verification, { codec }: Scene): readonly string[] {
+  if (aggregateId !== null) return codec.aggregateSubjects(aggregateId) ?? codec.subjects;
+  return evidence && evidence.plan.read.filterSubjects.length > 0 ? codec.subjects : [];
+}
+
+/** The server's subject index, or why it says nothing here. */
+export async function askWitness(
+  { client, evidence, aggregateId, signal }: Verification,
+  { codec, stream, range, unlike }: Scene,
+  runs: KnownRuns,
+): Promise<Witness | string> {
+  if (!codec.idInSubject) return "the subjects hold no ids";
+  if (unlike !== null || !stream) return unlike ?? "the stream is gone";
+  if (evidence && runs.default.fromSeq > stream.firstSeq) {
+    return `the run's range begins at sequence ${range.fromSeq}, the stream at ${stream.firstSeq}`;
+  }
+  const subjects = (aggregateId === null ? null : codec.aggregateSubjects(aggregateId)) ?? codec.subjects;
+  const known = runs.all.filter((terms) => terms.isKnown).map((terms) => terms.toSeq);
+  const toSeq = evidence ? range.toSeq : Math.min(stream.lastSeq, ...known);
+  return askIndex(client, stream, codec, { subjects, toSeq, signal });
+}
+
+/**
+ * Whether keys without entries and entries without keys may be the same aggregates: where ids come from envelopes, a
+ * subject may name them otherwise. Only reading tells.
+ */
+export function namesAreUnclear(
+  witness: Witness | string,
+  domain: string,
+  entries: ReadonlyMap<string, EntryFacts>,
+): boolean {
+  if (typeof witness === "string") return false;
+  const keys = new Set<string | null>();
+  for (const routeKey of witness.keys()) keys.add(keyOfRoute(domain, routeKey));
+  const hasLoneEntry = [...entries.keys()].some((key) => !keys.has(key));
+  return hasLoneEntry && [...keys].some((key) => key === null || !entries.has(key));
+}
+
+/** Null where no entry can have such a key. */
+export function keyOfRoute(domain: string, routeKey: string): string | null {
+  try {
+    return entryKey(domain, routeKey);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,101 @@
+import { hash } from "node:crypto";
+import { type CompiledProjection, errorMessage } from "@cim-replay/core";
+import type { Check, Discrepancies } from "./discrepancies.ts";
+import type { SeenAggregate } from "./seen-aggregate.ts";
+
+export interface RefoldInput {
+  /** Each with the state that the refold came to; it is taken away here, so that memory falls as this goes on. */
+  readonly aggregates: Iterable<SeenAggregate>;
+  readonly projection: CompiledProjection;
+  readonly projectionSha256: string;
+}
+
+/** An entry whose value is not what folding its events gives. */
+export interface Mismatch {
+  readonly aggregate: SeenAggregate;
+  readonly key: string;
+  /** The whole value, as canonical JSON. */
+  readonly expectedSha256: string;
+  readonly foundSha256: string;
+}
+
+export interface Refolded {
+  readonly compared: number;
+  /** Written with another projection than this one, so that nothing follows from a difference. */
+  readonly otherProjection: number;
+  /** Of unknown origin, with events that cannot be folded: nobody knows what their writer did with them. */
+  readonly unfoldable: number;
+  readonly mismatches: readonly Mismatch[];
+}
+
+/** Encodes what the refold came to and compares it with the entries, byte for byte by SHA-256. */
+export function compareValues(input: RefoldInput, found: Discrepancies): Refolded {
+  const mismatches: Mismatch[] = [];
+  const tally = { compared: 0, otherProjection: 0, unfoldable: 0 };
+  for (const aggregate of input.aggregates) {
+    const { entry, key, terms, refused } = aggregate;
+    const { state } = aggregate;
+    aggregate.state = undefined;
+    if (entry === null || key === null || (aggregate.events === 0 && refused === null)) continue;
+    if (terms.projectionSha256 !== null && terms.projectionSha256 !== input.projectionSha256)
+      tally.otherProjection += 1;
+    else if (refused !== null) {
+      if (terms.isKnown) reportRefused(aggregate, refused, found);
+      else tally.unfoldable += 1;
+    } else {
+      tally.compared += 1;
+      const expectedSha256 = encodedSha256(input.projection, state, aggregate, found);
+      if (expectedSha256 !== null && expectedSha256 !== entry.canonicalSha256) {
+        mismatches.push({ aggregate, key, expectedSha256, foundSha256: entry.sha256 });
+      }
+    }
+  }
+  return { ...tally, mismatches };
+}
+
+export function refoldCheck(refolded: Refolded | string, found: Discrepancies): Check {
+  if (typeof refolded === "string") {
+    return found.check({ kinds: ["value"], compared: false, why: refolded, evidence: {} });
+  }
+  const { compared, otherProjection, unfoldable, mismatches } = refolded;
+  const why = [
+    otherProjection > 0 ? `${otherProjection} entries were written with another projection.` : null,
+    unfoldable > 0 ? `${unfoldable} entries of unknown origin have events that cannot be folded.` : null,
+  ].filter((reason) => reason !== null);
+  return found.check({
+    kinds: ["value"],
+    compared: compared > 0 || (otherProjection === 0 && unfoldable === 0),
+    why: why.length > 0 ? why.join(" ") : null,
+    evidence: { values: compared, differ: mismatches.length, otherProjection, unfoldable },
+  });
+}
+
+function encodedSha256(
+  projection: CompiledProjection,
+  state: unknown,
+  { key, lastSeq }: SeenAggregate,
+  found: Discrepancies,
+): string | null {
+  try {
+    return hash("sha256", projection.encode(state));
+  } catch (error) {
+    found.add("value", `Entry ${key} cannot be what the projection gives, which has no value: ${errorMessage(error)}`, {
+      ...{ key, sequence: lastSeq },
+    });
+    return null;
+  }
+}
+
+function reportRefused(
+  { key, entry }: SeenAggregate,
+  { seq, reason }: { seq: number; reason: string },
+  found: Discrepancies,
+): void {
+  found.add(
+    "value",
+    `Entry ${key} should hold event ${seq}, which the projection refuses (${reason}), and no quarantine has it.`,
+    {
+      ...{ key, sequence: seq, found: entry?.sha256 ?? null },
+    },
+  );
+}

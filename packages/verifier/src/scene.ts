@@ -1,0 +1,106 @@
+import {
+  compileDomain,
+  type CompiledProjection,
+  type DeletedSequences,
+  type DomainCodec,
+  type DomainSettings,
+  partitionRouter,
+  type ProjectionRef,
+  ReplayError,
+  type SequenceRange,
+  UsageError,
+} from "@cim-replay/core";
+import {
+  bucketFacts,
+  deletedWithin,
+  deletionsSha256,
+  type Ledger,
+  type NatsClient,
+  type StreamFacts,
+  streamFacts,
+} from "@cim-replay/nats";
+import type { Level } from "./certificate.ts";
+import { sourceDifference } from "./coverage.ts";
+import type { RunEvidence } from "./run-evidence.ts";
+
+/** What a verification is at: `done` of `total` entries read, sequences read, or values compared. */
+export interface VerifyProgress {
+  readonly stage: "entries" | "stream" | "values";
+  readonly done: number;
+  /** Null where it is not known. */
+  readonly total: number | null;
+}
+
+export interface Verification {
+  readonly client: NatsClient;
+  /** Says which runs wrote the entries, and how far they read; without one, nobody does. */
+  readonly ledger: Ledger | null;
+  readonly domain: string;
+  readonly domainSettings: DomainSettings;
+  /** Null: the whole domain. */
+  readonly aggregateId: string | null;
+  readonly bucket: string;
+  readonly level: Level;
+  /** As `resolveProjection` gives it; null only where nothing is folded. */
+  readonly projection: { readonly ref: ProjectionRef; readonly projection: CompiledProjection } | null;
+  /** The run whose records are held against the stream and the bucket; null: the bucket alone is verified. */
+  readonly evidence: RunEvidence | null;
+  /** Reads on to the stream's end, to say which entries are behind it. */
+  readonly toPresent: boolean;
+  readonly toolVersion: string;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: VerifyProgress) => void;
+}
+
+/** What there is to be compared, as it is now. */
+export interface Scene {
+  readonly codec: DomainCodec;
+  /** Null where it is gone. */
+  readonly stream: StreamFacts | null;
+  readonly streamName: string;
+  readonly range: SequenceRange;
+  /** Within the range. */
+  readonly deleted: DeletedSequences | null;
+  /** Why the stream cannot be read as the run's; null where it can. */
+  readonly unreadable: string | null;
+  /** Why what is read says nothing of entries; null where it does. */
+  readonly unlike: string | null;
+  readonly partitions: number;
+  readonly partitionOf: (routeKey: string) => number;
+}
+
+export async function lookAround(verification: Verification): Promise<Scene> {
+  const { client, domain, domainSettings, bucket, evidence, level, projection } = verification;
+  if (level === "full" && projection === null) {
+    throw new UsageError(`Cannot fold ${domain} again: no projection is given. Name it, or verify at level content.`);
+  }
+  const codec = compileDomain(domain, domainSettings);
+  const streamName = evidence?.plan.stream.name ?? domainSettings.stream;
+  const [stream, target] = await Promise.all([streamFacts(client, streamName), bucketFacts(client, bucket)]);
+  if (!target) throw new ReplayError(`Cannot verify ${domain} in ${bucket}: there is no such bucket. Check its name.`);
+  if (!stream && !evidence) {
+    throw new UsageError(`Cannot verify ${domain}: there is no stream ${streamName}. Check domains.${domain}.stream.`);
+  }
+  const range = evidence?.plan.range ?? { fromSeq: stream?.firstSeq || 1, toSeq: stream?.lastSeq ?? 0 };
+  const deleted = stream ? await deletedWithin(client, streamName, range) : null;
+  return {
+    ...{ codec, stream, streamName, range, deleted },
+    ...sourceProblems(evidence, stream, deleted),
+    partitions: evidence?.plan.partitions.length ?? 1,
+    partitionOf: evidence ? partitionRouter(evidence.plan) : () => 0,
+  };
+}
+
+function sourceProblems(
+  evidence: RunEvidence | null,
+  stream: StreamFacts | null,
+  deleted: DeletedSequences | null,
+): Pick<Scene, "unreadable" | "unlike"> {
+  if (!evidence) return { unreadable: null, unlike: null };
+  const { plan } = evidence;
+  const another = sourceDifference(plan, stream, deleted, true);
+  const sameDeletions = deleted !== null && deletionsSha256(deleted) === plan.deleted.sha256;
+  const changed = another ?? sourceDifference(plan, stream, deleted, sameDeletions);
+  const sentence = (what: string | null) => what && `stream ${plan.stream.name} ${what}`;
+  return { unreadable: sentence(another), unlike: sentence(changed) };
+}

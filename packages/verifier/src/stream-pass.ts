@@ -1,0 +1,92 @@
+import { setImmediate as turn } from "node:timers/promises";
+import type { DeletedSequences, SequenceRange, StreamMessage } from "@cim-replay/core";
+import { type NatsClient, readSequential } from "@cim-replay/nats";
+import type { Discrepancies } from "./discrepancies.ts";
+import type { StreamFold } from "./stream-fold.ts";
+
+/** So much is read between two turns of the event loop. */
+const MESSAGES_A_TURN = 5_000;
+
+export interface StreamPassOptions {
+  readonly stream: { readonly name: string; readonly created: string };
+  readonly range: SequenceRange;
+  /** Empty: every message, and each sequence is accounted for. */
+  readonly filterSubjects: readonly string[];
+  readonly deleted: DeletedSequences;
+  readonly signal: AbortSignal;
+  readonly onProgress: (seq: number) => void;
+}
+
+export interface PassAccount {
+  readonly delivered: number;
+  /** Neither delivered nor known to be deleted. */
+  readonly missing: number;
+}
+
+/**
+ * Reads the range once, from its first to its last sequence, and hands each message to the fold. Of an unfiltered read every
+ * sequence must be delivered or known to be deleted. Throws what `readSequential` throws.
+ */
+export async function streamPass(
+  client: NatsClient,
+  options: StreamPassOptions,
+  fold: StreamFold,
+  found: Discrepancies,
+): Promise<PassAccount> {
+  const { stream, range, filterSubjects, signal } = options;
+  const account = new Account(options, found);
+  const read = { stream: stream.name, created: stream.created, range, filterSubjects, signal };
+  for await (const batch of readSequential(client, read)) {
+    for (let at = 0; at < batch.length; at += MESSAGES_A_TURN) {
+      if (at > 0) await turn();
+      takeAll(batch.slice(at, at + MESSAGES_A_TURN), account, fold);
+    }
+    options.onProgress(account.nextSeq - 1);
+  }
+  account.passTo(range.toSeq + 1);
+  return account;
+}
+
+function takeAll(messages: readonly StreamMessage[], account: Account, fold: StreamFold): void {
+  for (const message of messages) {
+    account.take(message.seq);
+    fold.take(message);
+  }
+}
+
+class Account implements PassAccount {
+  delivered = 0;
+  missing = 0;
+  nextSeq: number;
+  readonly #options: StreamPassOptions;
+  readonly #found: Discrepancies;
+
+  constructor(options: StreamPassOptions, found: Discrepancies) {
+    this.#options = options;
+    this.#found = found;
+    this.nextSeq = options.range.fromSeq;
+  }
+
+  take(seq: number): void {
+    if (seq !== this.nextSeq) this.passTo(seq);
+    this.nextSeq = seq + 1;
+    this.delivered += 1;
+  }
+
+  /** Everything from the last sequence to the one before `seq` must be deleted. */
+  passTo(seq: number): void {
+    const { filterSubjects, deleted, stream } = this.#options;
+    const gap = { fromSeq: this.nextSeq, toSeq: seq - 1 };
+    this.nextSeq = seq;
+    if (filterSubjects.length > 0 || gap.fromSeq > gap.toSeq) return;
+    const absent = gap.toSeq - gap.fromSeq + 1 - deleted.countWithin(gap);
+    if (absent === 0) return;
+    this.missing += absent;
+    const first = deleted.firstPresent(gap);
+    this.#found.add(
+      "source",
+      `${absent} messages of ${stream.name} from sequence ${first} on were there a moment ago and are not delivered.`,
+      { sequence: first },
+    );
+  }
+}

@@ -1,0 +1,53 @@
+import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
+import { orderProjection } from "../support/order-projection.ts";
+import { openStage, type Stage, type StagedEvent } from "../support/stage.ts";
+
+const plain = (id: string, n: number): StagedEvent => ({ id, type: "Added", payload: { n } });
+const boom = (id: string): StagedEvent => ({ id, type: "Added", payload: { boom: true } });
+const garbage = (id: string): StagedEvent => ({ ...plain(id, 0), raw: new Uint8Array([0xff, 0xfe, 0x01]) });
+const good = Array.from({ length: 60 }, (_, i) => plain(`a${i % 6}`, i));
+
+describe("--prune together with --skip-errors", () => {
+  let stage: Stage;
+  beforeEach(async () => {
+    stage = await openStage({
+      natsUrl: inject("natsUrl"),
+      redisUrl: inject("redisUrl"),
+      projection: orderProjection as never,
+    });
+    await stage.addWorkers(1);
+  });
+  afterEach(() => stage.close());
+
+  /** Entries as an older replay left them, of these ids. */
+  async function leave(...ids: string[]) {
+    await stage.run();
+    for (const id of ids) await stage.client.js.publish(`$KV.${stage.bucket}.shop.${id}`, "old");
+  }
+
+  it("keeps the entry of an aggregate whose events were all skipped, and removes one that has none", async () => {
+    await stage.publish([...good, boom("refused"), boom("refused"), garbage("torn")]);
+    await stage.publish([boom("a1")]);
+    await leave("refused", "torn", "leftover");
+    const run = await stage.run({ prune: true, skipErrors: 4 });
+    expect(run.reason).toBeNull();
+    expect(run.summary).toMatchObject({ quarantined: 4, orphans: 1, pruned: 1 });
+    expect(run.summary?.findings).toContain("2 entries kept as they were: all events of their aggregates were skipped");
+    const entries = await stage.entries();
+    expect(entries.has("shop.leftover")).toBe(false);
+    expect([entries.get("shop.refused"), entries.get("shop.torn")]).toEqual(["old", "old"]);
+    expect(JSON.parse(entries.get("shop.a1") ?? "").total).toBe(10);
+  });
+
+  it("removes nothing where a skipped event cannot tell whose it is, and says so", async () => {
+    await stage.publish([...good, garbage("torn")]);
+    await leave("leftover");
+    // Subjects that hold no id: whose the torn event is stands in its payload alone.
+    const domainSettings = { ...stage.domainSettings, subject: `${stage.stream}.{domain}.*.{event_type}` };
+    const run = await stage.run({ prune: true, skipErrors: 1, domainSettings });
+    expect(run.reason).toBeNull();
+    expect(run.summary).toMatchObject({ quarantined: 1, orphans: 1, pruned: 0 });
+    expect(run.summary?.findings.join()).toContain("--prune leaves them, since 1 skipped events name no aggregate");
+    expect((await stage.entries()).get("shop.leftover")).toBe("old");
+  });
+});

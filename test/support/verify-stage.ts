@@ -1,0 +1,62 @@
+import { compileProjection, type Projection, type RunRecord } from "@cim-replay/core";
+import {
+  type Certificate,
+  certifyRun,
+  type Level,
+  loadRun,
+  type RunEvidence,
+  verifyDomain,
+} from "@cim-replay/verifier";
+import type { StagedEvent, Stage } from "./stage.ts";
+import { orderProjection } from "./order-projection.ts";
+
+/** Of `openStage` with the order projection, as `resolveProjection` would give it. */
+export const staged = {
+  ref: { name: orderProjection.name, source: "builtin", path: null, sha256: "test" },
+  projection: compileProjection(orderProjection as unknown as Projection),
+} as const;
+
+export const added = (id: string, n: number): StagedEvent => ({ id, type: "Added", payload: { n } });
+
+/** `count` events in turn to aggregates `a0`, `a1`, … */
+export function events(count: number, aggregates: number, from = 0): StagedEvent[] {
+  return Array.from({ length: count }, (_, i) => added(`a${(from + i) % aggregates}`, from + i));
+}
+
+/** `change`: what the ledger would say, had somebody tampered with it. */
+export async function certify(
+  stage: Stage,
+  run: RunRecord,
+  level: Level = "full",
+  change: (evidence: RunEvidence) => Partial<RunEvidence> = () => ({}),
+): Promise<Certificate> {
+  const evidence = await loadRun(stage.ctx.ledger, run.id);
+  return certifyRun({
+    ...{ client: stage.client, ledger: stage.ctx.ledger, level, projection: staged, toolVersion: "0.0.0" },
+    ...evidence,
+    ...change(evidence),
+    signal: new AbortController().signal,
+  });
+}
+
+export async function verifyStaged(
+  stage: Stage,
+  options: { run?: RunRecord | null; level?: Level; bucket?: string; useLedger?: boolean } = {},
+): Promise<Certificate> {
+  const { run = null, level = "full", bucket = stage.bucket, useLedger = true } = options;
+  return verifyDomain({
+    ...{ client: stage.client, ledger: useLedger ? stage.ctx.ledger : null, level, bucket },
+    ...{ domain: "shop", domainSettings: stage.domainSettings, projection: staged, toolVersion: "0.0.0" },
+    run: run && (await loadRun(stage.ctx.ledger, run.id)),
+    signal: new AbortController().signal,
+  });
+}
+
+/** Kinds of what was found, with their keys: short to compare. */
+export function foundIn({ discrepancies }: Certificate): string[] {
+  return discrepancies.first.map(({ kind, key, partition }) => `${kind} ${key ?? partition ?? "-"}`).sort();
+}
+
+export function verdicts({ checks }: Certificate): Record<string, string> {
+  return Object.fromEntries(Object.entries(checks).map(([name, { verdict }]) => [name, verdict]));
+}
