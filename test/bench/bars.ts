@@ -18,13 +18,26 @@ export function judge(readings: Readings): Bar[] {
   const peak = (name: string) => medianOf(readings, name, (reading) => reading.peakBytes);
   const [peakMain, peakLong] = [peak("flat, memory limit"), peak("long: flat, memory limit")];
   const slowdown = ratio("flat, no checkpoints", "flat, checkpoint every 10000");
+  const seconds = (name: string) => medianOf(readings, name, (reading) => reading.seconds);
+  /** What a level adds to a run, as a share of the run without a certificate. */
+  const certifying = (projection: string, level: string) => {
+    const [bare, certified] = [seconds(`${projection}, certify none`), seconds(`${projection}, certify ${level}`)];
+    return bare && certified && certified / bare - 1;
+  };
   return [
-    atLeast("flat, ratio to raw read", 0.4, ratio("flat", "raw read")),
-    atLeast("graph, ratio to raw read", 0.3, ratio("graph", "raw read")),
+    atLeast("flat, to the last acknowledged write, ratio to raw read", 0.4, ratio("flat, certify none", "raw read")),
+    atLeast("graph, to the last acknowledged write, ratio to raw read", 0.3, ratio("graph, certify none", "raw read")),
+    atMost("share of a flat run's time that its certificate (counts) costs", 0.15, certifying("flat", "counts")),
+    atMost("verifying a flat run at full, to the run's time", 1, certifying("flat", "full")),
+    atMost("verifying a graph run at full, to the run's time", 1, certifying("graph", "full")),
     atLeast("flat, defaults to the best forced number of workers", 0.9, toBestForced(readings, "flat")),
     atLeast("graph, defaults to the best forced number of workers", 0.9, toBestForced(readings, "graph")),
-    atLeast("flat, times a hand-written put per event", 20, ratio("flat", "hand-written put per event")),
-    atLeast("flat, times a hand-written fold, then put", 1.5, ratio("flat", "hand-written fold, then put")),
+    atLeast("flat, times a hand-written put per event", 20, ratio("flat, certify none", "hand-written put per event")),
+    atLeast(
+      "flat, times a hand-written fold, then put",
+      1.5,
+      ratio("flat, certify none", "hand-written fold, then put"),
+    ),
     atMost(
       "seconds from start to the first unit at work",
       2,

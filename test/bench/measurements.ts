@@ -26,6 +26,12 @@ export function mainMeasurements(bench: Bench, dataset: Dataset): Measurement[] 
   return [
     raw,
     ...wholeJob(command),
+    // The cost of a level is the difference to none; the default is counts.
+    ...["none", "counts", "content", "full"].map((level) =>
+      command(`flat, certify ${level}`, [...FLAT, "--certify", level]),
+    ),
+    command("graph, certify none", [...GRAPH, "--certify", "none"]),
+    command("graph, certify full", [...GRAPH, "--certify", "full"]),
     command("flat, no checkpoints", [...FLAT, "--checkpoint-interval", "none"]),
     command("flat, checkpoint every 10000", [...FLAT, "--checkpoint-interval", "10000"]),
     command("flat, memory limit", [...FLAT, "--memory-limit", String(MEMORY_LIMIT_BYTES)]),

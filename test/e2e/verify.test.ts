@@ -1,9 +1,23 @@
+import { hash } from "node:crypto";
+import { canonicalJson } from "@cim-replay/core";
+import { deleteEntry, getEntry, QuarantineStore } from "@cim-replay/nats";
+import { readAllMessages } from "@cim-replay/testkit";
+import {
+  type Certificate,
+  generateSigningKeys,
+  type Level,
+  parseCertificate,
+  signCertificate,
+  verifyAggregate,
+  verifySignature,
+} from "@cim-replay/verifier";
+import { Kvm } from "@nats-io/kv";
+import { headers } from "nats";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { orderProjection } from "../support/order-projection.ts";
 import { openStage, type Stage, type StagedEvent } from "../support/stage.ts";
-import { added, certify, events, foundIn, verdicts, verifyStaged } from "../support/verify-stage.ts";
+import { added, certify, events, foundIn, staged, verdicts, verifyStaged } from "../support/verify-stage.ts";
 
-const ALL_HOLD = { coverage: "holds", counts: "holds", content: "holds", readBack: "holds", refold: "holds" };
 const boom = (id: string): StagedEvent => ({ id, type: "Added", payload: { boom: true } });
 const garbage = (id: string): StagedEvent => ({ ...added(id, 0), raw: new Uint8Array([0xff, 0xfe, 0x01]) });
 
@@ -25,106 +39,271 @@ beforeEach(async () => {
   await stage.client.jsm.streams.purge(stage.stream);
 });
 
-describe("an honest run", () => {
-  it("holds at every level, whatever its partitions, units and deletions", async () => {
-    await stage.publish(events(2_000, 50));
-    const first = (await stage.client.jsm.streams.info(stage.stream)).state.first_seq;
-    for (const seq of [first, first + 7, first + 8, first + 500]) {
-      await stage.client.jsm.streams.deleteMessage(stage.stream, seq);
+describe("what was done to the bucket", () => {
+  const put = async (key: string, value: string | Uint8Array, from: string) => {
+    const entry = await getEntry(stage.client, target, key);
+    const taken = await getEntry(stage.client, target, from);
+    const { run, epoch, lastSeq, events: count, sha256 } = taken?.provenance ?? {};
+    const head = headers();
+    if (run) {
+      const pairs = { Run: run, Epoch: epoch, "Last-Seq": lastSeq, Events: count, Sha256: sha256 };
+      for (const [name, said] of Object.entries(pairs)) head.set(`Cim-Replay-${name}`, `${said}`);
     }
-    for (const settings of [{ parallel: 1 }, { parallel: 7, units: 3 }]) {
-      const run = await stage.run({ ...settings, target: `${target}-${settings.parallel}` });
-      const full = await certify(stage, run);
-      expect(foundIn(full)).toEqual([]);
-      expect(verdicts(full)).toEqual(ALL_HOLD);
-      expect(full.verdict).toBe("holds");
-      expect(full.checks.refold.evidence.values).toBe(50);
-      expect(full.checks.counts.evidence.aggregatesByIndex).toBe(50);
-      const counts = await certify(stage, run, "counts");
-      expect(verdicts(counts)).toEqual({ ...ALL_HOLD, content: "not compared", refold: "not compared" });
-      expect(verdicts(await certify(stage, run, "content"))).toEqual({ ...ALL_HOLD, refold: "not compared" });
-    }
+    await stage.client.js.publish(`$KV.${target}.${key}`, value, { headers: head });
+    return entry;
+  };
+  const textOf = async (key: string) =>
+    Buffer.from((await getEntry(stage.client, target, key))?.value ?? []).toString();
+
+  const cases: Record<string, { harm: () => Promise<unknown>; counts: string[]; full: string[] }> = {
+    "one byte of a value": {
+      harm: async () => put("shop.a3", (await textOf("shop.a3")).replace('"total":20', '"total":21'), "shop.a3"),
+      counts: ["altered shop.a3", "entries 0"],
+      full: ["altered shop.a3", "entries 0", "value shop.a3"],
+    },
+    "a value with a hash that fits": {
+      harm: async () => {
+        const forged = (await textOf("shop.a3")).replace('"total":20', '"total":21');
+        const head = headers();
+        const said = (await getEntry(stage.client, target, "shop.a3"))?.provenance;
+        const pairs = { Run: said?.run, Epoch: said?.epoch, "Last-Seq": said?.lastSeq, Events: said?.events };
+        for (const [name, value] of Object.entries(pairs)) head.set(`Cim-Replay-${name}`, `${value}`);
+        head.set("Cim-Replay-Sha256", hash("sha256", forged));
+        await stage.client.js.publish(`$KV.${target}.shop.a3`, forged, { headers: head });
+      },
+      counts: ["entries 0"],
+      full: ["entries 0", "value shop.a3"],
+    },
+    "a key removed": {
+      harm: async () => deleteEntry(stage.client, target, "shop.a4", await revisionOf("shop.a4")),
+      counts: ["entries 0", "missing shop.a4"],
+      full: ["entries 0", "missing shop.a4"],
+    },
+    "a key too many, with the run's own headers": {
+      harm: () => put("shop.ghost", "{}", "shop.a4"),
+      counts: ["altered shop.ghost", "entries 0", "extra shop.ghost"],
+      full: ["altered shop.ghost", "entries 0", "extra shop.ghost"],
+    },
+    "a key that is none, by somebody else": {
+      harm: () => put("shop.a=b.c", "{}", "shop.none"),
+      counts: ["foreign shop.a=b.c"],
+      full: ["foreign shop.a=b.c"],
+    },
+    "an entry overwritten by somebody else": {
+      harm: () => put("shop.a5", "{}", "shop.none"),
+      counts: ["altered shop.a5", "entries 0"],
+      full: ["altered shop.a5", "entries 0", "value shop.a5"],
+    },
+    "two values swapped": {
+      harm: async () => {
+        const [a, b] = [await textOf("shop.a1"), await textOf("shop.a2")];
+        await put("shop.a1", b, "shop.a1");
+        await put("shop.a2", a, "shop.a2");
+      },
+      counts: ["altered shop.a1", "altered shop.a2", "entries 0"],
+      full: ["altered shop.a1", "altered shop.a2", "entries 0", "value shop.a1", "value shop.a2"],
+    },
+  };
+  const revisionOf = async (key: string) => (await getEntry(stage.client, target, key))?.revision ?? 0;
+
+  it.each(Object.keys(cases))("is found and named: %s", async (name) => {
+    await stage.publish(events(200, 10));
+    const run = await stage.run({ target, parallel: 1 });
+    expect(foundIn(await certify(stage, run))).toEqual([]);
+    await cases[name]?.harm();
+    const counts = await certify(stage, run, "counts");
+    expect(foundIn(counts)).toEqual(cases[name]?.counts);
+    expect(counts.verdict).toBe("fails");
+    const full = await certify(stage, run);
+    expect(foundIn(full)).toEqual(cases[name]?.full);
+    expect((await verifyStaged(stage, { run, bucket: target })).verdict).toBe("fails");
   });
 
-  it("holds after the stream has grown, and verifying the domain says who is behind", async () => {
-    await stage.publish(events(300, 10));
+  it("says where in the value, and from which event on", async () => {
+    await stage.publish([...events(50, 5), { id: "a2", type: "Moved", payload: { n: 1 } }]);
     const run = await stage.run({ target });
-    await stage.publish([...events(4, 2), added("new", 1)]);
-    for (const level of ["counts", "content", "full"] as const) {
-      expect(foundIn(await certify(stage, run, level))).toEqual([]);
-      const domain = await verifyStaged(stage, { run, level, bucket: target });
-      expect(foundIn(domain)).toEqual([]);
-      expect(domain.behind).toMatchObject({ entries: 2, events: 4 });
-      expect(domain.behind.first.map(({ key, events: count }) => [key, count]).sort()).toEqual([
-        ["shop.a0", 2],
-        ["shop.a1", 2],
-      ]);
-    }
+    await put("shop.a2", (await textOf("shop.a2")).replace('"total":11', '"total":10'), "shop.a2");
+    const [at] = (await certify(stage, run)).discrepancies.first.filter(({ kind }) => kind === "value");
+    expect(at).toMatchObject({ key: "shop.a2", expected: "11", found: "10" });
+    expect(at?.text).toMatch(/Entry shop\.a2 differs at \$\.total: .*up to sequence \d+, and not from event \d+ on/);
+    expect(at?.sequence).toBe((await stage.client.jsm.streams.info(stage.stream)).state.last_seq);
   });
+});
 
-  it("holds where events were skipped, and lists them", async () => {
-    await stage.publish([...events(100, 5), boom("a1"), garbage("a2"), boom("only"), ...events(50, 5)]);
-    const run = await stage.run({ target, skipErrors: 3 });
-    expect(run.reason).toBeNull();
-    for (const level of ["counts", "content", "full"] as const) {
-      const certificate = await certify(stage, run, level);
-      expect(foundIn(certificate)).toEqual([]);
-      expect(certificate.leftOut.first.map(({ kind, aggregateId }) => `${kind} ${aggregateId}`)).toEqual([
-        "evolve a1",
-        "decode a2",
-        "evolve only",
-      ]);
-    }
-  });
-
-  it("holds where a part was asked for: one aggregate, sequences, times", async () => {
-    await stage.publish(events(200, 4));
-    const { first_seq: first } = (await stage.client.jsm.streams.info(stage.stream)).state;
-    const timeOf = async (seq: number) =>
-      Date.parse(
-        JSON.parse((await stage.client.jsm.streams.getMessage(stage.stream, { seq }))?.string() ?? "").timestamp,
-      );
-    const parts = [
-      { aggregateId: "a1" },
-      { toSeq: first + 120 },
-      { fromTimeMs: await timeOf(first + 20), toTimeMs: await timeOf(first + 160) },
-    ];
-    for (const [at, part] of parts.entries()) {
-      const run = await stage.run({ ...part, target: `${target}-${at}` });
-      expect(run.reason).toBeNull();
-      for (const level of ["counts", "content", "full"] as const) {
-        expect([part, level, foundIn(await certify(stage, run, level))]).toEqual([part, level, []]);
-      }
-    }
-  });
-
-  it("holds beside a later run of one aggregate, which the domain's verification takes into account", async () => {
-    await stage.publish(events(100, 5));
-    const run = await stage.run({ target });
-    await stage.publish(events(20, 5));
-    await stage.run({ target, aggregateId: "a3" });
-    for (const level of ["counts", "content", "full"] as const) {
-      const certificate = await certify(stage, run, level);
-      expect(foundIn(certificate)).toEqual([]);
-      expect(certificate.checks.readBack.evidence.ofLaterRuns).toBe(1);
-      const domain = await verifyStaged(stage, { run, level, bucket: target });
-      expect(foundIn(domain)).toEqual([]);
-      expect(domain.behind).toMatchObject({ entries: 4, events: 16 });
-    }
-  });
-
-  it("holds where it went on from older entries", async () => {
+describe("what was done to the stream or the record", () => {
+  /** The stream again with other messages, and a ledger that says it is the same one. */
+  async function certifyOver(tamper: (messages: Copied[]) => Copied[], level: Level = "full") {
     await stage.client.jsm.streams.delete(stage.stream);
     await stage.client.jsm.streams.add({ name: stage.stream, subjects: [`${stage.stream}.>`] });
-    await stage.publish(events(100, 5));
-    await stage.run({ target });
-    await stage.publish(events(40, 2));
-    const run = await stage.run({ target, continueFromEntries: true, fromSeq: 101 });
-    expect(run.reason).toBeNull();
-    for (const level of ["counts", "content", "full"] as const) {
-      const certificate = await certify(stage, run, level);
-      expect(foundIn(certificate)).toEqual([]);
-      expect(certificate.verdict).toBe("holds");
+    await stage.publish(events(300, 6));
+    const run = await stage.run({ target, parallel: 3 });
+    const messages: Copied[] = [];
+    for await (const { subject, data } of readAllMessages(stage.client, stage.stream)) {
+      messages.push({ subject, text: Buffer.from(data).toString() });
     }
+    await stage.client.jsm.streams.delete(stage.stream);
+    await stage.client.jsm.streams.add({ name: stage.stream, subjects: [`${stage.stream}.>`] });
+    for (const { subject, text } of tamper(messages)) await stage.client.js.publish(subject, text);
+    const { created } = await stage.client.jsm.streams.info(stage.stream);
+    const forged = await certify(stage, run, level, ({ plan }) => ({
+      plan: { ...plan, stream: { ...plan.stream, created } },
+    }));
+    return { forged, run };
+  }
+  interface Copied {
+    readonly subject: string;
+    readonly text: string;
+  }
+  const kinds = ({ discrepancies }: Certificate) => Object.keys(discrepancies.byKind).sort();
+
+  it("is nothing where the messages are the same ones; but the true record knows another stream", async () => {
+    const { forged, run } = await certifyOver((messages) => messages);
+    expect(foundIn(forged)).toEqual([]);
+    const honest = await certify(stage, run);
+    expect(kinds(honest)).toEqual(["source"]);
+    expect(verdicts(honest)).toMatchObject({ coverage: "fails", content: "not compared", refold: "not compared" });
+  });
+
+  it("is an event altered at equal length", async () => {
+    const alter = ({ subject, text }: Copied) => ({ subject, text: text.replace('"n":150', '"n":151') });
+    const { forged } = await certifyOver((messages) => messages.map(alter));
+    expect(kinds(forged)).toEqual(["content", "value"]);
+    expect(forged.discrepancies.byKind).toEqual({ content: 1, value: 1 });
+    expect(foundIn(forged)).toContain("value shop.a0");
+    expect(foundIn((await certifyOver((messages) => messages.map(alter), "content")).forged)).toHaveLength(1);
+  });
+
+  it("is two events swapped", async () => {
+    const swap = (messages: Copied[]) => {
+      const [a, b] = [messages[12], messages[18]];
+      return messages.map((message, i) => (i === 12 ? (b ?? message) : i === 18 ? (a ?? message) : message));
+    };
+    expect(kinds((await certifyOver(swap)).forged)).toEqual(["content", "value"]);
+  });
+
+  it("is one event dropped and another doubled", async () => {
+    const double = (messages: Copied[]) =>
+      messages.map((message, i) => (i === 12 ? (messages[18] ?? message) : message));
+    expect(kinds((await certifyOver(double)).forged)).toEqual(["content", "value"]);
+  });
+
+  it("is a message deleted after the run", async () => {
+    await stage.publish(events(100, 5));
+    const run = await stage.run({ target });
+    const { last_seq: last } = (await stage.client.jsm.streams.info(stage.stream)).state;
+    await stage.client.jsm.streams.deleteMessage(stage.stream, last - 5);
+    const certificate = await certify(stage, run);
+    expect(kinds(certificate)).toEqual(["content", "source"]);
+    expect(certificate.checks.counts.verdict).toBe("not compared");
+  });
+
+  it("is a partition's digest replaced in the record", async () => {
+    await stage.publish(events(100, 5));
+    const run = await stage.run({ target, parallel: 2 });
+    const certificate = await certify(stage, run, "content", ({ units }) => ({
+      units: units.map((unit) => ({
+        ...unit,
+        contentByPartition: unit.contentByPartition.map((each) => ({ ...each, sha256: "00".repeat(32) })),
+        entriesByPartition: unit.entriesByPartition.map((each) => ({ ...each, sha256: "00".repeat(32) })),
+      })),
+    }));
+    expect(foundIn(certificate)).toEqual(["content 0", "content 1", "entries 0", "entries 1"]);
+  });
+
+  it("is a good event put into the quarantine, and a bad one taken from it", async () => {
+    await stage.publish([...events(20, 2), boom("a1"), garbage("a0")]);
+    const run = await stage.run({ target, skipErrors: 2 });
+    const { last_seq: last } = (await stage.client.jsm.streams.info(stage.stream)).state;
+    const store = await QuarantineStore.open(stage.client, { create: false });
+    const bad = {
+      runId: run.id,
+      domain: "shop",
+      unit: "u1",
+      stream: stage.stream,
+      kind: "evolve",
+      reason: "boom",
+    } as const;
+    const subject = `${stage.stream}.shop.a1.Added`;
+    await store?.put({ ...bad, seq: last - 2, subject, aggregateId: "a1", data: new Uint8Array(), headers: undefined });
+    const hidden = await certify(stage, run);
+    expect(foundIn(hidden)).toEqual(["count shop.a1", "quarantine shop.a1", "unit -", "value shop.a1"]);
+    await stage.client.jsm.streams.purge("CIM_REPLAY_QUARANTINE", { filter: `_CIM_REPLAY.quarantine.${run.id}.*` });
+    const emptied = await certify(stage, run);
+    expect(foundIn(emptied)).toEqual(["quarantine shop.a0", "stale shop.a1", "unit -"]);
+  });
+});
+
+describe("a bucket that no replay wrote", () => {
+  it("is compared with all that the stream has, whatever the order of keys in its values", async () => {
+    await stage.publish(events(60, 3));
+    await stage.run({ target });
+    const other = `${target}-other`;
+    await new Kvm(stage.client.js).create(other);
+    const kv = await new Kvm(stage.client.js).open(other);
+    for (const [key, text] of await stage.entries(target)) {
+      await kv.put(key, JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(text)).reverse()), null, 1));
+    }
+    const right = await verifyStaged(stage, { bucket: other });
+    expect(foundIn(right)).toEqual([]);
+    expect(right.checks.readBack).toMatchObject({ evidence: { foreign: 3 }, why: /own provenance only/ });
+    expect(right.checks.refold.evidence.values).toBe(3);
+    await kv.put("shop.a1", '{"total":1}');
+    await kv.put("shop.ghost", "{}");
+    await kv.delete("shop.a2");
+    expect(foundIn(await verifyStaged(stage, { bucket: other }))).toEqual([
+      "extra shop.ghost",
+      "missing shop.a2",
+      "value shop.a1",
+    ]);
+  });
+
+  it("is held to its provenance where the ledger is gone", async () => {
+    await stage.publish(events(60, 3));
+    await stage.run({ target });
+    await stage.publish(events(6, 3));
+    for (const level of ["counts", "full"] as const) {
+      const certificate = await verifyStaged(stage, { bucket: target, level, useLedger: false });
+      expect(foundIn(certificate)).toEqual([]);
+      expect(certificate.behind).toMatchObject({ entries: 3, events: 6 });
+    }
+  });
+});
+
+describe("one aggregate", () => {
+  it("is verified alone", async () => {
+    await stage.publish(events(60, 3));
+    await stage.run({ target });
+    await stage.publish(events(3, 3));
+    const one = (aggregateId: string) =>
+      verifyAggregate({
+        ...{ client: stage.client, ledger: stage.ctx.ledger, level: "full", bucket: target, aggregateId },
+        ...{ domain: "shop", domainSettings: stage.domainSettings, projection: staged, toolVersion: "0.0.0" },
+        signal: new AbortController().signal,
+      });
+    const right = await one("a1");
+    expect(foundIn(right)).toEqual([]);
+    expect(right.checks.refold.evidence.values).toBe(1);
+    expect(right.behind.first).toEqual([expect.objectContaining({ key: "shop.a1", events: 1 })]);
+    expect((await one("nobody")).verdict).toBe("holds");
+    await deleteEntry(
+      stage.client,
+      target,
+      "shop.a1",
+      (await getEntry(stage.client, target, "shop.a1"))?.revision ?? 0,
+    );
+    expect(foundIn(await one("a1"))).toEqual(["missing shop.a1"]);
+  });
+});
+
+describe("a certificate in the ledger", () => {
+  it("comes back as it was signed", async () => {
+    await stage.publish(events(10, 3));
+    const run = await stage.run({ target });
+    const { privateKeyPem, publicKeyPem } = generateSigningKeys();
+    const signed = signCertificate(await certify(stage, run), privateKeyPem);
+    await stage.ctx.ledger.putCertificate(run.id, signed);
+    const kept = parseCertificate(canonicalJson(await stage.ctx.ledger.getCertificate(run.id)));
+    expect(kept).toEqual(signed);
+    expect(verifySignature(kept, publicKeyPem)).toEqual({ valid: true });
   });
 });

@@ -47,11 +47,41 @@ export const commandTable: readonly CommandEntry[] = [
     () => import("./commands/verify-domain.ts"),
   ),
   entry("verify-system-state", "verifies all domains", () => import("./commands/verify-system-state.ts")),
+  entry(
+    "validate-system-state",
+    "compares all domains' entries with the state at a time",
+    () => import("./commands/validate-system-state.ts"),
+  ),
   entry("certify", "verifies a run again and issues its certificate", () => import("./commands/certify.ts")),
   entry(
     "verify-certificate",
     "checks a certificate's signature and verdict",
     () => import("./commands/verify-certificate.ts"),
+  ),
+  entry(
+    "generate-checksums",
+    "writes a checksum of each entry of a domain into a file",
+    () => import("./commands/generate-checksums.ts"),
+  ),
+  entry(
+    "verify-checksums",
+    "compares a domain's entries with their checksums",
+    () => import("./commands/verify-checksums.ts"),
+  ),
+  entry(
+    "diff-projections",
+    "shows how the entries of two buckets differ",
+    () => import("./commands/diff-projections.ts"),
+  ),
+  entry(
+    "count-projected-events",
+    "counts the events that a domain's entries account for",
+    () => import("./commands/count-projected-events.ts"),
+  ),
+  entry(
+    "check-determinism",
+    "folds a sample of events in several ways that must come to the same",
+    () => import("./commands/check-determinism.ts"),
   ),
   entry("worker", "executes work units until it is stopped", () => import("./commands/worker.ts"), "cim-replay-worker"),
   entry(

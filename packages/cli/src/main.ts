@@ -15,13 +15,15 @@ export async function main(tool: string, argv: readonly string[] = process.argv.
     process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed);
   });
   process.stderr.on("error", () => undefined);
-  const screen = createScreen(process.stderr, process.env);
+  const screen = await createScreen(process.stderr, process.env);
   const outcome = { status: EXIT.done as number };
   try {
     const print = (text: string) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
     const exitNow = (status: number) => process.exit(status);
     const program = await buildProgram(tool, packageVersion(), { print, screen, exitNow }, outcome);
-    await program.parseAsync([...argv], { from: "user" });
+    // Some runners pass on the `--` that parts their own flags from the tool's.
+    const words = argv[0] === "--" ? argv.slice(1) : argv;
+    await program.parseAsync([...words], { from: "user" });
   } catch (error) {
     outcome.status = exitStatusOf(error);
     screen.end();

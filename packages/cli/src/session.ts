@@ -1,6 +1,6 @@
 import type { Log } from "@cim-replay/core";
 import { connectNats, Ledger, type NatsClient } from "@cim-replay/nats";
-import { type QueueOptions, UnitQueue } from "@cim-replay/queue";
+import type { QueueOptions, UnitQueue } from "@cim-replay/queue";
 import type { ReplayContext } from "@cim-replay/coordinator";
 import type { Invocation } from "./command.ts";
 import { openLog } from "./log.ts";
@@ -47,25 +47,36 @@ export async function withLedger<Result>(
   });
 }
 
-/** Everything that coordinating takes; makes the ledger where there is none. */
+/** Everything that coordinating takes; makes the ledger where there is none. Where both servers are away, NATS is named. */
 export async function withCoordination<Result>(
   settings: Settings,
   tool: string,
   log: Log,
   work: (ctx: ReplayContext) => Promise<Result>,
 ): Promise<Result> {
-  return withNats(settings, tool, async (client) => {
-    const queue = await UnitQueue.open(queueOptions(settings));
-    try {
-      const ledger = await Ledger.open(client, { create: true });
+  const opening = openQueue(settings);
+  const closing = () => opening.then((queue) => queue.close()).catch(() => undefined);
+  opening.catch(() => undefined);
+  let isOpen = false;
+  try {
+    return await withNats(settings, tool, async (client) => {
+      const [queue, ledger] = await Promise.all([opening, Ledger.open(client, { create: true })]);
+      isOpen = true;
       if (!ledger) throw noLedger(tool);
       return await work({ client, ledger, queue, log });
-    } finally {
-      await queue.close();
-    }
-  });
+    });
+  } finally {
+    // Who has failed already does not wait for a Redis that may be away as well.
+    if (isOpen) await closing();
+    else void closing();
+  }
 }
 
+/** The queue's libraries take as long to load as NATS to answer: both at once, and only for who has a queue. */
+async function openQueue(settings: Settings): Promise<UnitQueue> {
+  const { UnitQueue: Queue } = await import("@cim-replay/queue");
+  return Queue.open(queueOptions(settings));
+}
 export function queueOptions(settings: Settings): QueueOptions {
   return {
     redisUrl: settings.redisUrl,

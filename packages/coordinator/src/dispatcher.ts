@@ -25,6 +25,8 @@ export class Dispatcher {
   nobodyAtWorkSince: number | null = null;
   /** How often each unit was sent at its present epoch. */
   readonly #sent = new Map<string, number>();
+  /** Units that went to the queue again, since this coordinator began. */
+  resent = 0;
 
   constructor(ctx: ReplayContext, runId: string) {
     this.#ctx = ctx;
@@ -64,6 +66,7 @@ export class Dispatcher {
       );
     }
     if (times > 1 || unit.epoch > 0) {
+      this.resent += 1;
       this.#ctx.log.info({ run: this.#runId, unit: unit.id, epoch: unit.epoch }, "unit sent again");
     }
   }

@@ -192,7 +192,7 @@ class Drive {
   }
 
   async #show(run: RunRecord, units: readonly UnitRecord[], now = false): Promise<void> {
-    this.#options.onProgress(this.#watch.progress(run, this.#plan, units));
+    this.#options.onProgress(this.#watch.progress(run, this.#plan, units, this.#dispatcher.resent));
     try {
       await this.#copy?.write(run, this.#plan, units, { now });
     } catch (error) {

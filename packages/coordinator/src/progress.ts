@@ -29,6 +29,7 @@ export interface Progress {
   readonly errors: number;
   readonly entriesWritten: number;
   readonly entriesTotal: number | null;
+  /** That have a unit at work. */
   readonly workers: number;
   /** The largest of the workers. */
   readonly memoryBytes: number;
@@ -37,6 +38,8 @@ export interface Progress {
   readonly stageMicros: StageMicros;
   /** Lost consumers and connections that readers mended. */
   readonly recoveries: number;
+  /** By the run's coordinator, since it began; null for whoever watches from outside. */
+  readonly unitsResent: number | null;
   readonly checkpoints: number;
 }
 
@@ -47,7 +50,12 @@ export function progressOf(
   run: RunRecord,
   plan: Plan,
   units: readonly UnitRecord[],
-  more: { live?: readonly LiveReport[]; eventsPerSecond: number; lastPinnedAtMs: number | null },
+  more: {
+    live?: readonly LiveReport[];
+    eventsPerSecond: number;
+    lastPinnedAtMs: number | null;
+    unitsResent?: number;
+  },
 ): Progress {
   const epochs = new Map(units.map(({ id, epoch }) => [id, epoch]));
   // What an older epoch says is not true any more.
@@ -97,6 +105,7 @@ export function progressOf(
     inFlightBytes: sum(reports, (report) => report.inFlightBytes),
     stageMicros: reports.reduce((total, report) => addStages(total, report.stageMicros), NO_STAGES),
     recoveries: sum(reports, (report) => report.recoveries),
+    unitsResent: more.unitsResent ?? null,
     checkpoints: sum(units, (unit) => unit.checkpoints.at(-1)?.number ?? 0),
   };
 }

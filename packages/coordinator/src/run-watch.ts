@@ -23,9 +23,9 @@ export class RunWatch {
     });
   }
 
-  progress(run: RunRecord, plan: Plan, units: readonly UnitRecord[]): Progress {
+  progress(run: RunRecord, plan: Plan, units: readonly UnitRecord[], unitsResent: number): Progress {
     const live = [...this.#reports.values()];
-    const more = { live, eventsPerSecond: 0, lastPinnedAtMs: this.#lastPinnedAtMs };
+    const more = { live, eventsPerSecond: 0, lastPinnedAtMs: this.#lastPinnedAtMs, unitsResent };
     const progress = progressOf(run, plan, units, more);
     return progressOf(run, plan, units, { ...more, eventsPerSecond: this.#rate(progress.appliedEvents) });
   }

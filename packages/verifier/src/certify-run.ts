@@ -40,6 +40,7 @@ export async function certifyRun(options: CertifyOptions): Promise<Certificate> 
     aggregateId: settings.aggregateId,
     bucket: settings.target,
     evidence: { run, plan, units },
+    asOf: null,
     toPresent: false,
     onProgress: options.onProgress ?? (() => {}),
   });

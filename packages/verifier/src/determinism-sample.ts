@@ -1,5 +1,12 @@
 import { hash } from "node:crypto";
-import { compileDomain, type DomainCodec, type DomainSettings, isMalformed, ReplayError, type StreamMessage } from "@cim-replay/core";
+import {
+  compileDomain,
+  type DomainCodec,
+  type DomainSettings,
+  isMalformed,
+  ReplayError,
+  type StreamMessage,
+} from "@cim-replay/core";
 import { type NatsClient, readStream } from "@cim-replay/nats";
 import { requireStream } from "./entries-source.ts";
 
@@ -102,7 +109,8 @@ class LowestHashes {
     }
     const taken = { hash: rank, messages: [], isCut: false };
     this.#taken.set(id, taken);
-    this.#highest = this.#taken.values().reduce((highest, { hash }) => (hash > highest ? hash : highest), "");
+    this.#highest = "";
+    for (const other of this.#taken.values()) if (other.hash > this.#highest) this.#highest = other.hash;
     return taken;
   }
 }

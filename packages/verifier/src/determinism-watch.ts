@@ -15,6 +15,8 @@ const IMPURE: readonly (readonly [holder: object, name: string, label: string, i
   [crypto, "randomUUID", "crypto.randomUUID()", false],
   [crypto, "randomBytes", "crypto.randomBytes()", false],
   [crypto, "randomInt", "crypto.randomInt()", false],
+  // Before `hrtime`, in front of which something stands afterwards.
+  [process.hrtime, "bigint", "process.hrtime.bigint()", false],
   [process, "hrtime", "process.hrtime()", false],
 ];
 
@@ -45,11 +47,13 @@ export function watched<Result>(
 type Anything = (this: unknown, ...args: unknown[]) => unknown;
 
 function reporting(original: Anything, label: string, isShifted: boolean, onUse: (what: string) => void): Anything {
-  return function (this: unknown, ...args) {
-    onUse(label);
-    const result = Reflect.apply(original, this, args);
-    return isShifted && typeof result === "number" ? result + SHIFT_MS : result;
-  };
+  return new Proxy(original, {
+    apply(target, self, args) {
+      onUse(label);
+      const result = Reflect.apply(target, self, args);
+      return isShifted && typeof result === "number" ? result + SHIFT_MS : result;
+    },
+  });
 }
 
 const RealDate = Date;

@@ -33,3 +33,12 @@ export {
   verdictInWords,
   writtenMeanwhileInWords,
 } from "./report/words.ts";
+export { type ChecksumsSource, takeChecksums } from "./checksums.ts";
+export { type Checksums, checksumsText, readChecksums } from "./checksums-file.ts";
+export { checksumsHold, type ChecksumsVerdict, verifyChecksums } from "./checksums-compare.ts";
+export { countProjected, type ProjectedCounts } from "./count-projected.ts";
+export { countProjectedTypes, type TypeCount } from "./count-projected-types.ts";
+export { diffProjections, type KeysOfKind, type ProjectionDiff } from "./diff-projections.ts";
+export { type PathChange, pathText } from "./diff-value.ts";
+export { checkDeterminism, type DeterminismCheck, type ImpureUse, type Parting } from "./determinism.ts";
+export { sampleAggregates } from "./determinism-sample.ts";

@@ -1,6 +1,7 @@
+import { type NatsClient, seqAtTime } from "@cim-replay/nats";
 import type { EntryFacts } from "./bucket-entries.ts";
 import type { LeftOut } from "./certificate.ts";
-import type { Scene, Verification } from "./scene.ts";
+import type { AsOf, Scene, Verification } from "./scene.ts";
 import { presentTerms, type Terms, TermsOfRuns } from "./terms.ts";
 
 /** On which terms each entry stands. */
@@ -14,8 +15,8 @@ export interface KnownRuns {
 
 /** Looks up every run that wrote one of the entries. */
 export async function lookUpRuns(
-  { client, ledger, domain, bucket, evidence, aggregateId }: Verification,
-  { stream, range }: Scene,
+  { client, ledger, domain, bucket, evidence, aggregateId, asOf }: Verification,
+  { stream, streamName, range }: Scene,
   entries: Iterable<EntryFacts>,
 ): Promise<KnownRuns> {
   const present = presentTerms(stream?.firstSeq || range.fromSeq, stream?.lastSeq ?? range.toSeq);
@@ -25,6 +26,7 @@ export async function lookUpRuns(
   for (const { stated } of entries) if (stated) runs.add(stated.run);
   const others: Terms[] = [];
   for (const run of runs) if (run !== evidence?.run.id) others.push(await terms.load(run));
+  if (asOf) return heldTo(await momentOf(client, streamName, present, asOf), others);
   const all = own ? [own, ...others] : others;
   const leftOut = (own ? [own] : others).flatMap((each) => [...each.leftOut.values()]);
   return {
@@ -35,4 +37,22 @@ export async function lookUpRuns(
       .filter((event) => aggregateId === null || event.aggregateId === aggregateId)
       .map(({ sequence, aggregateId: id, kind, reason }) => ({ sequence, aggregateId: id, kind, reason })),
   };
+}
+
+/** One moment for all entries. What the runs put away stays away: it could not be decoded or folded at any time. */
+function heldTo(moment: Terms, runs: readonly Terms[]): KnownRuns {
+  const leftOut = new Map(runs.flatMap((run) => [...run.leftOut]));
+  const terms = { ...moment, leftOut };
+  return {
+    ...{ of: () => terms, default: terms, all: [terms] },
+    leftOut: [...leftOut.values()].map(({ sequence, aggregateId, kind, reason }) => ({
+      ...{ sequence, aggregateId, kind, reason },
+    })),
+  };
+}
+
+async function momentOf(client: NatsClient, stream: string, present: Terms, { timeMs, basis }: AsOf): Promise<Terms> {
+  if (basis === "event") return { ...present, isKnown: true, toTimeMs: timeMs };
+  const toSeq = (await seqAtTime(client, stream, timeMs, "last-at-or-before")) ?? present.fromSeq - 1;
+  return { ...present, isKnown: true, toSeq };
 }

@@ -6,7 +6,7 @@ import type { KnownRuns } from "./known-runs.ts";
 import type { Scene, Verification } from "./scene.ts";
 import { StreamFold } from "./stream-fold.ts";
 import { type PassAccount, streamPass } from "./stream-pass.ts";
-import { askIndex, type Witness } from "./witness.ts";
+import { countIndex, type IndexCount, type Witness, witnessUpTo } from "./witness.ts";
 
 /** One sequential reading of the stream, and what came of it. */
 export interface Reading {
@@ -68,21 +68,38 @@ function filterOf({ aggregateId, evidence }: Verification, { codec }: Scene): re
   return evidence && evidence.plan.read.filterSubjects.length > 0 ? codec.subjects : [];
 }
 
-/** The server's subject index, or why it says nothing here. */
-export async function askWitness(
-  { client, evidence, aggregateId, signal }: Verification,
-  { codec, stream, range, unlike }: Scene,
-  runs: KnownRuns,
-): Promise<Witness | string> {
+/** At `counts` the index is most of the work; above it, the reading is. */
+const MOST_SUBJECTS = { counts: 500_000, content: 2_000_000, full: 2_000_000 };
+
+/** Begins to ask the server's subject index; or why it says nothing here. */
+export async function beginToCount(
+  { client, aggregateId, level }: Verification,
+  { codec, stream, unlike }: Scene,
+): Promise<IndexCount | string> {
   if (!codec.idInSubject) return "the subjects hold no ids";
   if (unlike !== null || !stream) return unlike ?? "the stream is gone";
+  const subjects = subjectsOf(aggregateId, codec);
+  return countIndex(client, stream, codec, { subjects, mostSubjects: MOST_SUBJECTS[level] });
+}
+
+/** What the index bears witness to, or why to nothing. */
+export async function askWitness(
+  { client, evidence, aggregateId, signal }: Verification,
+  { codec, stream, range }: Scene,
+  runs: KnownRuns,
+  counted: IndexCount | string,
+): Promise<Witness | string> {
+  if (typeof counted === "string" || !stream) return String(counted);
   if (evidence && runs.default.fromSeq > stream.firstSeq) {
     return `the run's range begins at sequence ${range.fromSeq}, the stream at ${stream.firstSeq}`;
   }
-  const subjects = (aggregateId === null ? null : codec.aggregateSubjects(aggregateId)) ?? codec.subjects;
   const known = runs.all.filter((terms) => terms.isKnown).map((terms) => terms.toSeq);
   const toSeq = evidence ? range.toSeq : Math.min(stream.lastSeq, ...known);
-  return askIndex(client, stream, codec, { subjects, toSeq, signal });
+  return witnessUpTo(client, counted, codec, { subjects: subjectsOf(aggregateId, codec), toSeq, signal });
+}
+
+function subjectsOf(aggregateId: string | null, codec: Scene["codec"]): readonly string[] {
+  return (aggregateId === null ? null : codec.aggregateSubjects(aggregateId)) ?? codec.subjects;
 }
 
 /**

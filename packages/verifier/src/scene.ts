@@ -31,6 +31,12 @@ export interface VerifyProgress {
   readonly total: number | null;
 }
 
+/** A moment, itself included: by each event's own time, or by the server's receipt. */
+export interface AsOf {
+  readonly timeMs: number;
+  readonly basis: "event" | "server";
+}
+
 export interface Verification {
   readonly client: NatsClient;
   /** Says which runs wrote the entries, and how far they read; without one, nobody does. */
@@ -45,6 +51,8 @@ export interface Verification {
   readonly projection: { readonly ref: ProjectionRef; readonly projection: CompiledProjection } | null;
   /** The run whose records are held against the stream and the bucket; null: the bucket alone is verified. */
   readonly evidence: RunEvidence | null;
+  /** All entries are held to this moment, whatever their runs read; null: each to its own run. */
+  readonly asOf: AsOf | null;
   /** Reads on to the stream's end, to say which entries are behind it. */
   readonly toPresent: boolean;
   readonly toolVersion: string;
@@ -69,15 +77,20 @@ export interface Scene {
   readonly partitionOf: (routeKey: string) => number;
 }
 
-export async function lookAround(verification: Verification): Promise<Scene> {
-  const { client, domain, domainSettings, bucket, evidence, level, projection } = verification;
+/** Throws where nothing can be verified at all. */
+export async function requireInputs({ client, domain, bucket, level, projection }: Verification): Promise<void> {
   if (level === "full" && projection === null) {
     throw new UsageError(`Cannot fold ${domain} again: no projection is given. Name it, or verify at level content.`);
   }
+  if (await bucketFacts(client, bucket)) return;
+  throw new ReplayError(`Cannot verify ${domain} in ${bucket}: there is no such bucket. Check its name.`);
+}
+
+export async function lookAround(verification: Verification): Promise<Scene> {
+  const { client, domain, domainSettings, evidence } = verification;
   const codec = compileDomain(domain, domainSettings);
   const streamName = evidence?.plan.stream.name ?? domainSettings.stream;
-  const [stream, target] = await Promise.all([streamFacts(client, streamName), bucketFacts(client, bucket)]);
-  if (!target) throw new ReplayError(`Cannot verify ${domain} in ${bucket}: there is no such bucket. Check its name.`);
+  const stream = await streamFacts(client, streamName);
   if (!stream && !evidence) {
     throw new UsageError(`Cannot verify ${domain}: there is no stream ${streamName}. Check domains.${domain}.stream.`);
   }

@@ -2,7 +2,7 @@ import type { DomainSettings } from "@cim-replay/core";
 import type { Ledger, NatsClient } from "@cim-replay/nats";
 import type { Certificate, Level } from "./certificate.ts";
 import type { RunEvidence } from "./run-evidence.ts";
-import type { Verification, VerifyProgress } from "./scene.ts";
+import type { AsOf, Verification, VerifyProgress } from "./scene.ts";
 import { verify } from "./verify.ts";
 
 export interface VerifyDomainOptions {
@@ -16,6 +16,8 @@ export interface VerifyDomainOptions {
   readonly projection: Verification["projection"];
   /** As `lastCompletedRun` gives it; null: the bucket is compared with the stream alone. */
   readonly run: RunEvidence | null;
+  /** Holds every entry to the state at a moment, whatever its run read; goes with `run: null`. */
+  readonly asOf?: AsOf;
   readonly toolVersion: string;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: VerifyProgress) => void;
@@ -37,6 +39,10 @@ export function verifyAggregate(
   return verify({ ...options, ...rest(options), evidence: null });
 }
 
-function rest({ ledger = null, onProgress = () => {} }: Pick<VerifyDomainOptions, "ledger" | "onProgress">) {
-  return { ledger, onProgress, toPresent: true };
+function rest({
+  ledger = null,
+  asOf = null,
+  onProgress = () => {},
+}: Pick<Partial<VerifyDomainOptions>, "ledger" | "onProgress"> & { readonly asOf?: AsOf | null }) {
+  return { ledger, asOf, onProgress, toPresent: true };
 }

@@ -11,10 +11,10 @@ import { Discrepancies } from "./discrepancies.ts";
 import { type KnownRuns, lookUpRuns } from "./known-runs.ts";
 import { reportMismatches } from "./parting.ts";
 import { checkReadBack, type ReadBackInput, type VerifiedRun } from "./read-back.ts";
-import { askWitness, keyOfRoute, namesAreUnclear, readAgain, type Reading } from "./reading.ts";
+import { askWitness, beginToCount, keyOfRoute, namesAreUnclear, readAgain, type Reading } from "./reading.ts";
 import { compareValues, refoldCheck } from "./refold.ts";
 import { isWholeRun } from "./run-evidence.ts";
-import { lookAround, type Scene, type Verification } from "./scene.ts";
+import { lookAround, requireInputs, type Scene, type Verification } from "./scene.ts";
 import type { Terms } from "./terms.ts";
 import type { Witness } from "./witness.ts";
 
@@ -54,11 +54,14 @@ export async function verify(verification: Verification): Promise<Certificate> {
 async function gather(verification: Verification, found: Discrepancies): Promise<Gathered> {
   const { client, bucket, domain, level, onProgress, aggregateId } = verification;
   const scene = await lookAround(verification);
+  // The index is the server's work and reading entries mostly ours: they share the wait.
+  const counting = beginToCount(verification, scene);
+  counting.catch(() => undefined);
   const entries = await readBucketEntries(client, bucket, { domain, aggregateId }, (done) =>
     onProgress({ stage: "entries", done, total: null }),
   );
   const runs = await lookUpRuns(verification, scene, entries.values());
-  const witness = await askWitness(verification, scene, runs);
+  const witness = await askWitness(verification, scene, runs, await counting);
   const mustRead = level !== "counts" || namesAreUnclear(witness, domain, entries);
   const reading = mustRead ? await readAgain(verification, scene, { entries, runs, found }) : null;
   const content = reading && level !== "counts" ? reading.fold.contentByPartition() : null;
@@ -168,7 +171,7 @@ function issue(
   gathered: Gathered,
   outcome: Pick<Certificate, "checks" | "partitions" | "discrepancies">,
 ): Certificate {
-  const { evidence, domain, aggregateId, bucket, level, projection, toolVersion } = verification;
+  const { evidence, domain, aggregateId, bucket, level, projection, toolVersion, asOf } = verification;
   const { scene, runs } = gathered;
   const pinned = evidence?.plan.stream;
   const { created = "", firstSeq = 0, lastSeq = 0 } = scene.stream ?? pinned ?? {};
@@ -179,6 +182,7 @@ function issue(
     ...{ domain, aggregateId, bucket, level },
     stream: { name: scene.streamName, created, firstSeq, lastSeq },
     range: { fromSeq: scene.range.fromSeq, toSeq: scene.range.toSeq },
+    ...(asOf && { asOf: { time: new Date(asOf.timeMs).toISOString(), basis: asOf.basis } }),
     planSha256: evidence ? planSha256(evidence.plan) : null,
     projection: projection && { name: projection.ref.name, sha256: projection.ref.sha256 },
     ...outcome,

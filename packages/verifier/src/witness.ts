@@ -1,5 +1,12 @@
 import type { DomainCodec } from "@cim-replay/core";
-import { type NatsClient, readSequential, type StreamFacts, streamFacts, subjectCounts } from "@cim-replay/nats";
+import {
+  type NatsClient,
+  readSequential,
+  type StreamFacts,
+  streamFacts,
+  subjectCounts,
+  subjectTotal,
+} from "@cim-replay/nats";
 
 export interface Bounds {
   readonly min: number;
@@ -19,40 +26,74 @@ const TRIES_FOR_QUIET = 5;
 /** Reading what came since the range ended is worth it up to here. */
 const MAX_TAIL = 200_000;
 
+/** What the index said, and between which two moments. */
+export interface IndexCount {
+  readonly byKey: ReadonlyMap<string, number>;
+  /** What is up to here was certainly there to be counted. */
+  readonly countedTo: number;
+  readonly after: StreamFacts;
+}
+
+/**
+ * Asks the index, or gives the reason why it says nothing: it has more than `mostSubjects`, of which the server makes each
+ * page anew, or the stream is gone.
+ */
+export async function countIndex(
+  client: NatsClient,
+  stream: StreamFacts,
+  codec: DomainCodec,
+  { subjects, mostSubjects }: { subjects: readonly string[]; mostSubjects: number },
+): Promise<IndexCount | string> {
+  if (await hasMoreThan(client, stream, subjects, mostSubjects)) {
+    return "the stream has too many subjects for its index to be asked at this level; higher ones count by reading";
+  }
+  for (let tries = 1; ; tries++) {
+    const before = await streamFacts(client, stream.name);
+    const byKey = await countByKey(client, stream, codec, subjects);
+    const after = await streamFacts(client, stream.name);
+    if (!before || !after || after.created !== stream.created) return "the stream was deleted meanwhile";
+    const isQuiet = before.lastSeq === after.lastSeq && before.messages === after.messages;
+    if (isQuiet || tries === TRIES_FOR_QUIET) return { byKey, countedTo: before.lastSeq, after };
+  }
+}
+
 /**
  * The index counts what there is now and knows no sequence: what came after `toSeq` is read and taken off. Where a live
  * writer publishes all the time, what came during the count may or may not be in it, and bounds are all that there is.
  * Gives the reason instead where the stream has grown by too much.
  */
-export async function askIndex(
+export async function witnessUpTo(
   client: NatsClient,
-  stream: StreamFacts,
+  { byKey, countedTo, after }: IndexCount,
   codec: DomainCodec,
   options: { subjects: readonly string[]; toSeq: number; signal: AbortSignal },
 ): Promise<Witness | string> {
-  const grown = stream.lastSeq - options.toSeq;
+  const grown = after.lastSeq - options.toSeq;
   if (grown > MAX_TAIL) return `the stream has grown by ${grown} sequences since, and its index knows only the present`;
-  for (let tries = 1; ; tries++) {
-    const before = await streamFacts(client, stream.name);
-    const counts = await countByKey(client, stream.name, codec, options.subjects);
-    const after = await streamFacts(client, stream.name);
-    if (!before || !after || after.created !== stream.created) return "the stream was deleted meanwhile";
-    const isQuiet = before.lastSeq === after.lastSeq && before.messages === after.messages;
-    if (!isQuiet && tries < TRIES_FOR_QUIET) continue;
-    const tail = await readTail(client, after, codec, options);
-    return new IndexedCounts(counts, tail, { knowsFromSeq: options.toSeq, countedTo: before.lastSeq });
-  }
+  const tail = await readTail(client, after, codec, options);
+  return new IndexedCounts(byKey, tail, { knowsFromSeq: options.toSeq, countedTo });
+}
+
+async function hasMoreThan(
+  client: NatsClient,
+  stream: StreamFacts,
+  subjects: readonly string[],
+  most: number,
+): Promise<boolean> {
+  if (stream.numSubjects <= most) return false;
+  const totals = await Promise.all(subjects.map((filter) => subjectTotal(client, stream.name, filter)));
+  return totals.reduce((sum, total) => sum + total, 0) > most;
 }
 
 async function countByKey(
   client: NatsClient,
-  stream: string,
+  { name, numSubjects }: StreamFacts,
   codec: DomainCodec,
   subjects: readonly string[],
 ): Promise<Map<string, number>> {
   const byKey = new Map<string, number>();
   for (const filter of subjects) {
-    for (const [subject, count] of await subjectCounts(client, stream, filter)) {
+    for (const [subject, count] of await subjectCounts(client, name, filter, numSubjects)) {
       const key = codec.route(subject);
       if (key && count > 0) byKey.set(key, (byKey.get(key) ?? 0) + count);
     }

@@ -1,10 +1,9 @@
 import { hostname } from "node:os";
-import { loadProjection, type ReplayWorker, startWorker } from "@cim-replay/worker";
+import { loadProjection, startWorker } from "@cim-replay/worker";
 import { Option } from "commander";
 import type { CommandModule, Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
-import { serveMetrics } from "../metrics/metrics-server.ts";
-import { workerRegistry } from "../metrics/worker-metrics.ts";
+import { openWorkerMetrics } from "../metrics/open-worker-metrics.ts";
 import { redactUrls } from "../redact.ts";
 import { queueOptions, withLog, withNats } from "../session.ts";
 import type { SettingName } from "../settings/definitions.ts";
@@ -62,12 +61,13 @@ async function work(
         log: log.child({ worker: workerId }),
         loadProjection,
       });
-      const metrics = await serveWorkerMetrics(invocation, loaded, worker);
+      const { screen } = invocation;
+      const metrics = await openWorkerMetrics({ client, worker, workerId, loaded, warn: (line) => screen.note(line) });
       try {
         await worker.ready();
         if (isManaged) process.send?.({ ready: true });
         else
-          invocation.screen.note(
+          screen.note(
             `Worker ${workerId} takes units from ${redactUrls(settings.redisUrl)}, for ${redactUrls(settings.natsUrl)}. Ctrl-C checkpoints and leaves.`,
           );
         return await end;
@@ -77,23 +77,6 @@ async function work(
       }
     }),
   );
-}
-
-async function serveWorkerMetrics({ screen }: Invocation, { settings, isGiven }: LoadedSettings, worker: ReplayWorker) {
-  let isReady = false;
-  void worker.ready().then(
-    () => {
-      isReady = true;
-    },
-    () => undefined,
-  );
-  return serveMetrics({
-    port: settings.metricsPort,
-    given: isGiven("metricsPort"),
-    registry: workerRegistry(() => worker.snapshot()),
-    isReady: () => isReady,
-    warn: (line) => screen.note(line),
-  });
 }
 
 /** SIGTERM is how a worker is meant to end; Ctrl-C interrupts it. */

@@ -8,21 +8,23 @@ export interface MetricsServer {
 }
 
 export interface MetricsOptions {
-  readonly port: number | "off";
+  readonly port: number;
   /** True where somebody asked for this very port: then it is an error that it is taken. */
   readonly given: boolean;
-  readonly registry: Registry;
+  /** Asked for with the first scrape: what nobody scrapes is never loaded. */
+  loadRegistry(): Promise<Registry>;
   /** What `/readyz` answers. */
   isReady(): boolean;
   warn(line: string): void;
 }
 
-/** Serves `/metrics`, `/healthz` and `/readyz`. Null where it is off, or the default port is somebody else's. */
+/** Serves `/metrics`, `/healthz` and `/readyz`. Null where the default port is somebody else's. */
 export async function serveMetrics(options: MetricsOptions): Promise<MetricsServer | null> {
   const { port, given, warn } = options;
-  if (port === "off") return null;
+  let registry: Promise<Registry> | null = null;
+  const loadRegistry = () => (registry ??= options.loadRegistry());
   const server = createServer((request, response) => {
-    void answer(options, request.url ?? "/", response);
+    void answer({ ...options, loadRegistry }, request.url ?? "/", response);
   });
   try {
     await listen(server, port);
@@ -57,10 +59,15 @@ function listen(server: Server, port: number): Promise<void> {
   });
 }
 
-async function answer({ registry, isReady }: MetricsOptions, url: string, response: ServerResponse): Promise<void> {
+async function answer(
+  { loadRegistry, isReady }: Pick<MetricsOptions, "loadRegistry" | "isReady">,
+  url: string,
+  response: ServerResponse,
+): Promise<void> {
   const path = url.split("?")[0];
   try {
     if (path === "/metrics") {
+      const registry = await loadRegistry();
       const body = await registry.metrics();
       response.writeHead(200, { "content-type": registry.contentType }).end(body);
     } else if (path === "/healthz") {

@@ -2,13 +2,19 @@ import { createServer } from "node:net";
 import { UsageError } from "@cim-replay/core";
 import { describe, expect, test } from "vitest";
 import { progress } from "../output/progress.fixture.ts";
-import { type MetricsOptions, serveMetrics } from "./metrics-server.ts";
+import type { MetricsOptions } from "./metrics-server.ts";
+import { openMetrics } from "./open-metrics.ts";
 import { runRegistry, type RunMetricsSource } from "./run-metrics.ts";
 import { workerRegistry } from "./worker-metrics.ts";
+import { WorkerWatch } from "./worker-watch.ts";
+
+function registryOf(more: Partial<RunMetricsSource> = {}) {
+  return runRegistry(async () => ({ progress, queue: { waiting: 3, active: 1 }, connectedWorkers: 5, ...more }));
+}
 
 function options(more: Partial<MetricsOptions>): MetricsOptions {
-  const registry = runRegistry(async () => ({ progress, queue: { waiting: 3, active: 1 } }));
-  return { port: 0, given: true, registry, isReady: () => true, warn: () => undefined, ...more };
+  const loadRegistry = async () => registryOf();
+  return { port: 0, given: true, loadRegistry, isReady: () => true, warn: () => undefined, ...more };
 }
 
 async function takenPort(): Promise<{ port: number; [Symbol.asyncDispose](): Promise<void> }> {
@@ -24,7 +30,7 @@ async function takenPort(): Promise<{ port: number; [Symbol.asyncDispose](): Pro
 
 describe("metrics of a run", () => {
   test("are what the run's progress says, under the runbook's names", async () => {
-    const text = await options({}).registry.metrics();
+    const text = await registryOf().metrics();
     for (const line of [
       "cim_replay_events_per_second 12345.6",
       "cim_replay_lag_seconds 12",
@@ -34,6 +40,9 @@ describe("metrics of a run", () => {
       'cim_replay_stage_seconds_total{stage="fold"} 2',
       'cim_replay_queue_jobs{state="waiting"} 3',
       "cim_replay_retries_total 2",
+      "cim_replay_units_resent_total 3",
+      "cim_replay_workers 5",
+      "cim_replay_workers_at_work 1",
     ]) {
       expect(text.split("\n")).toContain(line);
     }
@@ -41,24 +50,33 @@ describe("metrics of a run", () => {
   });
 
   test("follow their source from scrape to scrape, counters too", async () => {
-    let source: RunMetricsSource = { progress: null, queue: {} };
+    let source: RunMetricsSource = { progress: null, queue: {}, connectedWorkers: null };
     const registry = runRegistry(async () => source);
     expect(await registry.metrics()).not.toMatch(/^cim_replay_events_per_second /m);
-    source = { progress: { ...progress, errors: 4 }, queue: {} };
+    source = { progress: { ...progress, errors: 4 }, queue: {}, connectedWorkers: null };
     await registry.metrics();
     expect(await registry.metrics()).toContain("cim_replay_errors_total 4\n");
   });
 
-  test("have a worker's counterpart", async () => {
-    const registry = workerRegistry(() => []);
-    expect(await registry.metrics()).toMatch(/^cim_replay_memory_bytes \d+$/m);
+  test("know the workers at work while Redis cannot tell who is connected", async () => {
+    expect(await registryOf({ connectedWorkers: null }).metrics()).toMatch(/^cim_replay_workers 1$/m);
+  });
+
+  test("have a worker's counterpart, under the same names", async () => {
+    const registry = workerRegistry(() => ({ reports: [], watch: new WorkerWatch(async () => null) }));
+    const text = await registry.metrics();
+    expect(text).toMatch(/^cim_replay_memory_bytes \d+$/m);
+    expect(text).toMatch(/^cim_replay_events_per_second 0$/m);
+    expect(text).toMatch(/^cim_replay_errors_total 0$/m);
+    // Nothing is at work, so that nothing lags.
+    expect(text).not.toMatch(/^cim_replay_lag_seconds /m);
   });
 });
 
 describe("the metrics server", () => {
   test("serves metrics, health and readiness", async () => {
     let isReady = false;
-    const server = await serveMetrics(options({ isReady: () => isReady }));
+    const server = await openMetrics(options({ isReady: () => isReady }));
     const url = `http://127.0.0.1:${server?.port}`;
     const metrics = await fetch(`${url}/metrics`);
     expect(metrics.headers.get("content-type")).toContain("text/plain");
@@ -73,7 +91,7 @@ describe("the metrics server", () => {
 
   test("refuses a port that was asked for and is in use", async () => {
     await using taken = await takenPort();
-    const refusal = serveMetrics(options({ port: taken.port }));
+    const refusal = openMetrics(options({ port: taken.port }));
     await expect(refusal).rejects.toThrow(UsageError);
     await expect(refusal).rejects.toThrow(`port ${taken.port}: it is in use`);
   });
@@ -82,12 +100,12 @@ describe("the metrics server", () => {
     await using taken = await takenPort();
     const warnings: string[] = [];
     expect(
-      await serveMetrics(options({ port: taken.port, given: false, warn: (line) => warnings.push(line) })),
+      await openMetrics(options({ port: taken.port, given: false, warn: (line) => warnings.push(line) })),
     ).toBeNull();
     expect(warnings.join()).toContain("--metrics-port");
   });
 
   test("is not there where it is off", async () => {
-    expect(await serveMetrics(options({ port: "off" }))).toBeNull();
+    expect(await openMetrics({ ...options({}), port: "off" })).toBeNull();
   });
 });

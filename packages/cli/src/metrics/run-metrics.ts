@@ -6,6 +6,8 @@ export interface RunMetricsSource {
   /** Null before the first run of this process has begun. */
   readonly progress: Progress | null;
   readonly queue: Readonly<Record<string, number>>;
+  /** Connected to the queue, whatever they do; null while Redis is away. */
+  readonly connectedWorkers: number | null;
 }
 
 type RunMetric = MetricDefinition<RunMetricsSource>;
@@ -41,7 +43,18 @@ const runMetrics: readonly RunMetric[] = [
   gauge("entries_planned", "Entries that the run will write, where that is known.", (p) => p.entriesTotal),
   counter("checkpoints_total", "Checkpoints committed.", (p) => p.checkpoints),
   counter("retries_total", "Lost consumers and connections that readers mended.", (p) => p.recoveries),
-  gauge("workers", "Workers at work or ready for it.", (p) => p.workers),
+  counter(
+    "units_resent_total",
+    "Units sent to the queue again: after a pause, or lost by a worker or Redis.",
+    (p) => p.unitsResent ?? 0,
+  ),
+  {
+    name: "cim_replay_workers",
+    kind: "gauge",
+    help: "Workers connected to the queue; those with a unit at work while Redis is away.",
+    read: ({ progress, connectedWorkers }) => connectedWorkers ?? progress?.workers ?? null,
+  },
+  gauge("workers_at_work", "Workers that have a unit of the run at work.", (p) => p.workers),
   gauge("eta_seconds", "Estimated time to the run's end.", (p) => p.etaSeconds),
   {
     name: "cim_replay_units",

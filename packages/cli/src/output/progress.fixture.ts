@@ -47,5 +47,6 @@ export const progress: Progress = {
   inFlightBytes: 1_000,
   stageMicros: { fetch: 1, fold: 2_000_000, checkpoint: 3, write: 4 },
   recoveries: 2,
+  unitsResent: 3,
   checkpoints: 5,
 };

@@ -1,5 +1,4 @@
 import type { Progress } from "@cim-replay/coordinator";
-import { createLogUpdate } from "log-update";
 import { progressArea, progressLine } from "./progress-lines.ts";
 import { type Style, styleFor } from "./style.ts";
 
@@ -17,11 +16,12 @@ export interface Screen {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-export function createScreen(stream: NodeJS.WriteStream, env: Environment): Screen {
+export async function createScreen(stream: NodeJS.WriteStream, env: Environment): Promise<Screen> {
   return stream.isTTY === true && env.TERM !== "dumb" ? liveScreen(stream, env) : lineScreen(stream, env);
 }
 
-function liveScreen(stream: NodeJS.WriteStream, env: Environment): Screen {
+async function liveScreen(stream: NodeJS.WriteStream, env: Environment): Promise<Screen> {
+  const { createLogUpdate } = await import("log-update");
   const style = styleFor(stream, env);
   const area = createLogUpdate(stream, { showCursor: true });
   let startedAt: number | null = null;

@@ -64,10 +64,15 @@ function wordsOf(name: string): string {
 }
 
 function factsOf(certificate: Certificate): [string, string][] {
-  const { stream, range, projection, runId, leftOut, behind } = certificate;
+  const { stream, range, projection, runId, leftOut, behind, asOf } = certificate;
   const facts: [string, string][] = [
     ["stream", `${stream.name}, sequences ${formatCount(range.fromSeq)} to ${formatCount(range.toSeq)}`],
   ];
+  if (asOf)
+    facts.push([
+      "state at",
+      `${asOf.time}, by the ${asOf.basis === "event" ? "events' own times" : "server's receipt"}`,
+    ]);
   if (projection) facts.push(["projection", `${projection.name} (SHA-256 ${projection.sha256.slice(0, 12)}…)`]);
   if (runId !== null) facts.push(["run", runId]);
   if (leftOut.total > 0)

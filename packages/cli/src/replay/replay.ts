@@ -1,7 +1,7 @@
 import type { ReplayContext } from "@cim-replay/coordinator";
 import type { Invocation } from "../command.ts";
-import { serveMetrics } from "../metrics/metrics-server.ts";
-import { runRegistry } from "../metrics/run-metrics.ts";
+import { openMetrics } from "../metrics/open-metrics.ts";
+import type { RunMetricsSource } from "../metrics/run-metrics.ts";
 import { withCoordination, withLog, withNats } from "../session.ts";
 import { dryRun } from "./dry-run.ts";
 import { type ReplayRequest, readRequest } from "./request.ts";
@@ -39,10 +39,13 @@ async function runWithMetrics(
   runner: ReplayRunner,
 ): Promise<number> {
   const { metricsPort } = loaded.settings;
-  const metrics = await serveMetrics({
+  const metrics = await openMetrics({
     port: metricsPort,
     given: loaded.isGiven("metricsPort"),
-    registry: runRegistry(async () => ({ progress: runner.progress, queue: await queueDepths(ctx) })),
+    loadRegistry: async () => {
+      const { runRegistry } = await import("../metrics/run-metrics.ts");
+      return runRegistry(async () => ({ progress: runner.progress, ...(await lookAtQueue(ctx)) }));
+    },
     isReady: () => runner.progress !== null,
     warn: (line) => screen.note(line),
   });
@@ -53,10 +56,12 @@ async function runWithMetrics(
   }
 }
 
-/** Empty while Redis is away: what is known of the run is still served. */
-async function queueDepths(ctx: ReplayContext): Promise<Record<string, number>> {
-  return ctx.queue.counts().then(
-    (counts) => ({ ...counts }),
-    () => ({}),
-  );
+/** Nothing while Redis is away: what is known of the run is still served. */
+async function lookAtQueue({ queue }: ReplayContext): Promise<Omit<RunMetricsSource, "progress">> {
+  try {
+    const [counts, connectedWorkers] = await Promise.all([queue.counts(), queue.workerCount()]);
+    return { queue: counts, connectedWorkers };
+  } catch {
+    return { queue: {}, connectedWorkers: null };
+  }
 }

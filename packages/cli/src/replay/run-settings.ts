@@ -1,6 +1,5 @@
 import { type CompiledProjection, domainSettingsSchema, type RunSettings } from "@cim-replay/core";
 import { builtinFor } from "@cim-replay/projections";
-import { resolveProjection } from "@cim-replay/worker";
 import type { Settings } from "../settings/definitions.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import type { ReplayFlags } from "./flags.ts";
@@ -20,6 +19,8 @@ export async function runSettingsFor(
 ): Promise<{ settings: RunSettings; projection: CompiledProjection }> {
   const domainSettings = domains.get(domain) ?? domainSettingsSchema.parse({});
   const named = settings.projection ?? domainSettings.projection ?? builtinFor(domain).name;
+  // With it comes the queue's client, which is loaded while the servers are asked.
+  const { resolveProjection } = await import("@cim-replay/worker");
   const { ref, projection } = await resolveProjection(named);
   return {
     projection,

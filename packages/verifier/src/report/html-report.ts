@@ -5,7 +5,14 @@ import type { RuleResult, Validation } from "../rules/validation.ts";
 import { barsOf } from "./bars.ts";
 import { REPORT_PAGE } from "./page.ts";
 import { REPORT_STYLE } from "./style.ts";
-import { counted, outcomeInWords, resultInWords, verdictInWords, writtenMeanwhileInWords } from "./words.ts";
+import {
+  counted,
+  outcomeInWords,
+  resultInWords,
+  timeInWords,
+  verdictInWords,
+  writtenMeanwhileInWords,
+} from "./words.ts";
 
 /** Nothing but the page's own style: no script, no image, no font, no request, whatever a value holds. */
 const POLICY = [
@@ -33,7 +40,7 @@ export function htmlReport(validation: Validation): string {
     title: verdictInWords(validation),
     verdict,
     outcome: outcomeInWords(validation),
-    scale: `${counted(validation.entries, "entry")}, ${validation.endedAt}`,
+    scale: `${counted(validation.entries, "entry")}, ${timeInWords(validation.endedAt)}`,
     note: writtenMeanwhileInWords(validation),
     legend: LEGEND,
     rules: results.map(shown),
@@ -62,14 +69,17 @@ function shown(result: RuleResult) {
 function factsOf({ bucket, stream, rules, toolVersion, startedAt, endedAt, entries }: Validation) {
   return [
     ["tool", `cim-replay ${toolVersion}, validate-domain`],
-    ["read", `${startedAt} to ${endedAt}`],
+    ["read", `${timeInWords(startedAt)} to ${timeInWords(endedAt)}`],
     ["entries", formatCount(entries)],
-    ["bucket", `${bucket.name}, created ${bucket.created}, at revision ${formatCount(bucket.lastRevision)}`],
+    [
+      "bucket",
+      `${bucket.name}, created ${timeInWords(bucket.created)}, at revision ${formatCount(bucket.lastRevision)}`,
+    ],
     [
       "stream",
       stream === null
         ? "there is none"
-        : `${stream.name}, created ${stream.created}, at sequence ${formatCount(stream.lastSeq)}`,
+        : `${stream.name}, created ${timeInWords(stream.created)}, at sequence ${formatCount(stream.lastSeq)}`,
     ],
     ["rules", rules.source],
     ["rules' SHA-256", rules.sha256],

@@ -2,7 +2,7 @@ import { Environment, EvaluationError, ParseError, TypeError as CelTypeError } f
 import { errorMessage } from "@cim-replay/core";
 import { EventCounts, EventTypes } from "./event-counts.ts";
 import { CEL_LIMITS, RULES_LIMITS } from "./limits.ts";
-import type { Scope } from "./rule.ts";
+import type { Scope } from "./scope.ts";
 
 /** Values by name, as `celValue` makes them. */
 export type CelContext = Readonly<Record<string, unknown>>;

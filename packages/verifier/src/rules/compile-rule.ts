@@ -1,5 +1,5 @@
 import { type CelEnvironment, celEnvironment, compileExpression, type Expression, isNameTaken } from "./cel.ts";
-import { compileMessage, type MessageTemplate } from "./message-template.ts";
+import { compileMessage, expressionsIn, type MessageTemplate } from "./message-template.ts";
 import { type Collected, GATHERINGS, type Rule } from "./rule.ts";
 import type { WrittenRule } from "./rules-schema.ts";
 
@@ -44,7 +44,7 @@ class RuleCompiler {
       condition: this.#expression(environment, ["condition"], condition, "bool"),
       message: this.#message(environment, message),
       collect: collected.map(([name, given]) => this.#collected(name, given)),
-      eventsAsked: scope === "counts" ? eventsAsked([when ?? "", condition, message].join(" ")) : "nothing",
+      eventsAsked: scope === "counts" ? eventsAsked([when, condition, ...expressionsIn(message)].join(" ")) : "nothing",
     };
     return this.#mistakes.length > 0 ? this.#mistakes : rule;
   }

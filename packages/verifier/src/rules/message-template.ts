@@ -1,5 +1,11 @@
-import { type CelContext, type CelEnvironment, compileExpression, type Expression, whyNotEvaluated } from "./cel.ts";
-import type { ExpressionMistake } from "./cel.ts";
+import {
+  type CelContext,
+  type CelEnvironment,
+  compileExpression,
+  type Expression,
+  type ExpressionMistake,
+  whyNotEvaluated,
+} from "./cel.ts";
 import { plainLine, showCelValue } from "./cel-value.ts";
 
 /** Says what is wrong with one entry, in one line. Never throws. */
@@ -23,6 +29,11 @@ export function compileMessage(environment: CelEnvironment, text: string): Messa
     at = close + 2;
   }
   return mistakes.length > 0 ? mistakes : (context) => render(parts, context);
+}
+
+/** The texts between `{{` and `}}`. */
+export function expressionsIn(text: string): readonly string[] {
+  return [...text.matchAll(/\{\{([\s\S]*?)\}\}/g)].map(([, expression]) => expression ?? "");
 }
 
 function render(parts: readonly (string | Expression)[], context: CelContext): string {

@@ -21,6 +21,16 @@ describe("a file of rules", () => {
     expect(sha256).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it.each([
+    ["true", "m", "nothing"],
+    ["quarantined == 0", "{{ quarantined }} events are there", "nothing"],
+    ["events.total > 1", "of {{ events . total }} events", "total"],
+    ["true", "{{ events.by_type.A }}", "types"],
+    ["size(events['types']) > 1", "m", "types"],
+  ])("with %s and %s asks the stream for %s", (condition, message, asked) => {
+    expect(ruleSet({ scope: "counts", condition, message }).rules[0]?.eventsAsked).toBe(asked);
+  });
+
   it("is told all its mistakes at once, each where it stands", () => {
     const text = `version: 2
 rulez: 3

@@ -1,12 +1,6 @@
 import type { Expression } from "./cel.ts";
 import type { MessageTemplate } from "./message-template.ts";
-
-export const SCOPES = ["entry", "domain", "counts"] as const;
-export type Scope = (typeof SCOPES)[number];
-
-/** Only errors make a validation fail. */
-export const SEVERITIES = ["error", "warning", "info"] as const;
-export type Severity = (typeof SEVERITIES)[number];
+import type { Scope, Severity } from "./scope.ts";
 
 /** A rule whose expressions are compiled. */
 export interface Rule {

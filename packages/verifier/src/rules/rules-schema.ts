@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { RULES_LIMITS } from "./limits.ts";
-import { GATHERINGS, SCOPES, SEVERITIES } from "./rule.ts";
+import { GATHERINGS } from "./rule.ts";
+import { SCOPES, SEVERITIES } from "./scope.ts";
 
 const { nameLength, descriptionLength, messageLength, rules, accumulatorsPerRule } = RULES_LIMITS;
 

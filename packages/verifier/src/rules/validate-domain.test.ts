@@ -1,6 +1,6 @@
 import { domainSettingsSchema } from "@cim-replay/core";
-import { connectNats, ensureBucket, EntryWriter, type NatsClient } from "@cim-replay/nats";
-import { generateEvents, publishEvents, uniqueName } from "@cim-replay/testkit";
+import { connectNats, ensureBucket, EntryWriter, Ledger, type NatsClient } from "@cim-replay/nats";
+import { generateEvents, planOf, publishEvents, runOf, settingsOf, uniqueName } from "@cim-replay/testkit";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import type { RuleSet } from "./rule.ts";
 import { ruleSet } from "./rules.fixture.ts";
@@ -110,6 +110,27 @@ describe("validating a domain", () => {
       `Cannot count the events of graph: there is no stream ${stream}`,
     );
     expect((await validate(ruleSet({ scope: "counts", condition: "quarantined == 0" }))).verdict).toBe("holds");
+  });
+
+  it("knows what the last completed run of the whole domain left out", async () => {
+    await put({ "graph.a": {} });
+    const ledger = await Ledger.open(client, { create: true });
+    const counts = { events: 9, aggregates: 1, entriesWritten: 1, entriesUnchanged: 0, orphans: 0, pruned: 0 };
+    const completed = (quarantined: number, createdAt: string, aggregateId: string | null) =>
+      runOf(uniqueName("run"), {
+        state: "completed",
+        createdAt,
+        settings: settingsOf(stream, { target: bucket, aggregateId }),
+        summary: { ...counts, quarantined, seconds: 1, eventsPerSecond: 9, findings: [], certificate: null },
+      });
+    const runs = [
+      completed(1, "2026-01-01T00:00:00.000Z", null),
+      completed(5, "2026-01-02T00:00:00.000Z", null),
+      completed(7, "2026-01-03T00:00:00.000Z", "a"),
+    ];
+    for (const run of runs) await ledger?.createRun(run, planOf(run.id), []);
+    const validation = await validate(ruleSet({ scope: "counts", condition: "quarantined == 5" }));
+    expect(validation.results[1]).toMatchObject({ failed: 0, checked: 1 });
   });
 
   it("refuses to call nothing valid", async () => {

@@ -1,5 +1,5 @@
 import type { CelContext } from "./cel.ts";
-import type { Scope, Severity } from "./rule.ts";
+import type { Scope, Severity } from "./scope.ts";
 
 /** Where a rule does not hold, and what its message says of it. */
 export interface Example {

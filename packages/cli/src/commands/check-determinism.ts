@@ -1,0 +1,43 @@
+import { domainSettingsSchema, UsageError } from "@cim-replay/core";
+import { builtinFor } from "@cim-replay/projections";
+import { checkDeterminism, sampleAggregates } from "@cim-replay/verifier";
+import { resolveProjection } from "@cim-replay/worker";
+import type { CommandModule } from "../command.ts";
+import { EXIT } from "../exit-status.ts";
+import { determinismJson, determinismText } from "../output/determinism-text.ts";
+import { exactJson } from "../output/short-value.ts";
+import { withNats } from "../session.ts";
+import { callFlag, connectionSettings } from "../settings/flags.ts";
+import { count, text } from "../settings/values.ts";
+import { addFlags, readInvocation, shared } from "./invoked.ts";
+
+const DEFAULT_AGGREGATES = 100;
+/** At 300 bytes an event and a hundred aggregates: 60 MB. */
+const EVENTS_AN_AGGREGATE = 2_000;
+
+const flags = {
+  domain: callFlag("--domain <name>", "domain whose events are folded", text),
+  sample: callFlag("--sample <n>", `aggregates to fold (default: ${DEFAULT_AGGREGATES})`, count),
+  format: shared.format,
+};
+
+export const command: CommandModule = {
+  configure: (parser) => addFlags(parser, flags, ["projection", ...connectionSettings]),
+  async run(invocation) {
+    const { flags: given, loaded } = readInvocation(invocation, flags);
+    const { domain, sample: aggregates = DEFAULT_AGGREGATES, format } = given;
+    if (domain === undefined) throw new UsageError("Cannot check: no domain is named. Give --domain.");
+    const domainSettings = loaded.domains.get(domain) ?? domainSettingsSchema.parse({});
+    const named = loaded.settings.projection ?? domainSettings.projection ?? builtinFor(domain).name;
+    const { ref, projection } = await resolveProjection(named);
+    const signal = new AbortController().signal;
+    const sample = await withNats(loaded.settings, invocation.tool, (client) =>
+      sampleAggregates({
+        ...{ client, domain, domainSettings, aggregates, eventsAnAggregate: EVENTS_AN_AGGREGATE, signal },
+      }),
+    );
+    const check = checkDeterminism(sample, { domain, domainSettings, projection });
+    invocation.print(format === "json" ? exactJson(determinismJson(check, ref), 2) : determinismText(check, ref));
+    return check.holds ? EXIT.done : EXIT.failed;
+  },
+};
