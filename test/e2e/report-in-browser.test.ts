@@ -1,4 +1,6 @@
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -110,6 +112,33 @@ describe.skipIf(chromiumPath === null)("a report in a browser", () => {
   it.each([320, 390, 1280])("needs no sideways scrolling on %i pixels", async (width) => {
     await page.setViewportSize({ width, height: 800 });
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
+  });
+
+  it("has a policy that stops what would come through as markup", async () => {
+    const asked: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      asked.push(request.url);
+      response.end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const attacked = await browser.newPage();
+    const stopped: string[] = [];
+    attacked.on("console", (message) => stopped.push(message.text()));
+    await attacked.goto(pathToFileURL(join(folder, "report.html")).href);
+    await attacked.evaluate(`
+      document.body.insertAdjacentHTML("beforeend",
+        '<img src="http://127.0.0.1:${port}/x" onerror="window.ran=1"><p style="color:red">styled</p>');
+      for (const to of [{ textContent: "window.ran=1" }, { src: "http://127.0.0.1:${port}/y" }]) {
+        document.body.append(Object.assign(document.createElement("script"), to));
+      }
+    `);
+    // The image, what follows from its failure, the style, and both scripts.
+    await expect.poll(() => stopped.filter((text) => text.includes("Content Security Policy")).length).toBe(5);
+    expect(await attacked.evaluate(() => Reflect.get(globalThis, "ran"))).toBeUndefined();
+    expect(asked).toEqual([]);
+    await attacked.close();
+    await new Promise((resolve) => server.close(resolve));
   });
 
   it("would be caught by this test if it ran anything", async () => {

@@ -228,12 +228,18 @@ describe("an honest run with a history", () => {
     }
   });
 
-  it("does not hold where entries lie about that no event accounts for, until they are removed", async () => {
+  it("names entries that no event accounts for: the run was told to leave them, the domain is not right with them", async () => {
     await stage.publish([...events(20, 2), added("old", 1)]);
     await stage.run({ target });
     await stage.client.jsm.streams.purge(stage.stream, { filter: `${stage.stream}.shop.old.>` });
     const run = await stage.run({ target });
-    for (const level of LEVELS) expect(foundIn(await certify(stage, run, level))).toEqual(["extra shop.old"]);
+    for (const level of LEVELS) {
+      const certificate = await certify(stage, run, level);
+      expect(foundIn(certificate)).toEqual([]);
+      expect(certificate.checks.readBack).toMatchObject({ verdict: "holds", evidence: { keptOrphans: 1 } });
+      expect(certificate.checks.readBack.why).toContain("shop.old");
+      expect(foundIn(await verifyStaged(stage, { run, level, bucket: target }))).toEqual(["extra shop.old"]);
+    }
     const pruned = await stage.run({ target, prune: true });
     for (const level of LEVELS) expect(foundIn(await certify(stage, pruned, level))).toEqual([]);
   });

@@ -102,9 +102,13 @@ export class FaultStage {
     }
   }
 
-  /** `domain-replay` of the whole domain with one unit, one local worker, and a checkpoint every 400 events. */
+  /**
+   * `domain-replay` of the whole domain with one unit, one local worker, and a checkpoint every 400 events. What it
+   * survives must also satisfy the verifier: the workers' digests against a reading of its own.
+   */
   replay(...args: string[]): ReplayProcess {
     const pace = ["--units", "1", "--batch-size", "50", "--prefetch", "1000", "--checkpoint-interval", "400"];
+    pace.push("--certify", "content");
     return this.start("domain-replay", ["--domain", "shop", "--projection", PROJECTION, ...pace, ...args]);
   }
 

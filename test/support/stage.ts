@@ -11,7 +11,14 @@ import {
   type RunSettings,
   silentLog,
 } from "@cim-replay/core";
-import { driveRun, type HeldRun, planReplay, type ReplayContext, startRun } from "@cim-replay/coordinator";
+import {
+  type CertifyRun,
+  driveRun,
+  type HeldRun,
+  planReplay,
+  type ReplayContext,
+  startRun,
+} from "@cim-replay/coordinator";
 import { connectNats, Ledger, type NatsClient, readEntries } from "@cim-replay/nats";
 import { QUEUE_DEFAULTS, type QueueOptions, UnitQueue } from "@cim-replay/queue";
 import { type ReplayWorker, startWorker } from "@cim-replay/worker";
@@ -28,7 +35,7 @@ export interface Stage {
   addWorkers(count: number): Promise<ReplayWorker[]>;
   plan(changes?: Partial<RunSettings>): Promise<Plan>;
   start(changes?: Partial<RunSettings>): Promise<HeldRun>;
-  drive(held: HeldRun, signal?: AbortSignal): Promise<RunRecord>;
+  drive(held: HeldRun, signal?: AbortSignal, certify?: CertifyRun): Promise<RunRecord>;
   run(changes?: Partial<RunSettings>): Promise<RunRecord>;
   entries(bucket?: string): Promise<Map<string, string>>;
   close(): Promise<void>;
@@ -138,12 +145,12 @@ export async function openStage(options: {
     async start(changes) {
       return startRun(ctx, "test", settings(changes), await stage.plan(changes));
     },
-    drive: (held, signal = new AbortController().signal) =>
+    drive: (held, signal = new AbortController().signal, certify?: CertifyRun) =>
       driveRun(ctx, held, {
         pool: null,
         localWorkers: 0,
         checkpointDir: null,
-        certify: null,
+        certify: certify ?? null,
         onProgress: () => undefined,
         signal,
       }),

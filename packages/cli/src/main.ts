@@ -6,10 +6,12 @@ import { describeError, EXIT, exitStatusOf } from "./exit-status.ts";
 import { createScreen } from "./output/screen.ts";
 
 /**
- * Runs one tool by its name and ends the process with its status: the one place that does. `argv` without the program.
+ * Runs one tool by its name and ends the process with its status: the one place that does. `given`: the words without the program.
  */
-export async function main(tool: string, argv: readonly string[] = process.argv.slice(2)): Promise<void> {
+export async function main(tool: string, given: readonly string[] = process.argv.slice(2)): Promise<void> {
   setTitle(tool);
+  // What starts us may pass on the `--` that parted its own flags from ours.
+  const argv = given[0] === "--" ? given.slice(1) : given;
   // A reader that has seen enough (`| head`) closes the pipe: no error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed);

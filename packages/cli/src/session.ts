@@ -77,6 +77,7 @@ async function openQueue(settings: Settings): Promise<UnitQueue> {
   const { UnitQueue: Queue } = await import("@cim-replay/queue");
   return Queue.open(queueOptions(settings));
 }
+
 export function queueOptions(settings: Settings): QueueOptions {
   return {
     redisUrl: settings.redisUrl,

@@ -16,6 +16,7 @@ export {
   type UpResult,
 } from "./servers/background.ts";
 export type { BackgroundServer } from "./servers/background-state.ts";
+export { freePort } from "./servers/ports.ts";
 export { uniqueName } from "./servers/unique-name.ts";
 export { type GeneratedEvent, generateEvents } from "./generator/generate-events.ts";
 export type { GeneratorOptions } from "./generator/generator-options.ts";

@@ -16,7 +16,7 @@ export interface EntryFacts {
   readonly stated: Stated | null;
 }
 
-export interface Stated {
+interface Stated {
   readonly run: string;
   readonly sha256: string;
   readonly lastSeq: number;

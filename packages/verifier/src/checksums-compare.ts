@@ -26,7 +26,7 @@ export async function verifyChecksums(
   return compareChecksums(expected, sha256ByKey, bucket);
 }
 
-export function compareChecksums(
+function compareChecksums(
   { entries }: Pick<Checksums, "entries">,
   found: ReadonlyMap<string, string>,
   bucket: string,

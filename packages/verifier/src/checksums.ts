@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
 import { ReplayError } from "@cim-replay/core";
-import { type BucketFacts, type NatsClient, readEntries } from "@cim-replay/nats";
+import { type BucketFacts, lastRevision, type NatsClient, readEntries } from "@cim-replay/nats";
 import { type Checksums, rootOf } from "./checksums-file.ts";
-import { keysOf, requireBucket, requireStream, wasTouched } from "./entries-source.ts";
+import { keysOf, requireBucket, requireStream } from "./entries-source.ts";
 import { byKey } from "./merkle.ts";
 
 export interface ChecksumsSource {
@@ -46,11 +46,13 @@ export async function digestEntries(
 ): Promise<{ facts: BucketFacts; sha256ByKey: Map<string, string> }> {
   const facts = await requireBucket(client, bucket);
   const filter = keysOf(domain);
+  const revision = await lastRevision(client, bucket, filter);
   const sha256ByKey = new Map<string, string>();
   for await (const batch of readEntries(client, bucket, filter)) {
     for (const { key, value } of batch) sha256ByKey.set(key, hash("sha256", value));
   }
-  if (await wasTouched(client, facts, filter)) {
+  // The domain's own, delete markers included: what others do in the bucket meanwhile is of no matter.
+  if ((await lastRevision(client, bucket, filter)) !== revision) {
     throw new ReplayError(
       `Cannot take checksums of ${domain}: its entries in bucket ${bucket} were written meanwhile, so that they are of no ` +
         "one moment. Stop the domain's service or run, and try again.",

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-export const DISCREPANCY_KINDS = [
+const DISCREPANCY_KINDS = [
   "source",
   "plan",
   "unit",
@@ -24,7 +24,7 @@ const MAX_SHOWN_CHARACTERS = 300;
 
 const count = z.int().nonnegative();
 
-export const discrepancySchema = z.strictObject({
+const discrepancySchema = z.strictObject({
   kind: z.enum(DISCREPANCY_KINDS),
   /** Of an entry in the bucket. */
   key: z.string().nullable(),

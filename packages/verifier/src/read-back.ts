@@ -6,6 +6,8 @@ import type { Check, Discrepancies } from "./discrepancies.ts";
 import { digestEntries, type EntriesDigest } from "./entries-chain.ts";
 import type { Terms } from "./terms.ts";
 
+const MAX_NAMED = 5;
+
 export interface VerifiedRun {
   readonly id: string;
   readonly createdAt: string;
@@ -24,6 +26,8 @@ export interface ReadBackInput {
   /** Null where a bucket is verified and no run. */
   readonly run: VerifiedRun | null;
   readonly termsOf: (run: string | null) => Terms;
+  /** Orphans that were there before the run are its business only where it was to remove them. */
+  readonly keepsOrphans: boolean;
   /** −1 where it lies in none of the run's. */
   readonly partitionOf: (entry: EntryFacts) => number;
 }
@@ -37,7 +41,12 @@ export function checkReadBack(
   const evidence: Record<string, number> = { entries: entries.size, foreign: 0, ofLaterRuns: 0, ofEarlierRuns: 0 };
   const ofRun = run?.plan.partitions.map((): EntryFacts[] => []) ?? [];
   const changed = new Set<number>();
+  const kept: string[] = [];
   for (const entry of entries.values()) {
+    if (isKeptOrphan(entry, input)) {
+      kept.push(entry.key);
+      continue;
+    }
     checkEntry(entry, input, found);
     const origin = originOf(entry, input);
     if (origin === "run") ofRun[input.partitionOf(entry)]?.push(entry);
@@ -50,16 +59,26 @@ export function checkReadBack(
   const check = found.check({
     kinds: ["altered", "missing", "extra", "foreign", "entries"],
     compared: true,
-    why: whyNotWholly(input, changed.size),
-    evidence,
+    why: whyNotWholly(input, changed.size, kept),
+    evidence: kept.length > 0 ? { ...evidence, keptOrphans: kept.length } : evidence,
   });
   return { check, digests };
 }
 
-function whyNotWholly({ accounts, run }: ReadBackInput, changed: number): string | null {
+/** Older than the run, and nobody's: the run told of it, and was not asked to remove it. */
+function isKeptOrphan(entry: EntryFacts, input: ReadBackInput): boolean {
+  const { run, accounts, keepsOrphans } = input;
+  if (!keepsOrphans || run === null || entry.revision > run.plan.target.lastRevision) return false;
+  return entry.stated?.run !== run.id && (accounts === null || accounts.due(entry.key) === null);
+}
+
+function whyNotWholly({ accounts, run }: ReadBackInput, changed: number, kept: readonly string[]): string | null {
   const reasons = [
     accounts ? null : "Nobody can say which keys there should be: missing and extra ones were not looked for.",
     changed > 0 ? `Later runs wrote into ${changed} partitions: their digests were not compared.` : null,
+    kept.length > 0
+      ? `Not of this run, older than it, and kept: ${kept.slice(0, MAX_NAMED).join(", ")}${kept.length > MAX_NAMED ? ", …" : ""}.`
+      : null,
     run ? null : "No run is verified: entries are compared with their own provenance only, where they have one.",
   ].filter((reason) => reason !== null);
   return reasons.length > 0 ? reasons.join(" ") : null;

@@ -53,13 +53,15 @@ export async function verify(verification: Verification): Promise<Certificate> {
 
 async function gather(verification: Verification, found: Discrepancies): Promise<Gathered> {
   const { client, bucket, domain, level, onProgress, aggregateId } = verification;
-  const scene = await lookAround(verification);
+  await requireInputs(verification);
   // The index is the server's work and reading entries mostly ours: they share the wait.
-  const counting = beginToCount(verification, scene);
+  const counting = beginToCount(verification, await lookAround(verification));
   counting.catch(() => undefined);
   const entries = await readBucketEntries(client, bucket, { domain, aggregateId }, (done) =>
     onProgress({ stage: "entries", done, total: null }),
   );
+  // Again, so that no entry holds an event that the stream seems not to have: runs may write all the while.
+  const scene = await lookAround(verification);
   const runs = await lookUpRuns(verification, scene, entries.values());
   const witness = await askWitness(verification, scene, runs, await counting);
   const mustRead = level !== "counts" || namesAreUnclear(witness, domain, entries);
@@ -115,6 +117,7 @@ function readBackInput(verification: Verification, gathered: Gathered): ReadBack
     entries,
     accounts: accountsOf(verification, gathered),
     run: verifiedRun(verification),
+    keepsOrphans: verification.evidence?.run.settings.prune === false && !verification.toPresent,
     termsOf: runs.of,
     partitionOf: ({ key, id }) => scene.partitionOf(reading?.fold.get(key)?.routeKey ?? id ?? ""),
   };

@@ -29,7 +29,7 @@ import { StreamFold } from "./stream-fold.ts";
 import { presentTerms, type Terms } from "./terms.ts";
 import type { Witness } from "./witness.ts";
 
-export const RUN = "run-1";
+const RUN = "run-1";
 export const codec = compileDomain(
   "shop",
   domainSettingsSchema.parse({ subject: "s.{domain}.{aggregate_id}.{event_type}" }),
@@ -41,7 +41,7 @@ interface State {
 }
 
 /** Any event that is lost, doubled, changed or out of order gives another value. */
-export const projection = compileProjection({
+const projection = compileProjection({
   name: "chain",
   initial: (): State => ({ total: 0, text: "" }),
   evolve: (state, event) => ({
@@ -70,7 +70,7 @@ export interface World {
   random: () => number;
 }
 
-export function randomOf(seed: number): () => number {
+function randomOf(seed: number): () => number {
   let state = seed * 0x9e3779b9;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -243,6 +243,7 @@ export function judge(world: World): Discrepancies {
         entries,
         accounts: accountsOfReading(fold),
         termsOf: () => terms,
+        keepsOrphans: false,
         partitionOf: ({ id }) => partitionOf(id ?? ""),
       },
       run: { id: RUN, createdAt: "2026", plan, units, isWhole: true, wentOn: false },

@@ -28,7 +28,7 @@ export interface Aggregate {
 export class AggregateTable {
   readonly #domain: string;
   readonly #byRouteKey = new Map<string, Aggregate>();
-  readonly #byBytes = new KeyIndex();
+  readonly #byBytes = new KeyIndex<Aggregate>();
   /** Only of aggregates whose id is not their routing key. */
   readonly #renamed = new Map<string, string>();
   readonly #all: Aggregate[] = [];

@@ -1,5 +1,3 @@
-import type { Aggregate } from "./aggregate-table.ts";
-
 const FIRST_SLOTS = 1_024;
 const LAST_ASCII = 0x7f;
 
@@ -7,24 +5,24 @@ const LAST_ASCII = 0x7f;
  * Finds aggregates by the bytes of their routing key as they lie in a subject: no text is made of them, and nothing is
  * allocated. Open addressing, at most half full. Only keys in ASCII are held; whoever misses here asks by text.
  */
-export class KeyIndex {
-  #aggregates: (Aggregate | undefined)[] = new Array<Aggregate | undefined>(FIRST_SLOTS);
+export class KeyIndex<Keyed extends { readonly routeKey: string }> {
+  #items: (Keyed | undefined)[] = new Array<Keyed | undefined>(FIRST_SLOTS);
   #hashes = new Int32Array(FIRST_SLOTS);
   #size = 0;
 
-  find(bytes: Uint8Array, at: number, end: number): Aggregate | undefined {
+  find(bytes: Uint8Array, at: number, end: number): Keyed | undefined {
     let hash = SEED;
     for (let i = at; i < end; i++) hash = mixed(hash, bytes[i] as number);
     const mask = this.#hashes.length - 1;
     for (let slot = spread(hash) & mask; ; slot = (slot + 1) & mask) {
-      const aggregate = this.#aggregates[slot];
-      if (aggregate === undefined) return undefined;
-      if (this.#hashes[slot] === hash && isSame(aggregate.routeKey, bytes, at, end)) return aggregate;
+      const item = this.#items[slot];
+      if (item === undefined) return undefined;
+      if (this.#hashes[slot] === hash && isSame(item.routeKey, bytes, at, end)) return item;
     }
   }
 
-  add(aggregate: Aggregate): void {
-    const { routeKey } = aggregate;
+  add(item: Keyed): void {
+    const { routeKey } = item;
     let hash = SEED;
     for (let i = 0; i < routeKey.length; i++) {
       const code = routeKey.charCodeAt(i);
@@ -32,24 +30,24 @@ export class KeyIndex {
       hash = mixed(hash, code);
     }
     if (++this.#size * 2 > this.#hashes.length) this.#grow();
-    this.#put(hash, aggregate);
+    this.#put(hash, item);
   }
 
-  #put(hash: number, aggregate: Aggregate): void {
+  #put(hash: number, item: Keyed): void {
     const mask = this.#hashes.length - 1;
     let slot = spread(hash) & mask;
-    while (this.#aggregates[slot] !== undefined) slot = (slot + 1) & mask;
-    this.#aggregates[slot] = aggregate;
+    while (this.#items[slot] !== undefined) slot = (slot + 1) & mask;
+    this.#items[slot] = item;
     this.#hashes[slot] = hash;
   }
 
   #grow(): void {
-    const aggregates = this.#aggregates;
+    const items = this.#items;
     const hashes = this.#hashes;
-    this.#aggregates = new Array<Aggregate | undefined>(aggregates.length * 2);
+    this.#items = new Array<Keyed | undefined>(items.length * 2);
     this.#hashes = new Int32Array(hashes.length * 2);
-    for (const [slot, aggregate] of aggregates.entries()) {
-      if (aggregate) this.#put(hashes[slot] ?? 0, aggregate);
+    for (const [slot, item] of items.entries()) {
+      if (item) this.#put(hashes[slot] ?? 0, item);
     }
   }
 }

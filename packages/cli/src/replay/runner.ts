@@ -1,4 +1,5 @@
 import {
+  type CertifyRun,
   type DriveOptions,
   driveRun,
   findRun,
@@ -11,6 +12,7 @@ import {
   takeOverRun,
 } from "@cim-replay/coordinator";
 import { type CompiledProjection, formatCount, type RunRecord, type RunSettings } from "@cim-replay/core";
+import { connectNats } from "@cim-replay/nats";
 import type { Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { noRun } from "../no-run.ts";
@@ -139,12 +141,18 @@ export class ReplayRunner {
       pool,
       localWorkers,
       checkpointDir: this.#request.loaded.settings.checkpointDir,
-      certify: certifier(this.#ctx.client, this.#ctx.ledger, held.record.settings.certify),
+      certify: this.#certifier(held.record.settings.certify),
       onProgress: (progress) => this.#show(progress),
       signal: AbortSignal.any([this.#interruption, pool.lost]),
     });
     if (pool.lost.aborted && ended.state === "paused") throw pool.lost.reason;
     return ended;
+  }
+
+  #certifier(level: RunSettings["certify"]): CertifyRun | null {
+    const { natsUrl } = this.#request.loaded.settings;
+    const connect = () => connectNats({ url: natsUrl, name: "verifier" });
+    return certifier(connect, this.#ctx.ledger, level);
   }
 
   /** Only at need where others are connected already and nobody asked for more. */

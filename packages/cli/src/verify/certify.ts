@@ -31,11 +31,20 @@ export async function certifyAndKeep(options: Certifying): Promise<Certificate> 
   return certificate;
 }
 
-/** What a coordinator asks before it completes a run; null where the run asks for no certificate. */
-export function certifier(client: NatsClient, ledger: Ledger, level: CertificateLevel | "none"): CertifyRun | null {
+/**
+ * What a coordinator asks before it completes a run; null where the run asks for no certificate. Reads through a connection
+ * of its own: the coordinator's has been read through by other means.
+ */
+export function certifier(
+  connect: () => Promise<NatsClient>,
+  ledger: Ledger,
+  level: CertificateLevel | "none",
+): CertifyRun | null {
   if (level === "none") return null;
   return async (run, plan, units) => {
-    const certificate = await certifyAndKeep({ client, ledger, evidence: { run, plan, units }, level });
+    const client = await connect();
+    const evidence = { run, plan, units };
+    const certificate = await certifyAndKeep({ client, ledger, evidence, level }).finally(() => client.close());
     const holds = certificate.verdict === "holds";
     return {
       ...{ level, holds, discrepancies: certificate.discrepancies.total },

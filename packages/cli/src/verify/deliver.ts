@@ -40,7 +40,7 @@ export async function openDelivery(invocation: Invocation, flags: DeliveryFlags)
   };
 }
 
-export function statusOf({ verdict }: Certificate): number {
+function statusOf({ verdict }: Certificate): number {
   return verdict === "holds" ? EXIT.done : EXIT.failed;
 }
 

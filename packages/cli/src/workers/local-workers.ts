@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { WorkerPool } from "@cim-replay/coordinator";
-import { errorMessage } from "@cim-replay/core";
+import { EXIT } from "../exit-status.ts";
 import type { Settings } from "../settings/definitions.ts";
 import { LostWorkersError } from "./lost-workers-error.ts";
 import { nodeFlags, workerEnvironment } from "./worker-process.ts";
@@ -15,6 +15,7 @@ const STOP_WITHIN_MS = 15_000;
 /** Workers that ended by themselves and were replaced, before the run is given up. */
 const MOST_REPLACEMENTS = 5;
 const REPLACE_AFTER_MS = 500;
+const REPLACE_AT_LEAST_EVERY_MS = 4_000;
 
 interface Member {
   readonly id: string;
@@ -74,20 +75,22 @@ export class LocalWorkers implements WorkerPool {
   }
 
   async #startOne(onExit: (workerId: string) => void): Promise<void> {
+    const failed = await this.#tryToStart(onExit);
+    if (failed) throw startFailure(failed);
+  }
+
+  /** The child where it ended before it was ready. */
+  async #tryToStart(onExit: (workerId: string) => void): Promise<ChildProcess | null> {
     const { id, child, ready, exited } = this.#warmed ?? this.#fork();
     this.#warmed = null;
     const outcome = await Promise.race([ready.then(() => "ready" as const), exited.then(() => "exited" as const)]);
-    if (outcome === "exited") {
-      if (this.#stopping) return;
-      throw new LostWorkersError(
-        `Cannot start a local worker: it ended with ${endOf(child)}. See its message above, or start \`cim-replay worker\` yourself.`,
-      );
-    }
+    if (outcome === "exited") return this.#stopping ? null : child;
     void exited.then(() => {
       if (this.#stopping) return;
       onExit(id);
       void this.#replace(id, endOf(child), onExit);
     });
+    return null;
   }
 
   #fork(): Member {
@@ -121,10 +124,23 @@ export class LocalWorkers implements WorkerPool {
       return;
     }
     note(`Worker ${id} ended with ${end}; another takes its place.`);
-    await sleep(REPLACE_AFTER_MS);
-    if (this.#stopping) return;
-    await this.#startOne(onExit).catch((error: unknown) => this.#lost.abort(new LostWorkersError(errorMessage(error))));
+    for (let waitMs = REPLACE_AFTER_MS; ; waitMs = Math.min(waitMs * 2, REPLACE_AT_LEAST_EVERY_MS)) {
+      await sleep(waitMs);
+      if (this.#stopping) return;
+      const failed = await this.#tryToStart(onExit);
+      if (failed === null) return;
+      // A server that is away now may be back soon; how long the run waits for it is the coordinator's to say.
+      if (failed.exitCode === EXIT.unreachable) continue;
+      this.#lost.abort(startFailure(failed));
+      return;
+    }
   }
+}
+
+function startFailure(child: ChildProcess): LostWorkersError {
+  return new LostWorkersError(
+    `Cannot start a local worker: it ended with ${endOf(child)}. See its message above, or start \`cim-replay worker\` yourself.`,
+  );
 }
 
 function endOf(child: ChildProcess): string {

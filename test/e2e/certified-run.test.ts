@@ -1,0 +1,58 @@
+import { certifier } from "@cim-replay/cli";
+import type { CertifyRun } from "@cim-replay/coordinator";
+import { connectNats, deleteEntry, getEntry } from "@cim-replay/nats";
+import { certificateSchema } from "@cim-replay/verifier";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { orderProjection } from "../support/order-projection.ts";
+import { openStage, type Stage } from "../support/stage.ts";
+import { events } from "../support/verify-stage.ts";
+
+let stage: Stage;
+let ask: CertifyRun;
+
+beforeAll(async () => {
+  stage = await openStage({
+    natsUrl: inject("natsUrl"),
+    redisUrl: inject("redisUrl"),
+    projection: orderProjection as never,
+  });
+  await stage.addWorkers(2);
+  await stage.publish(events(400, 20));
+  ask = certifier(
+    () => connectNats({ url: inject("natsUrl"), name: "verifier" }),
+    stage.ctx.ledger,
+    "content",
+  ) as CertifyRun;
+});
+afterAll(() => stage.close());
+
+async function drive(target: string, certify: CertifyRun) {
+  return stage.drive(await stage.start({ target, parallel: 4, units: 2 }), undefined, certify);
+}
+
+test("a run is completed with a certificate that holds, and the ledger keeps it", async () => {
+  const run = await drive(`${stage.bucket}-good`, ask);
+  expect(run).toMatchObject({ state: "completed", reason: null });
+  expect(run.summary?.certificate).toEqual({ level: "content", holds: true, discrepancies: 0 });
+  const kept = certificateSchema.parse(await stage.ctx.ledger.getCertificate(run.id));
+  expect(kept).toMatchObject({ runId: run.id, level: "content", verdict: "holds" });
+  expect(kept.checks.content).toMatchObject({ verdict: "holds", evidence: { messages: 400 } });
+});
+
+test("a run whose certificate does not hold ends failed, naming what is wrong, and the ledger keeps that too", async () => {
+  const target = `${stage.bucket}-bad`;
+  let lost = "";
+  const run = await drive(target, async (record, plan, units) => {
+    lost = [...(await stage.entries(target)).keys()][7] ?? "";
+    const entry = await getEntry(stage.client, target, lost);
+    await deleteEntry(stage.client, target, lost, entry?.revision ?? 0);
+    return ask(record, plan, units);
+  });
+  expect(run.state).toBe("failed");
+  expect(run.reason).toContain("The run is not proved: ");
+  expect(run.reason).toContain(lost);
+  expect(run.summary?.certificate).toMatchObject({ level: "content", holds: false });
+  const kept = certificateSchema.parse(await stage.ctx.ledger.getCertificate(run.id));
+  expect(kept.verdict).toBe("fails");
+  expect(kept.discrepancies.first.some(({ kind, key }) => kind === "missing" && key === lost)).toBe(true);
+});
