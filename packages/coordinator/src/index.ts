@@ -8,3 +8,4 @@ export { lastPinnedTime } from "./last-pinned-time.ts";
 export { cancelRun, continueRun, findRun, pauseRun, requestCheckpoint } from "./control.ts";
 export { commandHolder, coordinatorId, isCoordinated } from "./lease-keeper.ts";
 export { acquireQuietTarget } from "./give-up.ts";
+export type { EventCounts } from "./count-events.ts";

@@ -33,20 +33,19 @@ export async function planReplay(
   settings: RunSettings,
   projection: CompiledProjection,
   runId: string,
+  /** Told what the server's subject index said, for whoever needs it again. */
+  onCounted: (counts: EventCounts) => void = () => undefined,
 ): Promise<Plan> {
   const codec = compileDomain(settings.domain, settings.domainSettings);
   const one = subjectsOfOne(codec, settings);
   const subjects = one ?? codec.subjects;
   const { targetBefore, counts, calibration } = await lookAround(client, settings, projection, codec, one);
   const { stream } = counts;
+  onCounted(counts);
   if (counts.events === 0) throw nothingThere(settings, subjects);
   const range = await requestedRange(client, settings, stream);
-  const deleted = stream.numDeleted > 0 ? await deletedWithin(client, stream.name, range) : new DeletedSequences([]);
-  const messages = range.toSeq - range.fromSeq + 1 - deleted.count;
-  const events = Math.min(counts.events, messages);
+  const { deleted, events, read, bytes } = await whatToRead(client, codec, subjects, counts, range);
   const partitioning = cutPartitions(settings, codec, counts, range);
-  const read = chooseRead({ codec, subjects, messages, events });
-  const bytes = stream.messages > 0 ? Math.round((stream.bytes / stream.messages) * read.messages) : 0;
   const work = cutUnits(
     { messages: read.messages, events },
     settings.units,
@@ -90,7 +89,14 @@ async function lookAround(
   const stream: StreamFacts = await requireStream(client, settings.domainSettings.stream, codec.subjects);
   const [targetBefore, counts, calibration] = await Promise.all([
     lookingAtTarget,
-    countEvents(client, stream, codec, one ?? codec.subjects),
+    countEvents(
+      client,
+      stream,
+      codec,
+      one ?? codec.subjects,
+      // Such a run is right only by its counts, however long they take.
+      settings.continueFromEntries ? Number.POSITIVE_INFINITY : undefined,
+    ),
     calibrate({
       ...{ client, stream, codec, projection },
       fromSeq: settings.fromSeq ?? 1,
@@ -99,6 +105,22 @@ async function lookAround(
     }),
   ]);
   return { targetBefore, counts, calibration };
+}
+
+/** What of the range is there, how much of it is wanted, and how it is best read. */
+async function whatToRead(
+  client: NatsClient,
+  codec: DomainCodec,
+  subjects: readonly string[],
+  { stream, events: counted }: EventCounts,
+  range: SequenceRange,
+) {
+  const deleted = stream.numDeleted > 0 ? await deletedWithin(client, stream.name, range) : new DeletedSequences([]);
+  const messages = range.toSeq - range.fromSeq + 1 - deleted.count;
+  const events = Math.min(counted, messages);
+  const read = chooseRead({ codec, subjects, messages, events });
+  const bytes = stream.messages > 0 ? Math.round((stream.bytes / stream.messages) * read.messages) : 0;
+  return { deleted, events, read, bytes };
 }
 
 /** Subjects of the one aggregate that is asked for; null for a whole domain, or where subjects hold no ids. */

@@ -41,8 +41,13 @@ export class FrameSplitter {
     payloadAt: 0,
     payloadEnd: 0,
   };
-  /** The beginning of a frame whose end has not come yet. */
-  #rest: Buffer | null = null;
+  /**
+   * The beginning of a frame whose end has not come yet, as it came; how much that is, and how much to wait for. Joined once:
+   * an answer of some megabytes comes in hundreds of pieces.
+   */
+  #pieces: Buffer[] = [];
+  #held = 0;
+  #wanted = 0;
 
   constructor(others: (bytes: Buffer) => void, count: (payloadBytes: number) => void) {
     this.#others = others;
@@ -58,28 +63,42 @@ export class FrameSplitter {
   }
 
   take(chunk: Buffer): void {
-    const bytes = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk;
-    this.#rest = null;
+    const bytes = this.#joined(chunk);
+    if (bytes === null) return;
     let at = 0;
     while (at < bytes.length) {
       const end = this.#frameAt(bytes, at);
-      if (end < 0) {
-        this.#rest = bytes.subarray(at);
+      if (end > bytes.length) {
+        this.#pieces = [bytes.subarray(at)];
+        this.#held = bytes.length - at;
+        this.#wanted = end - at;
         return;
       }
       at = end;
     }
   }
 
-  /** Deals with the frame that begins at `at` and returns where it ends; −1 where it is not whole yet. */
+  /** With what is held back; null where that is still no whole frame. */
+  #joined(chunk: Buffer): Buffer | null {
+    if (this.#held === 0) return chunk;
+    this.#pieces.push(chunk);
+    this.#held += chunk.length;
+    if (this.#held < this.#wanted) return null;
+    const bytes = Buffer.concat(this.#pieces, this.#held);
+    this.#pieces = [];
+    this.#held = 0;
+    return bytes;
+  }
+
+  /** Deals with the frame that begins at `at` and returns where it ends: beyond the bytes, at least, where it is not whole yet. */
   #frameAt(bytes: Buffer, at: number): number {
     const first = bytes[at];
     if (first === UPPER_M) return this.#message(bytes, at);
     if (!OTHER_FRAMES.includes(first ?? 0)) return this.#unknown(bytes, at);
     const line = bytes.indexOf(LF, at);
-    if (line < 0) return -1;
+    if (line < 0) return bytes.length + 1;
     const end = first === UPPER_H ? line + 1 + lastNumber(bytes, line) + 2 : line + 1;
-    if (end > bytes.length) return -1;
+    if (end > bytes.length) return end;
     this.#others(bytes.subarray(at, end));
     return end;
   }
@@ -103,7 +122,7 @@ export class FrameSplitter {
     }
     const tokenAt = ++next;
     while (next < length && bytes[next] !== SPACE && bytes[next] !== CR) next++;
-    if (next >= length) return -1;
+    if (next >= length) return length + 1;
     let replyAt = 0;
     let replyEnd = 0;
     let sizeAt = tokenAt;
@@ -120,9 +139,9 @@ export class FrameSplitter {
     const payloadAt = next + 2;
     const end = payloadAt + size + 2;
     // Also where the line itself is cut off: then `next` stands at the end of the bytes.
-    if (next >= length) return -1;
+    if (next >= length) return length + 1;
     if (next === sizeAt || bytes[next] !== CR) return this.#unknown(bytes, at);
-    if (end > length) return -1;
+    if (end > length) return end;
     const handler = this.#handlers.get(subscription);
     if (handler === undefined) {
       this.#others(bytes.subarray(at, end));

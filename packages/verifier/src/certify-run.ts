@@ -2,6 +2,7 @@ import { type Plan, type RunRecord, type UnitRecord, UsageError } from "@cim-rep
 import type { Ledger, NatsClient } from "@cim-replay/nats";
 import type { Certificate, Level } from "./certificate.ts";
 import type { Verification, VerifyProgress } from "./scene.ts";
+import type { IndexCount } from "./witness.ts";
 import { verify } from "./verify.ts";
 
 export interface CertifyOptions {
@@ -14,6 +15,8 @@ export interface CertifyOptions {
   readonly level: Level;
   /** The very one that the run pinned; needed at `full`. */
   readonly projection: Verification["projection"];
+  /** What the server's subject index said when the run was planned; null: it is asked again. */
+  readonly counted?: IndexCount | null;
   readonly toolVersion: string;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: VerifyProgress) => void;
@@ -41,6 +44,7 @@ export async function certifyRun(options: CertifyOptions): Promise<Certificate> 
     bucket: settings.target,
     evidence: { run, plan, units },
     asOf: null,
+    counted: options.counted ?? null,
     toPresent: false,
     onProgress: options.onProgress ?? (() => {}),
   });

@@ -10,6 +10,7 @@ export {
   LEVELS,
   parseCertificate,
 } from "./certificate.ts";
+export type { IndexCount } from "./witness.ts";
 export type { Check, Discrepancy } from "./discrepancies.ts";
 export {
   generateSigningKeys,

@@ -21,6 +21,7 @@ import {
 } from "@cim-replay/nats";
 import type { Level } from "./certificate.ts";
 import { sourceDifference } from "./coverage.ts";
+import type { IndexCount } from "./witness.ts";
 import type { RunEvidence } from "./run-evidence.ts";
 
 /** What a verification is at: `done` of `total` entries read, sequences read, or values compared. */
@@ -56,6 +57,8 @@ export interface Verification {
   /** Reads on to the stream's end, to say which entries are behind it. */
   readonly toPresent: boolean;
   readonly toolVersion: string;
+  /** What the index said a moment ago, where it is known already. */
+  readonly counted: IndexCount | null;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: VerifyProgress) => void;
 }

@@ -44,5 +44,5 @@ function rest({
   asOf = null,
   onProgress = () => {},
 }: Pick<Partial<VerifyDomainOptions>, "ledger" | "onProgress"> & { readonly asOf?: AsOf | null }) {
-  return { ledger, asOf, onProgress, toPresent: true };
+  return { ledger, asOf, onProgress, counted: null, toPresent: true };
 }

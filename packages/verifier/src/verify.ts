@@ -55,7 +55,9 @@ async function gather(verification: Verification, found: Discrepancies): Promise
   const { client, bucket, domain, level, onProgress, aggregateId } = verification;
   await requireInputs(verification);
   // The index is the server's work and reading entries mostly ours: they share the wait.
-  const counting = beginToCount(verification, await lookAround(verification));
+  const counting = verification.counted
+    ? Promise.resolve(verification.counted)
+    : beginToCount(verification, await lookAround(verification));
   counting.catch(() => undefined);
   const entries = await readBucketEntries(client, bucket, { domain, aggregateId }, (done) =>
     onProgress({ stage: "entries", done, total: null }),

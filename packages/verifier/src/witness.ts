@@ -31,6 +31,7 @@ export interface IndexCount {
   readonly byKey: ReadonlyMap<string, number>;
   /** What is up to here was certainly there to be counted. */
   readonly countedTo: number;
+  /** The stream as it was then, or afterwards. */
   readonly after: StreamFacts;
 }
 

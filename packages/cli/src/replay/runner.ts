@@ -22,7 +22,8 @@ import { LocalWorkers } from "../workers/local-workers.ts";
 import { CheckpointWatch } from "./checkpoint-watch.ts";
 import type { ReplayRequest } from "./request.ts";
 import { errorMayPass, failureMayPass, waitToRetry } from "./retry.ts";
-import { certifier } from "../verify/certify.ts";
+import type { IndexCount } from "@cim-replay/verifier";
+import { certifier, indexCountOf } from "../verify/certify.ts";
 import { newRunId } from "./run-id.ts";
 import { bucketOf, changesOnResume, runSettingsFor } from "./run-settings.ts";
 import { domainsToReplay } from "./which-domains.ts";
@@ -36,6 +37,8 @@ export class ReplayRunner {
   readonly #request: ReplayRequest;
   readonly #interruption: AbortSignal;
   readonly #checkpoints: CheckpointWatch;
+  /** What the server counted for the plan that was made last. */
+  #counted: IndexCount | null = null;
   /** Local workers that start while the plan is made. */
   #warming: LocalWorkers | null = null;
 
@@ -87,7 +90,9 @@ export class ReplayRunner {
   /** Null where it was interrupted. */
   async #planAndStart(settings: RunSettings, projection: CompiledProjection): Promise<HeldRun | null> {
     const { tool, screen } = this.#invocation;
-    const plan = await planReplay(this.#ctx.client, settings, projection, newRunId());
+    const plan = await planReplay(this.#ctx.client, settings, projection, newRunId(), (counts) => {
+      this.#counted = indexCountOf(counts);
+    });
     for (const warning of plan.warnings) screen.note(`${screen.style("yellow", "warning:")} ${warning}`);
     if (this.#interruption.aborted) {
       await this.#warming?.stop();
@@ -152,7 +157,7 @@ export class ReplayRunner {
   #certifier(level: RunSettings["certify"]): CertifyRun | null {
     const { natsUrl } = this.#request.loaded.settings;
     const connect = () => connectNats({ url: natsUrl, name: "verifier" });
-    return certifier(connect, this.#ctx.ledger, level);
+    return certifier(connect, this.#ctx.ledger, level, this.#counted);
   }
 
   /** Only at need where others are connected already and nobody asked for more. */

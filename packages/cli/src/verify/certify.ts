@@ -1,7 +1,13 @@
-import type { CertifyRun } from "@cim-replay/coordinator";
+import type { CertifyRun, EventCounts } from "@cim-replay/coordinator";
 import type { CertificateLevel } from "@cim-replay/core";
 import type { Ledger, NatsClient } from "@cim-replay/nats";
-import { type Certificate, certifyRun, type RunEvidence, type VerifyProgress } from "@cim-replay/verifier";
+import {
+  type Certificate,
+  certifyRun,
+  type IndexCount,
+  type RunEvidence,
+  type VerifyProgress,
+} from "@cim-replay/verifier";
 import { toolVersion } from "../output/tool-version.ts";
 import { firstDiscrepancy } from "../output/verification-text.ts";
 import { projectionOfRun } from "./session.ts";
@@ -11,6 +17,7 @@ interface Certifying {
   readonly ledger: Ledger;
   readonly evidence: RunEvidence;
   readonly level: CertificateLevel;
+  readonly counted?: IndexCount | null;
   readonly onProgress?: (progress: VerifyProgress) => void;
   /** The last touch before it is kept: a signature. */
   readonly finish?: (certificate: Certificate) => Certificate;
@@ -18,9 +25,17 @@ interface Certifying {
 
 /** Issues a run's certificate and keeps it in the ledger, whatever it says. */
 export async function certifyAndKeep(options: Certifying): Promise<Certificate> {
-  const { client, ledger, evidence, level, onProgress, finish = (certificate) => certificate } = options;
+  const {
+    client,
+    ledger,
+    evidence,
+    level,
+    counted = null,
+    onProgress,
+    finish = (certificate) => certificate,
+  } = options;
   const issued = await certifyRun({
-    ...{ client, ledger, ...evidence, level },
+    ...{ client, ledger, ...evidence, level, counted },
     ...(onProgress && { onProgress }),
     projection: level === "full" ? await projectionOfRun(evidence.run) : null,
     toolVersion: toolVersion(),
@@ -39,12 +54,15 @@ export function certifier(
   connect: () => Promise<NatsClient>,
   ledger: Ledger,
   level: CertificateLevel | "none",
+  counted: IndexCount | null = null,
 ): CertifyRun | null {
   if (level === "none") return null;
   return async (run, plan, units) => {
     const client = await connect();
     const evidence = { run, plan, units };
-    const certificate = await certifyAndKeep({ client, ledger, evidence, level }).finally(() => client.close());
+    const certificate = await certifyAndKeep({ client, ledger, evidence, level, counted }).finally(() =>
+      client.close(),
+    );
     const holds = certificate.verdict === "holds";
     return {
       ...{ level, holds, discrepancies: certificate.discrepancies.total },
@@ -53,4 +71,15 @@ export function certifier(
         : `The run is not proved: ${firstDiscrepancy(certificate)} See \`cim-replay certify --run ${run.id} --level full\`.`,
     };
   };
+}
+
+/** Null where the counts are bounds only, because somebody published meanwhile, or there are none. */
+export function indexCountOf({ stream, byKey }: EventCounts): IndexCount | null {
+  if (byKey === null) return null;
+  const exact = new Map<string, number>();
+  for (const [key, { minEvents, maxEvents }] of byKey) {
+    if (minEvents !== maxEvents) return null;
+    exact.set(key, maxEvents);
+  }
+  return { byKey: exact, countedTo: stream.lastSeq, after: stream };
 }
