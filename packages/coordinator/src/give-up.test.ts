@@ -58,6 +58,16 @@ describe("acquireQuietTarget", () => {
     await lease.release();
   });
 
+  it("has nothing to give up where the coordinator died after its run was completed", async () => {
+    const id = await abandonedRun("completed");
+    const dead = { version: 1 as const, runId: id, coordinatorId: "elsewhere/1/x", renewal: 3, ttlMs: 600 };
+    await ledger.takeLease(domain, target, dead, null);
+    const { lease, givenUp } = await clearing();
+    expect(givenUp).toEqual([]);
+    expect((await ledger.getRun(id))?.record.state).toBe("completed");
+    await lease.release();
+  });
+
   it("leaves paused runs and those of other targets alone, and waits for nobody", async () => {
     const paused = await abandonedRun("paused");
     const elsewhere = await abandonedRun("running", "OTHER");

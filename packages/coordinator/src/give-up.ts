@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { moveRun } from "@cim-replay/core";
+import { isUnfinished, moveRun, type RunState } from "@cim-replay/core";
 import type { ReplayContext } from "./context.ts";
 import { fenceUnits, isUnclaimable } from "./fence.ts";
 import { holderText, LeaseKeeper, type LeaseSubject } from "./lease-keeper.ts";
@@ -8,6 +8,8 @@ type LedgerContext = Pick<ReplayContext, "ledger" | "log">;
 
 /** A worker may write for so long after it was fenced: by what it last knew, the unit was its own. */
 const FENCED_WRITES_MS = 2_000;
+/** Of a run that workers may be at, although nobody coordinates it. */
+const AT_WORK: readonly RunState[] = ["planned", "running", "verifying"];
 
 /**
  * The right to write a domain into a target, where no living coordinator holds it. Where a dead one did, its run is given
@@ -35,9 +37,10 @@ export async function acquireQuietTarget(
   const lease = await LeaseKeeper.acquire(ctx.ledger, subject, ctx.log);
   try {
     const runs = await ctx.ledger.listRuns();
-    const left = runs.filter(({ id, state, settings }) => {
-      const isSameTarget = settings.domain === subject.domain && settings.target === subject.target;
-      return id === lease.takenFrom || (isSameTarget && ["planned", "running", "verifying"].includes(state));
+    const left = runs.filter((run) => {
+      const { domain, target } = run.settings;
+      if (run.id === lease.takenFrom) return isUnfinished(run);
+      return domain === subject.domain && target === subject.target && AT_WORK.includes(run.state);
     });
     const fenced: number[] = [];
     for (const { id } of left) fenced.push(await giveUp(ctx, id, subject.runId));

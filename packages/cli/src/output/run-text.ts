@@ -7,6 +7,7 @@ import {
   type RunSummary,
   type UnitRecord,
 } from "@cim-replay/core";
+import { PROJECTIONS_BUCKET } from "../replay/run-settings.ts";
 import { progressLine } from "./progress-lines.ts";
 import { renderFacts, renderTable } from "./table.ts";
 
@@ -58,7 +59,7 @@ function nextSteps(run: RunRecord): string[] {
           ? `nats kv ls ${settings.target} (keys ${settings.domain}.*)`
           : `nats kv get ${settings.target} ${entryKey(settings.domain, settings.aggregateId)}`;
       const skipped = (run.summary?.quarantined ?? 0) > 0 ? [`See what was skipped: ${errors}`] : [];
-      return [`Look at the result: ${look}`, ...skipped];
+      return [`Look at the result: ${look}`, `Prove it: ${proofOf(run)}`, ...skipped];
     }
     case "failed":
       return [`See what is wrong: ${errors}`, `Go on when it is mended: event-replay --resume --run ${id}`];
@@ -67,6 +68,14 @@ function nextSteps(run: RunRecord): string[] {
     default:
       return [`Go on: event-replay --resume --run ${id}`, `Watch: replay-status --run ${id}`];
   }
+}
+
+function proofOf({ settings }: RunRecord): string {
+  const { domain, aggregateId, target } = settings;
+  const where = target === PROJECTIONS_BUCKET ? "" : ` --target ${target}`;
+  return aggregateId === null
+    ? `verify-domain --domain ${domain}${where}`
+    : `verify-aggregate --domain ${domain} --aggregate-id ${aggregateId}${where}`;
 }
 
 export function runListText(runs: readonly RunRecord[]): string {

@@ -5,7 +5,7 @@ import type { LoadedSettings } from "../settings/load.ts";
 import type { ReplayFlags } from "./flags.ts";
 
 /** The bucket that `--target projection` means. */
-const PROJECTIONS_BUCKET = "CIM_PROJECTIONS";
+export const PROJECTIONS_BUCKET = "CIM_PROJECTIONS";
 
 export function bucketOf(target: string): string {
   return target === "projection" ? PROJECTIONS_BUCKET : target;
