@@ -4,17 +4,25 @@ import type { Settings } from "../settings/definitions.ts";
 /** The rest of the limit is for what the collector does not manage: socket buffers, packed checkpoints, code. */
 const HEAP_SHARE = 0.75;
 const LEAST_HEAP_MIB = 64;
+const ROOMY_BYTES = 2 ** 30;
 
 /** Flags of the Node that runs a local worker. */
 export function nodeFlags({ memoryLimit, gcInterval }: Pick<Settings, "memoryLimit" | "gcInterval">): string[] {
-  // A young generation below 32 MB promotes events that are garbage a moment later.
-  const flags = ["--max-semi-space-size=32"];
+  const flags = [`--max-semi-space-size=${semiSpaceMib(memoryLimit)}`];
   if (memoryLimit !== null) {
     const heapMib = Math.floor((memoryLimit * HEAP_SHARE) / 2 ** 20);
     flags.push(`--max-old-space-size=${Math.max(LEAST_HEAP_MIB, heapMib)}`);
   }
   if (gcInterval !== null) flags.push("--expose-gc");
   return flags;
+}
+
+/**
+ * A small young generation promotes events that are garbage a moment later. Three such spaces may be in use at once, so
+ * that a tight limit has no room for the better size.
+ */
+function semiSpaceMib(memoryLimit: number | null): number {
+  return memoryLimit !== null && memoryLimit < ROOMY_BYTES ? 32 : 64;
 }
 
 /** By environment and not by flags, where `ps` would show a URL's password to everybody. */
