@@ -1,41 +1,17 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { runTool as runAnyTool, type ToolResult } from "./run-tool.fixture.ts";
 
-const mainUrl = new URL("./main.ts", import.meta.url).href;
 const folder = mkdtempSync(join(tmpdir(), "cim-replay-main-"));
 const unreachable = { NATS_URL: "nats://me:secret@127.0.0.1:1", REDIS_URL: "redis://127.0.0.1:1" };
 
-interface Result {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
+function runTool(tool: string, args: readonly string[], env: Record<string, string> = {}): Promise<ToolResult> {
+  return runAnyTool(tool, args, { cwd: folder, env });
 }
 
-/** A tool as a process of its own, from the sources. */
-function runTool(tool: string, args: readonly string[], env: Record<string, string> = {}): Promise<Result> {
-  const script = `import { main } from "${mainUrl}"; await main("${tool}")`;
-  const flags = ["--conditions=source", "--input-type=module", "--eval", script, "--", tool, ...args];
-  const { PATH = "" } = process.env;
-  const child = spawn(process.execPath, flags, {
-    cwd: folder,
-    env: { PATH, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  return new Promise((resolve) => child.on("close", (status) => resolve({ status, stdout, stderr })));
-}
-
-function expectError({ stdout, stderr }: Result): void {
+function expectError({ stdout, stderr }: ToolResult): void {
   expect(stdout).toBe("");
   expect(stderr.trimEnd().split("\n").length).toBeLessThan(5);
   expect(stderr).toMatch(/^Cannot /);
@@ -102,7 +78,7 @@ describe("a tool", () => {
 });
 
 describe("an error", () => {
-  let debugged: Result;
+  let debugged: ToolResult;
   beforeAll(async () => {
     debugged = await runTool("replay-list", ["--log-level", "debug"], unreachable);
   });

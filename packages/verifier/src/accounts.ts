@@ -5,7 +5,7 @@ import type { Bounds, Witness } from "./witness.ts";
 
 /** How many events each aggregate has for the run (or bucket) that is verified, by the key of its entry. */
 export interface Accounts {
-  /** Null where the stream has no message of it. */
+  /** Null where no event of it is asked for. */
   due(key: string): Bounds | null;
   all(): Iterable<readonly [key: string, due: Bounds]>;
 }
@@ -16,7 +16,10 @@ export function accountsOfReading(fold: StreamFold): Accounts {
   return {
     due(key) {
       const aggregate = fold.get(key);
-      return aggregate ? boundsOf(fold.dueEvents(aggregate)) : null;
+      if (!aggregate) return null;
+      const due = fold.dueEvents(aggregate);
+      // All of its events lie outside what is asked for: as if it had none. Where they were left out as bad, it has some.
+      return due === 0 && aggregate.leftOut === 0 ? null : boundsOf(due);
     },
     *all() {
       for (const aggregate of fold.aggregates) {

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { hash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,8 +5,8 @@ import { join } from "node:path";
 import { connectNats, deleteEntry, EntryWriter, ensureBucket, type NatsClient } from "@cim-replay/nats";
 import { startNats, uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { runTool as runAnyTool, type ToolResult } from "../run-tool.fixture.ts";
 
-const mainUrl = new URL("../main.ts", import.meta.url).href;
 let nats: Awaited<ReturnType<typeof startNats>>;
 let client: NatsClient;
 let folder: string;
@@ -34,31 +33,9 @@ beforeEach(async () => {
   await ensureBucket(client, bucket);
 });
 
-interface Result {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A tool as a process of its own, from the sources. */
-function runTool(tool: string, ...args: readonly string[]): Promise<Result> {
-  const script = `import { main } from "${mainUrl}"; await main("${tool}")`;
-  const flags = ["--conditions=source", "--input-type=module", "--eval", script, "--", tool, ...args];
-  const { PATH = "" } = process.env;
-  const child = spawn(process.execPath, flags, {
-    cwd: folder,
-    env: { PATH, NATS_URL: nats.url, REDIS_URL: "redis://127.0.0.1:1" },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  return new Promise((resolve) => child.on("close", (status) => resolve({ status, stdout, stderr })));
+/** No Redis: none of these commands needs one. */
+function runTool(tool: string, ...args: readonly string[]): Promise<ToolResult> {
+  return runAnyTool(tool, args, { cwd: folder, env: { NATS_URL: nats.url, REDIS_URL: "redis://127.0.0.1:1" } });
 }
 
 async function put(into: string, key: string, value: string, events = 1, lastSeq = 1, revision = 0): Promise<void> {

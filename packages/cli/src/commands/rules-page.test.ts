@@ -1,12 +1,11 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectNats, ensureBucket, type NatsClient } from "@cim-replay/nats";
 import { uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { runTool } from "../run-tool.fixture.ts";
 
-const mainUrl = new URL("../main.ts", import.meta.url).href;
 const page = readFileSync(new URL("../../../../docs/rules.md", import.meta.url), "utf8");
 const section = page.split("\n## ").find((text) => text.startsWith("A worked example")) ?? "";
 const [rules = "", orders = "", output = ""] = [...section.matchAll(/```\w+\n([\s\S]*?)```/g)].map(([, text]) => text);
@@ -40,18 +39,10 @@ afterAll(async () => {
 });
 
 test("validate-domain prints what docs/rules.md says that it prints of its worked example", async () => {
-  const script = `import { main } from "${mainUrl}"; await main("validate-domain")`;
-  const node = ["--conditions=source", "--input-type=module", "--eval", script, "--", "validate-domain"];
   const flags = ["--domain", "shop", "--rules", "shop-rules.yaml", "--target", bucket];
-  const env = { PATH: process.env.PATH ?? "", NATS_URL: inject("natsUrl") };
-  const child = spawn(process.execPath, [...node, ...flags], { cwd: folder, env });
-  let printed = "";
-  for (const pipe of [child.stdout, child.stderr]) {
-    pipe.setEncoding("utf8").on("data", (text: string) => {
-      printed += text;
-    });
-  }
-  const status = await new Promise((resolve) => child.on("close", resolve));
+  const where = { cwd: folder, env: { NATS_URL: inject("natsUrl") } };
+  const { status, stdout, stderr } = await runTool("validate-domain", flags, where);
+  const printed = stdout + stderr;
   expect(printed.replaceAll(bucket, "CIM_PROJECTIONS").replaceAll(stream, "EVENTS")).toBe(output);
   expect(status).toBe(1);
 });

@@ -1,12 +1,11 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectNats, ensureBucket, type NatsClient } from "@cim-replay/nats";
 import { uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { runTool, type ToolResult } from "../run-tool.fixture.ts";
 
-const mainUrl = new URL("../main.ts", import.meta.url).href;
 const folder = mkdtempSync(join(tmpdir(), "cim-replay-validate-"));
 const bucket = uniqueName("VALIDATE");
 let client: NatsClient;
@@ -34,19 +33,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** The command as a process of its own, from the sources. */
-function validate(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
-  const script = `import { main } from "${mainUrl}"; await main("validate-domain")`;
-  const flags = ["--conditions=source", "--input-type=module", "--eval", script, "--", "validate-domain", ...args];
-  const env = { PATH: process.env.PATH ?? "", NATS_URL: inject("natsUrl") };
-  const child = spawn(process.execPath, [...flags, "--target", bucket], { cwd: folder, env });
-  const output = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    child[name].setEncoding("utf8").on("data", (text: string) => {
-      output[name] += text;
-    });
-  }
-  return new Promise((resolve) => child.on("close", (status) => resolve({ status, ...output })));
+function validate(...args: string[]): Promise<ToolResult> {
+  const where = { cwd: folder, env: { NATS_URL: inject("natsUrl") } };
+  return runTool("validate-domain", [...args, "--target", bucket], where);
 }
 
 describe("validate-domain", () => {

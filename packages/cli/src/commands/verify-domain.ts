@@ -3,7 +3,7 @@ import { verifyDomain } from "@cim-replay/verifier";
 import type { CommandModule } from "../command.ts";
 import { callFlag } from "../settings/flags.ts";
 import { text } from "../settings/values.ts";
-import { openDelivery } from "../verify/deliver.ts";
+import { assertNotEmpty, openDelivery } from "../verify/deliver.ts";
 import { verifyFlags, verifySettings } from "../verify/flags.ts";
 import { domainToVerify, withVerifySession } from "../verify/session.ts";
 import { addFlags, readInvocation } from "./invoked.ts";
@@ -20,6 +20,7 @@ export const command: CommandModule = {
     const certificate = await withVerifySession(invocation, loaded, async (session) =>
       verifyDomain(await domainToVerify(session, domain, level)),
     );
+    assertNotEmpty(certificate);
     return delivery.deliver(certificate);
   },
 };

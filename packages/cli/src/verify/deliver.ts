@@ -44,6 +44,16 @@ function statusOf({ verdict }: Certificate): number {
   return verdict === "holds" ? EXIT.done : EXIT.failed;
 }
 
+/** Nothing compared with nothing holds, and is what a mistyped name looks like. Throws UsageError. */
+export function assertNotEmpty({ domain, aggregateId, bucket, stream, checks }: Certificate): void {
+  const { entries, due } = checks.readBack.evidence;
+  if (entries !== 0 || due !== 0) return;
+  const what = aggregateId === null ? domain : `aggregate ${aggregateId} of ${domain}`;
+  throw new UsageError(
+    `Cannot verify ${what}: stream ${stream.name} has no event of it, and bucket ${bucket} no entry. Check the name.`,
+  );
+}
+
 export async function readKeyFile(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");

@@ -1,0 +1,32 @@
+import { spawn } from "node:child_process";
+
+export interface ToolResult {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const mainUrl = new URL("./main.ts", import.meta.url).href;
+
+/** A tool as a process of its own, from the sources, with nothing of this process's environment but the PATH. */
+export function runTool(
+  tool: string,
+  args: readonly string[],
+  where: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+): Promise<ToolResult> {
+  const script = `import { main } from "${mainUrl}"; await main("${tool}")`;
+  const flags = ["--conditions=source", "--input-type=module", "--eval", script, "--", tool, ...args];
+  const { PATH = "" } = process.env;
+  const child = spawn(process.execPath, flags, {
+    cwd: where.cwd,
+    env: { PATH, ...where.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      output[name] += text;
+    });
+  }
+  return new Promise((resolve) => child.on("close", (status) => resolve({ status, ...output })));
+}
