@@ -228,6 +228,21 @@ describe("an honest run with a history", () => {
     }
   });
 
+  it("judges what a live writer writes afterwards by its value alone; the run's certificate knows that it is not the run's", async () => {
+    await stage.publish(events(60, 6));
+    const run = await stage.run({ target });
+    const entry = await getEntry(stage.client, target, "shop.a1");
+    await stage.client.js.publish(`$KV.${target}.shop.a1`, entry?.value ?? "");
+    for (const level of LEVELS) {
+      const domain = await verifyStaged(stage, { run, level, bucket: target });
+      expect([level, foundIn(domain)]).toEqual([level, []]);
+      expect(domain.checks.readBack.evidence).toMatchObject({ ofOtherWriters: 1 });
+      expect(foundIn(await certify(stage, run, level))).toContain("altered shop.a1");
+    }
+    await stage.client.js.publish(`$KV.${target}.shop.a1`, '{"wrong":1}');
+    expect(foundIn(await verifyStaged(stage, { run, level: "full", bucket: target }))).toEqual(["value shop.a1"]);
+  });
+
   it("names entries that no event accounts for: the run was told to leave them, the domain is not right with them", async () => {
     await stage.publish([...events(20, 2), added("old", 1)]);
     await stage.run({ target });
@@ -261,7 +276,7 @@ describe("an honest run with a history", () => {
       const unwritten = await certify(stage, run, level, ({ plan }) => ({
         plan: { ...plan, target: { ...plan.target, lastRevision: 1_000 } },
       }));
-      expect(foundIn(unwritten)).toContain("stale shop.a1");
+      expect(foundIn(unwritten)).toContain("unwritten shop.a1");
       expect(foundIn(unwritten)).not.toContain("altered shop.a1");
       expect((await verifyStaged(stage, { run, level, bucket: target })).verdict).toBe("fails");
     }

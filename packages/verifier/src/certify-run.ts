@@ -44,7 +44,8 @@ export async function certifyRun(options: CertifyOptions): Promise<Certificate> 
     bucket: settings.target,
     evidence: { run, plan, units },
     asOf: null,
-    counted: options.counted ?? null,
+    // Above counts the reading is the work, and the index may as well be asked again.
+    counted: level === "counts" ? (options.counted ?? null) : null,
     toPresent: false,
     onProgress: options.onProgress ?? (() => {}),
   });

@@ -9,6 +9,7 @@ const DISCREPANCY_KINDS = [
   "content",
   "altered",
   "missing",
+  "unwritten",
   "extra",
   "foreign",
   "entries",

@@ -13,6 +13,7 @@ export {
 export type { IndexCount } from "./witness.ts";
 export type { Check, Discrepancy } from "./discrepancies.ts";
 export {
+  assertSigningKey,
   generateSigningKeys,
   keyFingerprint,
   type SignatureVerdict,

@@ -28,6 +28,8 @@ export interface ReadBackInput {
   readonly termsOf: (run: string | null) => Terms;
   /** Orphans that were there before the run are its business only where it was to remove them. */
   readonly keepsOrphans: boolean;
+  /** Whoever writes after the run is within their rights: their entries are judged by their values alone. */
+  readonly othersMayWrite: boolean;
   /** −1 where it lies in none of the run's. */
   readonly partitionOf: (entry: EntryFacts) => number;
 }
@@ -51,13 +53,13 @@ export function checkReadBack(
     const origin = originOf(entry, input);
     if (origin === "run") ofRun[input.partitionOf(entry)]?.push(entry);
     else evidence[origin] = (evidence[origin] ?? 0) + 1;
-    if (origin === "ofLaterRuns") changed.add(input.partitionOf(entry));
+    if (origin === "ofLaterRuns" || origin === "ofOtherWriters") changed.add(input.partitionOf(entry));
   }
   if (accounts) evidence.due = findMissing(accounts, input, found);
   const digests = ofRun.map(digestOf);
   if (run) evidence.partitions = comparePartitions(run, digests, changed, found);
   const check = found.check({
-    kinds: ["altered", "missing", "extra", "foreign", "entries"],
+    kinds: ["altered", "missing", "unwritten", "extra", "foreign", "entries"],
     compared: true,
     why: whyNotWholly(input, changed.size, kept),
     evidence: kept.length > 0 ? { ...evidence, keptOrphans: kept.length } : evidence,
@@ -75,7 +77,7 @@ function isKeptOrphan(entry: EntryFacts, input: ReadBackInput): boolean {
 function whyNotWholly({ accounts, run }: ReadBackInput, changed: number, kept: readonly string[]): string | null {
   const reasons = [
     accounts ? null : "Nobody can say which keys there should be: missing and extra ones were not looked for.",
-    changed > 0 ? `Later runs wrote into ${changed} partitions: their digests were not compared.` : null,
+    changed > 0 ? `Later writers wrote into ${changed} partitions: their digests were not compared.` : null,
     kept.length > 0
       ? `Not of this run, older than it, and kept: ${kept.slice(0, MAX_NAMED).join(", ")}${kept.length > MAX_NAMED ? ", …" : ""}.`
       : null,
@@ -84,10 +86,13 @@ function whyNotWholly({ accounts, run }: ReadBackInput, changed: number, kept: r
   return reasons.length > 0 ? reasons.join(" ") : null;
 }
 
-type Origin = "run" | "ofLaterRuns" | "ofEarlierRuns" | "foreign";
+type Origin = "run" | "ofLaterRuns" | "ofEarlierRuns" | "ofOtherWriters" | "foreign";
 
-function originOf({ stated, revision }: EntryFacts, { run, termsOf }: ReadBackInput): Origin {
-  if (!stated) return "foreign";
+function originOf({ id, stated, revision }: EntryFacts, { run, termsOf, othersMayWrite }: ReadBackInput): Origin {
+  if (!stated) {
+    const isLater = run !== null && id !== null && revision > run.plan.target.lastRevision;
+    return isLater && othersMayWrite ? "ofOtherWriters" : "foreign";
+  }
   if (!run) return "ofEarlierRuns";
   if (stated.run === run.id) return "run";
   if (revision <= run.plan.target.lastRevision) return "ofEarlierRuns";
@@ -140,7 +145,7 @@ function findMissing(accounts: Accounts, input: ReadBackInput, found: Discrepanc
       });
     } else if (run && originOf(entry, input) === "ofEarlierRuns" && isLeftBehind(entry, min, run)) {
       found.add(
-        "stale",
+        "unwritten",
         `Entry ${key} is still that of ${writerOf(entry)}: run ${run.id} did not write it, though it read events of it.`,
         {
           ...{ key, expected: `${min} events`, found: `${entry.stated?.events} events` },

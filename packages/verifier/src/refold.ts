@@ -1,7 +1,10 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { hash } from "node:crypto";
 import { type CompiledProjection, errorMessage } from "@cim-replay/core";
 import type { Check, Discrepancies } from "./discrepancies.ts";
 import type { SeenAggregate } from "./seen-aggregate.ts";
+
+const TURN_EVERY_MS = 100;
 
 export interface RefoldInput {
   /** Each with the state that the refold came to; it is taken away here, so that memory falls as this goes on. */
@@ -29,10 +32,16 @@ export interface Refolded {
 }
 
 /** Encodes what the refold came to and compares it with the entries, byte for byte by SHA-256. */
-export function compareValues(input: RefoldInput, found: Discrepancies): Refolded {
+export async function compareValues(input: RefoldInput, found: Discrepancies): Promise<Refolded> {
   const mismatches: Mismatch[] = [];
   const tally = { compared: 0, otherProjection: 0, unfoldable: 0 };
+  let turnedAt = performance.now();
   for (const aggregate of input.aggregates) {
+    // A million values take seconds, in which leases must be renewed.
+    if (performance.now() - turnedAt > TURN_EVERY_MS) {
+      await turn();
+      turnedAt = performance.now();
+    }
     const { entry, key, terms, refused } = aggregate;
     const { state } = aggregate;
     aggregate.state = undefined;

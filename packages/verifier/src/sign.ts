@@ -27,6 +27,11 @@ export function signCertificate(certificate: Certificate, privateKeyPem: string)
   return { ...certificate, signature: { algorithm: "Ed25519", keyFingerprint, value } };
 }
 
+/** Throws UsageError where `signCertificate` would. */
+export function assertSigningKey(privateKeyPem: string): void {
+  readKey(privateKeyPem, "private", createPrivateKey);
+}
+
 export type SignatureVerdict = { readonly valid: true } | { readonly valid: false; readonly why: string };
 
 /** Whether the holder of this key has signed exactly this certificate. Throws UsageError where the key is none. */

@@ -1,4 +1,4 @@
-import type { DomainSettings } from "@cim-replay/core";
+import { compileDomain, type DomainSettings, UsageError } from "@cim-replay/core";
 import type { Ledger, NatsClient } from "@cim-replay/nats";
 import type { Certificate, Level } from "./certificate.ts";
 import type { RunEvidence } from "./run-evidence.ts";
@@ -33,9 +33,17 @@ export function verifyDomain(options: VerifyDomainOptions): Promise<Certificate>
 }
 
 /** The same for the entry of one aggregate, which may be missing: then the stream must have no event of it. */
-export function verifyAggregate(
+export async function verifyAggregate(
   options: Omit<VerifyDomainOptions, "run"> & { readonly aggregateId: string },
 ): Promise<Certificate> {
+  const { aggregateId, domain, domainSettings } = options;
+  const codec = compileDomain(domain, domainSettings);
+  if (codec.idInSubject && codec.aggregateSubjects(aggregateId) === null) {
+    throw new UsageError(
+      `Cannot find aggregate "${aggregateId}" by subject: the id is no legal subject token. ` +
+        `Put * in place of {aggregate_id} in domains.${domain}.subject, or verify the whole domain.`,
+    );
+  }
   return verify({ ...options, ...rest(options), evidence: null });
 }
 

@@ -99,9 +99,15 @@ function count({ domain, evidence }: Verification, gathered: Gathered, found: Di
   );
 }
 
-function isCountable(terms: Terms, { scene, witness }: Gathered, hasRun: boolean): boolean {
+function isCountable(
+  terms: Terms,
+  { scene, witness, runs: { default: defaultTerms } }: Gathered,
+  hasRun: boolean,
+): boolean {
   if (typeof witness === "string" || hasTimes(terms)) return false;
   if (terms.fromSeq > (scene.stream?.firstSeq ?? 0)) return false;
+  // An older entry that such a run rightly left may lack events that the run filtered, and the index counts them.
+  if (hasRun && terms.toSeq < witness.knowsFromSeq && hasTimes(defaultTerms)) return false;
   return hasRun || !terms.isKnown || terms.toSeq >= witness.knowsFromSeq;
 }
 
@@ -120,6 +126,7 @@ function readBackInput(verification: Verification, gathered: Gathered): ReadBack
     accounts: accountsOf(verification, gathered),
     run: verifiedRun(verification),
     keepsOrphans: verification.evidence?.run.settings.prune === false && !verification.toPresent,
+    othersMayWrite: verification.toPresent,
     termsOf: runs.of,
     partitionOf: ({ key, id }) => scene.partitionOf(reading?.fold.get(key)?.routeKey ?? id ?? ""),
   };
@@ -149,7 +156,7 @@ async function foldAgain(verification: Verification, gathered: Gathered, found: 
   if (level !== "full" || projection === null) return refoldCheck("This level folds nothing.", found);
   if (!reading || !scene.stream || scene.unlike !== null) return refoldCheck(`Not folded: ${scene.unlike}.`, found);
   const folding = { projection: projection.projection, projectionSha256: projection.ref.sha256 };
-  const refolded = compareValues({ aggregates: reading.fold.aggregates, ...folding }, found);
+  const refolded = await compareValues({ aggregates: reading.fold.aggregates, ...folding }, found);
   onProgress({ stage: "values", done: refolded.compared, total: refolded.compared });
   const parting = {
     client,

@@ -206,7 +206,7 @@ function asMessage(message: FakeMessage): StreamMessage {
 }
 
 /** All five checks on what the world holds now. */
-export function judge(world: World): Discrepancies {
+export async function judge(world: World): Promise<Discrepancies> {
   const found = new Discrepancies();
   const { plan, units } = world;
   const { range } = plan;
@@ -244,13 +244,14 @@ export function judge(world: World): Discrepancies {
         accounts: accountsOfReading(fold),
         termsOf: () => terms,
         keepsOrphans: false,
+        othersMayWrite: false,
         partitionOf: ({ id }) => partitionOf(id ?? ""),
       },
       run: { id: RUN, createdAt: "2026", plan, units, isWhole: true, wentOn: false },
     },
     found,
   );
-  const { mismatches } = compareValues({ aggregates: fold.aggregates, projection, projectionSha256: "p" }, found);
+  const { mismatches } = await compareValues({ aggregates: fold.aggregates, projection, projectionSha256: "p" }, found);
   for (const { key } of mismatches) found.add("value", `${key} differs`, { key });
   return found;
 }

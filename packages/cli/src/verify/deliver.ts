@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { errorMessage, UsageError } from "@cim-replay/core";
-import { type Certificate, certificateText, signCertificate } from "@cim-replay/verifier";
+import { assertSigningKey, type Certificate, certificateText, signCertificate } from "@cim-replay/verifier";
 import type { Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { json } from "../output/run-record.ts";
@@ -24,6 +24,7 @@ export interface Delivery {
 export async function openDelivery(invocation: Invocation, flags: DeliveryFlags): Promise<Delivery> {
   const { output, signKey, format } = flags;
   const keyPem = signKey === undefined ? null : await readKeyFile(signKey);
+  if (keyPem !== null) assertSigningKey(keyPem);
   if (output !== undefined) await checkWritable(output);
   const signed = (certificate: Certificate) => (keyPem === null ? certificate : signCertificate(certificate, keyPem));
   return {
@@ -47,6 +48,12 @@ function statusOf({ verdict }: Certificate): number {
 /** Nothing compared with nothing holds, and is what a mistyped name looks like. Throws UsageError. */
 export function assertNotEmpty({ domain, aggregateId, bucket, stream, checks }: Certificate): void {
   const { entries, due } = checks.readBack.evidence;
+  if (aggregateId !== null && entries === 1 && due === 0) {
+    throw new UsageError(
+      `Cannot verify aggregate ${aggregateId} alone: bucket ${bucket} has an entry of it, and no subject of stream ${stream.name} names it. ` +
+        "Its id may stand in envelopes only: `verify-domain` reads those, and says whether no event accounts for the entry.",
+    );
+  }
   if (entries !== 0 || due !== 0) return;
   const what = aggregateId === null ? domain : `aggregate ${aggregateId} of ${domain}`;
   throw new UsageError(

@@ -51,7 +51,8 @@ export async function domainToVerify(
   const bucket = bucketOf(loaded.settings.target);
   const run = ledger ? await lastCompletedRun(ledger, domain, bucket) : null;
   const known = loaded.domains.get(domain);
-  const domainSettings = known ?? run?.run.settings.domainSettings ?? domainSettingsSchema.parse({});
+  // Those that the run was planned with: its partitions and its stream are theirs.
+  const domainSettings = run?.run.settings.domainSettings ?? known ?? domainSettingsSchema.parse({});
   const named = loaded.settings.projection ?? (run ? null : (domainSettings.projection ?? null));
   const projection = level === "full" ? await projectionFor(domain, named, run?.run ?? null) : null;
   const signal = new AbortController().signal;

@@ -1,3 +1,4 @@
+import { ReplayError, UnreachableError } from "@cim-replay/core";
 import { type Certificate, type VerifyDomainOptions, verifyDomain } from "@cim-replay/verifier";
 import type { Invocation } from "../command.ts";
 import { json } from "../output/run-record.ts";
@@ -19,15 +20,24 @@ interface AllDomains {
 /** Verifies one domain after the other, prints what came of each, and gives the exit status. */
 export async function verifyAllDomains(invocation: Invocation, options: AllDomains): Promise<number> {
   const { loaded, level, format, adapt = (each) => each } = options;
+  let unverified = 0;
   const certificates = await withVerifySession(invocation, loaded, async (session) => {
     const issued: Certificate[] = [];
     for (const domain of await allDomains(session.client, loaded, bucketOf(loaded.settings.target))) {
-      const certificate = await verifyDomain(adapt(await domainToVerify(session, domain, level)));
-      invocation.screen.note(verificationLine(certificate));
-      issued.push(certificate);
+      try {
+        const certificate = await verifyDomain(adapt(await domainToVerify(session, domain, level)));
+        invocation.screen.note(verificationLine(certificate));
+        issued.push(certificate);
+      } catch (error) {
+        // The others may still be verified; a server that is away would be away for them, too.
+        if (!(error instanceof ReplayError) || error instanceof UnreachableError) throw error;
+        invocation.screen.note(`${domain}: ${error.message}`);
+        unverified += 1;
+      }
     }
     return issued;
   });
   invocation.print(format === "json" ? json(certificates) : certificates.map(verificationText).join("\n\n"));
-  return certificates.every(({ verdict }) => verdict === "holds") ? EXIT.done : EXIT.failed;
+  const allHold = unverified === 0 && certificates.every(({ verdict }) => verdict === "holds");
+  return allHold ? EXIT.done : EXIT.failed;
 }
