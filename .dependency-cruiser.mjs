@@ -10,8 +10,9 @@ const mayImport = {
   worker: ["core", "projections", "nats", "queue"],
   coordinator: ["core", "nats", "queue"],
   verifier: ["core", "projections", "nats"],
+  archive: ["core", "nats"],
   testkit: ["core", "nats", "queue"],
-  cli: ["core", "projections", "nats", "queue", "worker", "coordinator", "verifier", "testkit"],
+  cli: ["core", "projections", "nats", "queue", "worker", "coordinator", "verifier", "archive", "testkit"],
 };
 
 const TEST_FILE = "\\.(test|fixture)\\.ts$";

@@ -51,3 +51,32 @@ describe("--prune together with --skip-errors", () => {
     expect((await stage.entries()).get("shop.leftover")).toBe("old");
   });
 });
+
+describe("--prune together with an end", () => {
+  it("removes what began later, keeps entries whose events were skipped, and without it nothing later is touched", async () => {
+    const stage = await openStage({
+      natsUrl: inject("natsUrl"),
+      redisUrl: inject("redisUrl"),
+      projection: orderProjection as never,
+    });
+    try {
+      await stage.addWorkers(1);
+      await stage.publish([...good, boom("refused"), plain("later", 1), plain("a1", 2)]);
+      const whole = await stage.run({ skipErrors: 1 });
+      expect(whole.reason).toBeNull();
+      await stage.client.js.publish(`$KV.${stage.bucket}.shop.refused`, "old");
+      const end = { toSeq: 61, skipErrors: 1 };
+      const kept = await stage.run(end);
+      expect(kept.summary).toMatchObject({ orphans: 0, pruned: 0 });
+      expect((await stage.entries()).has("shop.later")).toBe(true);
+      const pruned = await stage.run({ ...end, prune: true });
+      expect(pruned.reason).toBeNull();
+      expect(pruned.summary).toMatchObject({ orphans: 1, pruned: 1, entriesWritten: 6 });
+      const entries = await stage.entries();
+      expect([...entries.keys()].sort()).toEqual([...[0, 1, 2, 3, 4, 5].map((n) => `shop.a${n}`), "shop.refused"]);
+      expect(JSON.parse(entries.get("shop.a1") ?? "").total).toBe(10);
+    } finally {
+      await stage.close();
+    }
+  });
+});

@@ -53,7 +53,9 @@ async function fill(command: Command, entry: CommandEntry, invoke: Invoke): Prom
   const { command: module } = await entry.load();
   module.configure(command);
   command.action(async () => {
-    await invoke(entry, command.processedArgs.flat().map(String), command.opts());
+    // An argument that may be left out, and was, is there as undefined.
+    const args = command.processedArgs.flat().filter((arg) => arg !== undefined);
+    await invoke(entry, args.map(String), command.opts());
   });
 }
 

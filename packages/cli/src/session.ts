@@ -73,7 +73,7 @@ export async function withCoordination<Result>(
 }
 
 /** The queue's libraries take as long to load as NATS to answer: both at once, and only for who has a queue. */
-async function openQueue(settings: Settings): Promise<UnitQueue> {
+export async function openQueue(settings: Settings): Promise<UnitQueue> {
   const { UnitQueue: Queue } = await import("@cim-replay/queue");
   return Queue.open(queueOptions(settings));
 }

@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorMessage, moveRun, type Plan, ReplayError, type RunRecord, type UnitRecord } from "@cim-replay/core";
+import {
+  errorMessage,
+  formatDuration,
+  moveRun,
+  type Plan,
+  ReplayError,
+  type RunRecord,
+  type UnitRecord,
+} from "@cim-replay/core";
 import type { ReplayContext } from "./context.ts";
 import { pauseRun } from "./control.ts";
 import { Dispatcher, UntakenUnitError } from "./dispatcher.ts";
@@ -8,6 +16,9 @@ import { fenceUnits, releaseUnitsOf } from "./fence.ts";
 import { LedgerCopy } from "./ledger-copy.ts";
 import type { Progress } from "./progress.ts";
 import { RunWatch } from "./run-watch.ts";
+import { diagnose } from "./diagnose.ts";
+import { readLockFacts } from "./lock-facts.ts";
+import { StallWatch, STALLED_AFTER_MS } from "./stall-watch.ts";
 import type { HeldRun } from "./start-run.ts";
 
 /** Worker processes that the coordinator may start for the length of a run. */
@@ -25,6 +36,9 @@ export interface DriveOptions {
   /** Asked before a run is completed. */
   readonly certify: CertifyRun | null;
   onProgress(progress: Progress): void;
+  /** Told once a stall, when no unit has come further for `stalledAfterMs` (five minutes). */
+  onStall?(text: string): void;
+  readonly stalledAfterMs?: number;
   /** Aborted: the run is checkpointed and paused. */
   readonly signal: AbortSignal;
 }
@@ -84,6 +98,7 @@ class Drive {
   readonly #dispatcher: Dispatcher;
   readonly #copy: LedgerCopy | null;
   readonly #id: string;
+  readonly #stalls: StallWatch;
   #hasHelped = false;
 
   constructor(ctx: ReplayContext, held: HeldRun, plan: Plan, watch: RunWatch, options: DriveOptions) {
@@ -93,6 +108,7 @@ class Drive {
     this.#watch = watch;
     this.#options = options;
     this.#id = held.record.id;
+    this.#stalls = new StallWatch(options.stalledAfterMs);
     this.#dispatcher = new Dispatcher(ctx, this.#id);
     this.#copy = options.checkpointDir ? new LedgerCopy(options.checkpointDir, this.#id) : null;
   }
@@ -123,6 +139,7 @@ class Drive {
       const run = found.record;
       const units = await this.#units();
       await this.#show(run, units);
+      if (this.#stalls.see(units, run.state === "running")) void this.#tellStall();
       const ended = await this.#step(run, units);
       if (ended) {
         await this.#show(ended, await this.#units(), true);
@@ -167,6 +184,22 @@ class Drive {
     this.#hasHelped = true;
     this.#ctx.log.warn({ run: this.#id }, "no connected worker takes a unit; local ones are started");
     await this.#startPool(pool, this.#plan.units.length);
+  }
+
+  /** Beside the loop: looking takes a moment, and must not hold the run up. */
+  async #tellStall(): Promise<void> {
+    try {
+      const facts = await readLockFacts(this.#ctx.ledger, this.#ctx.queue, this.#id);
+      const found = diagnose(facts, Date.now());
+      const diagnosis = found.length > 0 ? found.join(" ") : "Nothing that is wrong can be seen from here.";
+      this.#ctx.log.warn({ run: this.#id, diagnosis }, "the run is stalled");
+      const since = formatDuration(this.#options.stalledAfterMs ?? STALLED_AFTER_MS);
+      this.#options.onStall?.(
+        `Run ${this.#id} has made no progress for ${since}. ${diagnosis} See \`debug-replay --run ${this.#id} --show-locks\`.`,
+      );
+    } catch (error) {
+      this.#ctx.log.warn({ run: this.#id, error: errorMessage(error) }, "the run is stalled, and cannot be looked at");
+    }
   }
 
   /** Waits until no worker is at a unit any more; those that do not let go are fenced. */

@@ -9,3 +9,5 @@ export { cancelRun, continueRun, findRun, pauseRun, requestCheckpoint } from "./
 export { commandHolder, coordinatorId, isCoordinated } from "./lease-keeper.ts";
 export { acquireQuietTarget } from "./give-up.ts";
 export type { EventCounts } from "./count-events.ts";
+export { type LockFacts, readLockFacts } from "./lock-facts.ts";
+export { ageText, diagnose } from "./diagnose.ts";

@@ -27,7 +27,7 @@ export async function findOrphans(
   plan: Plan,
   units: readonly UnitRecord[],
 ): Promise<Orphans> {
-  if (!isWhole(run, plan)) return NO_ORPHANS;
+  if (!knowsEveryAggregate(run, plan)) return NO_ORPHANS;
   const { bucket, lastRevision } = plan.target;
   const filter = `${plan.domain}.>`;
   // As many keys as the run wrote: they are the run's. The list is only read where there are more.
@@ -53,11 +53,15 @@ export async function findOrphans(
   return { keys, total, pruned, spared, hindrance: skipped.hindrance };
 }
 
-/** Only a run over all events of the domain can say of an entry that no event accounts for it. */
-function isWhole({ settings }: RunRecord, plan: Plan): boolean {
-  if (settings.aggregateId !== null || settings.continueFromEntries) return false;
-  if (settings.fromTimeMs !== null || settings.toTimeMs !== null) return false;
-  return plan.range.fromSeq <= plan.stream.firstSeq && plan.range.toSeq >= plan.stream.lastSeq;
+/**
+ * Only a run over the domain's events from the first one on can say of an entry that no event accounts for it. Where it ends
+ * before the stream does, such an entry may belong to an aggregate that began later: that is no leftover, unless `prune`
+ * asks for the state at that end and nothing else.
+ */
+function knowsEveryAggregate({ settings }: RunRecord, plan: Plan): boolean {
+  if (settings.aggregateId !== null || settings.continueFromEntries || settings.fromTimeMs !== null) return false;
+  if (plan.range.fromSeq > plan.stream.firstSeq) return false;
+  return settings.prune || (settings.toTimeMs === null && plan.range.toSeq >= plan.stream.lastSeq);
 }
 
 function entriesOf(units: readonly UnitRecord[]): number {

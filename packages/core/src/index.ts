@@ -20,6 +20,7 @@ export {
 export {
   type CheckpointRef,
   emptyCounts,
+  hasAdvanced,
   moveUnit,
   newUnitRecord,
   type UnitCounts,

@@ -97,6 +97,8 @@ export const unitRecordSchema = z.strictObject({
   /** Rises with every heartbeat, so that others see life without comparing clocks. */
   heartbeat: count,
   heartbeatAt: z.iso.datetime(),
+  /** When its owner last read, wrote or committed more than before, by the owner's clock; null before there was one. */
+  progressAt: z.iso.datetime().nullable().default(null),
   /** Last sequence whose effect is durable; 0 before the first checkpoint. */
   cursorSeq: count,
   checkpoints: z.array(checkpointSchema),
@@ -140,6 +142,7 @@ export function newUnitRecord(runId: string, id: string, slices: number, partiti
     owner: null,
     heartbeat: 0,
     heartbeatAt: new Date(0).toISOString(),
+    progressAt: null,
     cursorSeq: 0,
     checkpoints: [],
     counts: emptyCounts(),
@@ -163,6 +166,16 @@ export function newUnitRecord(runId: string, id: string, slices: number, partiti
     entries: { written: 0, unchanged: 0, bytes: 0 },
     failure: null,
   };
+}
+
+/** Whether the unit has come further than `before`: a heartbeat alone is no progress. */
+export function hasAdvanced(before: UnitRecord, after: UnitRecord): boolean {
+  const marks = ({ state, epoch, cursorSeq, entries, live }: UnitRecord) => [
+    ...[state, epoch, cursorSeq, entries.written, entries.unchanged],
+    ...[live.readSeq, live.delivered, live.applied, live.entriesWritten],
+  ];
+  const then = marks(before);
+  return marks(after).some((mark, i) => mark !== then[i]);
 }
 
 /** Throws where the state machine has no such step. */

@@ -11,6 +11,7 @@ export { seqAtTime } from "./seq-at-time.ts";
 export { subjectCounts } from "./subject-index.ts";
 export { subjectTotal } from "./subject-total.ts";
 export { type ReadGauge, type ReadOptions, readStream } from "./reader.ts";
+export { type ReadConsumer, readConsumers } from "./read-consumers.ts";
 export { readSequential, type SequentialReadOptions } from "./read-sequential.ts";
 export {
   type ControlMessage,
@@ -35,6 +36,8 @@ export {
 } from "./entries.ts";
 export { lastRevision, readEntries, readHeads } from "./entry-read.ts";
 export { EntryWriter, type EntryWriterOptions } from "./entry-writer.ts";
-export { QuarantineStore } from "./quarantine.ts";
+export { putPlainEntry } from "./plain-entry.ts";
+export { type QuarantinePlace, QuarantineStore } from "./quarantine.ts";
 export type { QuarantinedEvent } from "./quarantine-message.ts";
 export { type PublishAllOptions, type PublishedRange, publishAll } from "./publish-all.ts";
+export { AuditLog, type AuditRecord } from "./audit.ts";

@@ -95,6 +95,20 @@ describe("QuarantineStore", () => {
     expect(await store.count("none")).toBe(0);
   });
 
+  it("names the places of all runs, reads them, and discards those that it is told to, and no others", async () => {
+    const store = await open();
+    for (const seq of [11, 9, 10]) await store.put(event({ runId: "kept a.b", seq }));
+    await store.put(event({ runId: "kept a.c", seq: 9 }));
+    const places = (await store.places()).filter(({ runId }) => runId.startsWith("kept a"));
+    expect(places.map(({ runId, seq }) => `${runId} ${seq}`)).toEqual([
+      ...["kept a.b 9", "kept a.b 10", "kept a.b 11", "kept a.c 9"],
+    ]);
+    await store.discard(places.slice(0, 2));
+    await store.discard(places.slice(0, 2));
+    expect((await all(store, "kept a.b")).map(({ seq }) => seq)).toEqual([11]);
+    expect(await store.count("kept a.c")).toBe(1);
+  });
+
   it("cuts what is too large to keep, and says how large it was", async () => {
     const store = await open();
     const data = new Uint8Array(1024 * 1024).fill(97);

@@ -1,4 +1,4 @@
-import { entryKey, ReplayError } from "@cim-replay/core";
+import { entryKey, parseEntryKey, ReplayError } from "@cim-replay/core";
 import { RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { type NatsClient, REQUEST_TIMEOUT_MS } from "./connect.ts";
 import { inParallel } from "./kv-parallel.ts";
@@ -14,6 +14,12 @@ const STREAM = "CIM_REPLAY_QUARANTINE";
 const SUBJECTS = "_CIM_REPLAY.quarantine.>";
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 const READS_AT_ONCE = 16;
+
+/** Where a kept event lies: each run keeps its own. */
+export interface QuarantinePlace {
+  readonly runId: string;
+  readonly seq: number;
+}
 
 /** Keeps events that could not be decoded or folded: one message an event and run, its subject names both. */
 export class QuarantineStore {
@@ -43,7 +49,7 @@ export class QuarantineStore {
     await withRetries(this.#client, `quarantine message ${event.seq} of stream ${event.stream}`, async () => {
       try {
         const options = { headers, timeout: REQUEST_TIMEOUT_MS };
-        await this.#client.js.publish(`${subjectOfRun(event.runId)}.${event.seq}`, data, options);
+        await this.#client.js.publish(subjectOf(event), data, options);
       } catch (error) {
         if (!isWrongRevision(error)) throw error;
       }
@@ -52,13 +58,34 @@ export class QuarantineStore {
 
   /** All of a run, in the order of the source's sequences; complete by the server's subject index. */
   async *list(runId: string): AsyncGenerator<QuarantinedEvent> {
-    const index = await withRetries(this.#client, `list the quarantine of run ${runId}`, () =>
-      subjectCounts(this.#client, STREAM, `${subjectOfRun(runId)}.*`),
-    );
-    const subjects = [...index.keys()].sort((a, b) => seqOf(a) - seqOf(b));
-    for (let at = 0; at < subjects.length; at += READS_AT_ONCE) {
-      yield* await inParallel(subjects.slice(at, at + READS_AT_ONCE), READS_AT_ONCE, (subject) => this.#get(subject));
+    yield* this.read(await this.places(runId));
+  }
+
+  /** Where every kept event lies, of all runs or of one, by run and sequence; complete by the server's subject index. */
+  async places(runId?: string): Promise<QuarantinePlace[]> {
+    const what = `list the quarantine${runId === undefined ? "" : ` of run ${runId}`}`;
+    const filter = runId === undefined ? SUBJECTS : `${subjectOfRun(runId)}.*`;
+    const index = await withRetries(this.#client, what, () => subjectCounts(this.#client, STREAM, filter));
+    const places = [...index.keys()].map(placeOf).filter((place) => place !== null);
+    return places.sort((a, b) => (a.runId === b.runId ? a.seq - b.seq : a.runId < b.runId ? -1 : 1));
+  }
+
+  /** The events at these places, in that order. */
+  async *read(places: readonly QuarantinePlace[]): AsyncGenerator<QuarantinedEvent> {
+    for (let at = 0; at < places.length; at += READS_AT_ONCE) {
+      yield* await inParallel(places.slice(at, at + READS_AT_ONCE), READS_AT_ONCE, (place) =>
+        this.#get(subjectOf(place)),
+      );
     }
+  }
+
+  /** Removes the events at these places for good; what is not there any more is no error. */
+  async discard(places: readonly QuarantinePlace[]): Promise<void> {
+    await inParallel(places, READS_AT_ONCE, (place) =>
+      withRetries(this.#client, `discard quarantined event ${place.seq} of run ${place.runId}`, () =>
+        this.#client.jsm.streams.purge(STREAM, { filter: subjectOf(place) }),
+      ),
+    );
   }
 
   count(runId: string): Promise<number> {
@@ -80,6 +107,13 @@ function subjectOfRun(runId: string): string {
   return `_CIM_REPLAY.${entryKey("quarantine", runId)}`;
 }
 
-function seqOf(subject: string): number {
-  return Number(subject.slice(subject.lastIndexOf(".") + 1));
+function subjectOf({ runId, seq }: QuarantinePlace): string {
+  return `${subjectOfRun(runId)}.${seq}`;
+}
+
+/** Null for a subject that is none of `subjectOf`. */
+function placeOf(subject: string): QuarantinePlace | null {
+  const [, key, seq] = /^_CIM_REPLAY\.(quarantine\.[^.]+)\.(\d+)$/.exec(subject) ?? [];
+  const runId = key === undefined ? undefined : parseEntryKey(key)?.aggregateId;
+  return runId === undefined ? null : { runId, seq: Number(seq) };
 }

@@ -11,6 +11,10 @@ export function newConsumerName(): string {
   return `cr${nuid.next().slice(-10)}`;
 }
 
+export function isReadConsumer(name: string): boolean {
+  return /^cr[0-9A-Za-z]{10}$/.test(name);
+}
+
 /** An ephemeral pull consumer without acknowledgements, kept in the server's memory. */
 export async function createReadConsumer(
   client: NatsClient,

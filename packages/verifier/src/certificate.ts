@@ -44,7 +44,9 @@ export const certificateSchema = z.strictObject({
   planSha256: sha256.nullable(),
   projection: z.strictObject({ name: z.string(), sha256: z.string() }).nullable(),
   /** The moment that all entries were held to, where one was asked for. */
-  asOf: z.strictObject({ time: z.iso.datetime(), basis: z.enum(["event", "server"]) }).optional(),
+  asOf: z
+    .strictObject({ time: z.iso.datetime(), basis: z.enum(["event", "server"]), toSeq: count.optional() })
+    .optional(),
   level: z.enum(LEVELS),
   checks: z.strictObject({
     coverage: checkSchema,

@@ -18,7 +18,7 @@ export interface PathChange {
 export function diffValues(left: Uint8Array, right: Uint8Array): PathChange[] {
   try {
     // In a box, so that roots may be scalars, or one an array and one an object.
-    const changes = microdiff({ value: parse(left) }, { value: parse(right) }, { cyclesFix: false });
+    const changes = microdiff({ value: parseExact(left) }, { value: parseExact(right) }, { cyclesFix: false });
     return changes.map((change) => ({
       path: change.path.slice(1),
       left: change.type === "CREATE" ? undefined : change.oldValue,
@@ -48,7 +48,7 @@ function nameText(name: string, isFirst: boolean): string {
  * what compares them would look into those. Whole numbers that a double cannot hold become BigInts: two of them are not
  * the same because they are rounded to the same.
  */
-function parse(bytes: Uint8Array): unknown {
+export function parseExact(bytes: Uint8Array): unknown {
   const text = strictUtf8.decode(bytes);
   return JSON.parse(text, function (this: unknown, _key: string, value: unknown, context?: { source?: string }) {
     if (typeof value === "number") return exact(value, context?.source);

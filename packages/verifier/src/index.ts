@@ -44,3 +44,4 @@ export { diffProjections, type KeysOfKind, type ProjectionDiff } from "./diff-pr
 export { type PathChange, pathText } from "./diff-value.ts";
 export { checkDeterminism, type DeterminismCheck, type ImpureUse, type Parting } from "./determinism.ts";
 export { sampleAggregates } from "./determinism-sample.ts";
+export { type EventChange, type StateAt, stateAt, type StateAtTask } from "./state-at.ts";

@@ -51,8 +51,9 @@ function heldTo(moment: Terms, runs: readonly Terms[]): KnownRuns {
   };
 }
 
-async function momentOf(client: NatsClient, stream: string, present: Terms, { timeMs, basis }: AsOf): Promise<Terms> {
-  if (basis === "event") return { ...present, isKnown: true, toTimeMs: timeMs };
-  const toSeq = (await seqAtTime(client, stream, timeMs, "last-at-or-before")) ?? present.fromSeq - 1;
-  return { ...present, isKnown: true, toSeq };
+async function momentOf(client: NatsClient, stream: string, present: Terms, asOf: AsOf): Promise<Terms> {
+  const moment = { ...present, isKnown: true, toSeq: Math.min(present.toSeq, asOf.toSeq ?? present.toSeq) };
+  if (asOf.basis === "event") return { ...moment, toTimeMs: asOf.timeMs };
+  const last = (await seqAtTime(client, stream, asOf.timeMs, "last-at-or-before")) ?? present.fromSeq - 1;
+  return { ...moment, toSeq: Math.min(moment.toSeq, last) };
 }

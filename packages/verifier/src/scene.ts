@@ -36,6 +36,8 @@ export interface VerifyProgress {
 export interface AsOf {
   readonly timeMs: number;
   readonly basis: "event" | "server";
+  /** Nor anything behind this stream sequence. */
+  readonly toSeq?: number;
 }
 
 export interface Verification {

@@ -14,7 +14,7 @@ import { checkReadBack, type ReadBackInput, type VerifiedRun } from "./read-back
 import { askWitness, beginToCount, keyOfRoute, namesAreUnclear, readAgain, type Reading } from "./reading.ts";
 import { compareValues, refoldCheck } from "./refold.ts";
 import { isWholeRun } from "./run-evidence.ts";
-import { lookAround, requireInputs, type Scene, type Verification } from "./scene.ts";
+import { type AsOf, lookAround, requireInputs, type Scene, type Verification } from "./scene.ts";
 import type { Terms } from "./terms.ts";
 import type { Witness } from "./witness.ts";
 
@@ -194,7 +194,7 @@ function issue(
     ...{ domain, aggregateId, bucket, level },
     stream: { name: scene.streamName, created, firstSeq, lastSeq },
     range: { fromSeq: scene.range.fromSeq, toSeq: scene.range.toSeq },
-    ...(asOf && { asOf: { time: new Date(asOf.timeMs).toISOString(), basis: asOf.basis } }),
+    ...(asOf && { asOf: statedMoment(asOf) }),
     planSha256: evidence ? planSha256(evidence.plan) : null,
     projection: projection && { name: projection.ref.name, sha256: projection.ref.sha256 },
     ...outcome,
@@ -203,6 +203,10 @@ function issue(
     verdict: verdictOf(outcome),
     issuedAt: new Date().toISOString(),
   });
+}
+
+function statedMoment({ timeMs, basis, toSeq }: AsOf): NonNullable<Certificate["asOf"]> {
+  return { time: new Date(timeMs).toISOString(), basis, ...(toSeq !== undefined && { toSeq }) };
 }
 
 /** As it will be read: what its text cannot hold must not be issued. */

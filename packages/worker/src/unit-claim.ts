@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   errorMessage,
+  hasAdvanced,
   type Log,
   moveUnit,
   ReplayError,
@@ -66,6 +67,7 @@ export class UnitClaim {
       owner: workerId,
       heartbeat: found.record.heartbeat + 1,
       heartbeatAt: new Date().toISOString(),
+      progressAt: new Date().toISOString(),
       failure: null,
     };
     const revision = await ledger.putUnit(record, found.revision);
@@ -104,7 +106,9 @@ export class UnitClaim {
         heartbeatAt: new Date().toISOString(),
         live: { ...this.#current.record.live, ...this.#live() },
       };
-      const record = change(beaten);
+      const changed = change(beaten);
+      const { record: before } = this.#current;
+      const record = hasAdvanced(before, changed) ? { ...changed, progressAt: changed.heartbeatAt } : changed;
       const sentAt = performance.now();
       const revision = await this.#ledger.putUnit(record, this.#current.revision);
       if (revision === null) {

@@ -1,4 +1,5 @@
 import { cancelRun } from "@cim-replay/coordinator";
+import { audit } from "../audit.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { json, runJson } from "../output/run-record.ts";
@@ -19,9 +20,13 @@ export const command: CommandModule = {
   configure: (parser) => addFlags(parser, flags, connectionSettings),
   async run(invocation) {
     const { flags: given, loaded } = readInvocation(invocation, flags);
-    return withLedger(loaded.settings, invocation.tool, async (ledger) => {
+    return withLedger(loaded.settings, invocation.tool, async (ledger, client) => {
       const { id } = await pickUnfinishedRun(ledger, { tool: invocation.tool, run: given.run, domain: given.domain });
       const cancelled = await cancelRun(ledger, id, given.reason ?? "Cancelled by cancel-replay.");
+      const { domain, target } = cancelled.settings;
+      const audited = { command: invocation.tool, step: "done" as const, domain, target, runId: id };
+      const note = (line: string) => invocation.screen.note(line);
+      await audit(client, { ...audited, outcome: cancelled.reason }, note);
       invocation.print(
         given.format === "json"
           ? json(runJson(cancelled))

@@ -1,7 +1,8 @@
-import { createInterface } from "node:readline/promises";
 import { acquireQuietTarget, commandHolder } from "@cim-replay/coordinator";
 import { entryKey, formatCount, silentLog, UsageError } from "@cim-replay/core";
 import { bucketFacts, deleteEntry, type EntryHead, Ledger, type NatsClient, readHeads } from "@cim-replay/nats";
+import { type Audited, audit } from "../audit.ts";
+import { canAsk, isSure } from "../ask.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { json } from "../output/run-record.ts";
@@ -31,8 +32,7 @@ export const command: CommandModule = {
         "Cannot clear projections: no domain is named. Give --domain, and --aggregate-id for one entry.",
       );
     }
-    const canAsk = process.stdin.isTTY === true && process.stderr.isTTY === true;
-    if (!given.yes && !canAsk) {
+    if (!given.yes && !canAsk()) {
       throw new UsageError("Cannot clear projections without being sure: there is no terminal to ask on. Give --yes.");
     }
     return withNats(loaded.settings, invocation.tool, (client) =>
@@ -43,8 +43,15 @@ export const command: CommandModule = {
           invocation.screen.note("Nothing was deleted.");
           return EXIT.failed;
         }
+        const parameters = { aggregateId: aggregateId ?? null };
+        const record = (facts: Pick<Audited, "step" | "outcome">) => {
+          const of = { command: invocation.tool, domain, target: bucket, parameters };
+          return audit(client, { ...of, ...facts }, (line) => invocation.screen.note(line));
+        };
+        await record({ step: "started" });
         const kept = await deleteAll(client, bucket, heads);
         const deleted = heads.length - kept;
+        await record({ step: "ended", outcome: `${deleted} deleted, ${kept} kept` });
         invocation.print(
           given.format === "json"
             ? json({ bucket, domain, deleted, kept })
@@ -104,13 +111,4 @@ async function deleteAll(client: NatsClient, bucket: string, heads: readonly Ent
     kept += outcomes.filter((isDeleted) => !isDeleted).length;
   }
   return kept;
-}
-
-async function isSure(question: string): Promise<boolean> {
-  const dialogue = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await dialogue.question(question)).trim());
-  } finally {
-    dialogue.close();
-  }
 }

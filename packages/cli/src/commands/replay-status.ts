@@ -1,9 +1,10 @@
 import { readProgress } from "@cim-replay/coordinator";
 import type { UnitRecord } from "@cim-replay/core";
-import { type NatsClient, type QuarantinedEvent, QuarantineStore } from "@cim-replay/nats";
+import { type NatsClient, QuarantineStore } from "@cim-replay/nats";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
-import { errorJson, errorsText } from "../output/error-text.ts";
+import { ErrorGroups } from "../output/error-groups.ts";
+import { errorJson, errorsText, groupJson } from "../output/error-text.ts";
 import { progressRecord } from "../output/progress-record.ts";
 import { json, runJson } from "../output/run-record.ts";
 import { statusText } from "../output/run-text.ts";
@@ -16,7 +17,7 @@ import { addFlags, readInvocation, shared } from "./invoked.ts";
 const flags = {
   run: shared.run,
   domain: shared.domain,
-  showErrors: callFlag("--show-errors", "lists the events in the run's quarantine", flag),
+  showErrors: callFlag("--show-errors", "shows the events in the run's quarantine, by reason", flag),
   format: shared.format,
 };
 
@@ -31,23 +32,33 @@ export const command: CommandModule = {
       const errors = given.showErrors ? await quarantined(client, id) : null;
       if (given.format === "json") {
         const record = { ...progressRecord(progress, Date.now()), ...runJson(progress.run) };
-        invocation.print(
-          json({ ...record, unit_records: units.map(unitJson), ...(errors && { quarantine: errors.map(errorJson) }) }),
-        );
+        invocation.print(json({ ...record, unit_records: units.map(unitJson), ...errors?.json }));
       } else {
         invocation.print(statusText(progress, units));
-        if (errors) invocation.print(`\n${errorsText(errors)}`);
+        if (errors) invocation.print(`\n${errorsText(errors.groups, id)}`);
       }
       return EXIT.done;
     });
   },
 };
 
-async function quarantined(client: NatsClient, runId: string): Promise<QuarantinedEvent[]> {
+interface Errors {
+  readonly groups: ErrorGroups;
+  readonly json: { readonly quarantine: object[]; readonly quarantine_groups: object[] };
+}
+
+/** Payloads are let go of: only the groups' few samples keep theirs. */
+async function quarantined(client: NatsClient, runId: string): Promise<Errors> {
   const store = await QuarantineStore.open(client, { create: false });
-  const events: QuarantinedEvent[] = [];
-  if (store) for await (const event of store.list(runId)) events.push(event);
-  return events;
+  const groups = new ErrorGroups();
+  const quarantine: object[] = [];
+  if (store) {
+    for await (const event of store.list(runId)) {
+      groups.add(event);
+      quarantine.push(errorJson(event));
+    }
+  }
+  return { groups, json: { quarantine, quarantine_groups: groups.list().map(groupJson) } };
 }
 
 function unitJson({ id, state, epoch, owner, cursorSeq, counts, entries, failure }: UnitRecord): object {

@@ -1,26 +1,36 @@
-import type { QuarantinedEvent } from "@cim-replay/nats";
 import { formatCount } from "@cim-replay/core";
-import { renderTable } from "./table.ts";
+import type { QuarantinedEvent } from "@cim-replay/nats";
+import type { ErrorGroup, ErrorGroups } from "./error-groups.ts";
+import { payloadSample } from "./payload-text.ts";
+import { printable } from "./short-value.ts";
 
-const MOST_ERRORS = 100;
-
-/** The quarantined events of a run, oldest first; the first hundred of them as a table. */
-export function errorsText(errors: readonly QuarantinedEvent[]): string {
-  if (errors.length === 0) return "No events in the quarantine.";
-  const table = renderTable<QuarantinedEvent>(
-    [
-      { title: "sequence", align: "right", value: ({ seq }) => String(seq) },
-      { title: "kind", value: ({ kind }) => kind },
-      { title: "subject", value: ({ subject }) => subject },
-      { title: "aggregate", value: ({ aggregateId }) => aggregateId ?? "–" },
-      { title: "reason", value: ({ reason }) => reason },
-    ],
-    errors.slice(0, MOST_ERRORS),
-  );
-  const left = errors.length - MOST_ERRORS;
-  return left > 0 ? `${table}\n… and ${formatCount(left)} more (--format json shows all)` : table;
+/** The quarantined events of a run, by what is wrong with them: the most frequent first. */
+export function errorsText(groups: ErrorGroups, runId: string): string {
+  if (groups.total === 0) return "No events in the quarantine.";
+  const list = groups.list();
+  const title = `${formatCount(groups.total)} ${groups.total === 1 ? "event" : "events"} in the quarantine, ${list.length} ${list.length === 1 ? "reason" : "reasons"}:`;
+  const [first] = list[0]?.samples ?? [];
+  const show = `See one whole: quarantine show ${first?.seq} --run ${runId}`;
+  return [title, "", ...list.map(groupText), show].join("\n");
 }
 
 export function errorJson({ seq, kind, stream, subject, aggregateId, unit, reason }: QuarantinedEvent): object {
   return { sequence: seq, kind, stream, subject, aggregate_id: aggregateId, unit, reason };
+}
+
+export function groupJson({ kind, reason, count, ranges, isCut, samples }: ErrorGroup): object {
+  return { kind, reason, count, sequences: ranges, sequences_cut: isCut, samples: samples.map(errorJson) };
+}
+
+function groupText(group: ErrorGroup): string {
+  const samples = group.samples.map(
+    ({ seq, subject, data }) => `  e.g. ${seq}  ${printable(subject)}  ${payloadSample(data)}`,
+  );
+  const title = `${formatCount(group.count)} × ${group.kind}: ${printable(group.reason)}`;
+  return [title, `  sequences ${sequencesText(group)}`, ...samples, ""].join("\n");
+}
+
+function sequencesText({ ranges, isCut }: ErrorGroup): string {
+  const texts = ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}–${to}`));
+  return `${texts.join(", ")}${isCut ? ", …" : ""}`;
 }

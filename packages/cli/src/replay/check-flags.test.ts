@@ -17,6 +17,12 @@ describe("flags that contradict each other", () => {
     expect(refused({ run: "r1" })).toEqual(["--run"]);
   });
 
+  test("are --prune and a beginning, but not --prune and an end", () => {
+    expect(refused({ prune: true, fromSeq: "5" })).toEqual(["--prune"]);
+    expect(refused({ prune: true, aggregateId: "a", toSeq: "5" })).toEqual(["--prune"]);
+    expect(refused({ prune: true, toTime: "2026-01-01", toSeq: "5" })).toEqual([]);
+  });
+
   test("are those that a resumed run has pinned", () => {
     expect(refused({ resume: true, parallel: "2", fromSeq: "7", dryRun: true })).toEqual([
       "--from-seq",

@@ -31,11 +31,13 @@ export function contradictions(flags: ReplayFlags, given: Readonly<Record<string
   if (flags.fromBeginning && flags.fromTime !== undefined) refuse("--from-time", "--from-beginning is given as well");
   if ((flags.toSeq ?? Infinity) < (flags.fromSeq ?? 0)) refuse("--to-seq", "it lies before --from-seq");
   if ((flags.toTime ?? Infinity) < (flags.fromTime ?? -Infinity)) refuse("--to-time", "it lies before --from-time");
-  const cut = (["fromSeq", "toSeq", "fromTime", "toTime", "aggregateId"] as const).find(
-    (name) => flags[name] !== undefined,
-  );
+  // An end is no hindrance: what was read from the first event on says which aggregates there were then.
+  const cut = (["fromSeq", "fromTime", "aggregateId"] as const).find((name) => flags[name] !== undefined);
   if (given.prune === true && cut !== undefined) {
-    refuse("--prune", "only a replay of the whole domain knows which entries no event accounts for");
+    refuse(
+      "--prune",
+      "only a replay of the whole domain from its first event on knows which entries no event accounts for",
+    );
   }
   return mistakes;
 }

@@ -15,7 +15,11 @@ export const replayFlags = {
   resume: callFlag("--resume", "goes on with the latest unfinished run, with its settings", flag),
   run: callFlag("--run <id>", "with --resume: this run", text),
   resumeOnFailure: callFlag("--resume-on-failure", "tries again when a server or a worker was lost", flag),
-  prune: callFlag("--prune", "removes the domain's entries that no event accounts for", flag),
+  prune: callFlag(
+    "--prune",
+    "removes the domain's entries that no event accounts for (with --to-time: none up to then)",
+    flag,
+  ),
   dryRun: callFlag("--dry-run", "shows the plan and writes nothing", flag),
   format: callFlag("--format <text|json>", "of the output (default: text)", oneOf("text", "json")),
 } as const;

@@ -11,8 +11,9 @@ import {
   startRun,
   takeOverRun,
 } from "@cim-replay/coordinator";
-import { type CompiledProjection, formatCount, type RunRecord, type RunSettings } from "@cim-replay/core";
+import { type CompiledProjection, errorMessage, formatCount, type RunRecord, type RunSettings } from "@cim-replay/core";
 import { connectNats } from "@cim-replay/nats";
+import { type Audited, audit } from "../audit.ts";
 import type { Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { noRun } from "../no-run.ts";
@@ -32,6 +33,8 @@ import { domainsToReplay } from "./which-domains.ts";
 export class ReplayRunner {
   /** Of the run at work, or of the last one. */
   progress: Progress | null = null;
+  /** Runs that ended, in that order. */
+  readonly ended: RunRecord[] = [];
   readonly #invocation: Invocation;
   readonly #ctx: ReplayContext;
   readonly #request: ReplayRequest;
@@ -117,8 +120,28 @@ export class ReplayRunner {
     return takeOverRun(this.#ctx, runId, changesOnResume(loaded.fromFlags, flags));
   }
 
+  /** Sees a run to its end, with a record of its start and its end in the audit log. */
+  async #drive(held: HeldRun): Promise<RunRecord> {
+    await this.#audit(held.record, { step: "started" });
+    try {
+      const ended = await this.#driveToEnd(held);
+      const outcome = ended.reason === null ? ended.state : `${ended.state}: ${ended.reason}`;
+      await this.#audit(ended, { step: "ended", outcome, certificate: ended.summary?.certificate ?? null });
+      return ended;
+    } catch (error) {
+      await this.#audit(held.record, { step: "ended", outcome: errorMessage(error) });
+      throw error;
+    }
+  }
+
+  #audit({ id, settings }: RunRecord, facts: Pick<Audited, "step" | "outcome" | "certificate">): Promise<void> {
+    const { domain, target } = settings;
+    const of = { command: this.#invocation.tool, domain, target, runId: id, parameters: settings };
+    return audit(this.#ctx.client, { ...of, ...facts }, (line) => this.#invocation.screen.note(line));
+  }
+
   /** Sees a run to its end; where `--resume-on-failure` asks for it, again after what may pass. */
-  async #drive(first: HeldRun): Promise<RunRecord> {
+  async #driveToEnd(first: HeldRun): Promise<RunRecord> {
     const { id } = first.record;
     const note = (line: string) => this.#invocation.screen.note(line);
     const mayRetry = this.#request.flags.resumeOnFailure === true;
@@ -148,6 +171,7 @@ export class ReplayRunner {
       checkpointDir: this.#request.loaded.settings.checkpointDir,
       certify: this.#certifier(held.record.settings.certify),
       onProgress: (progress) => this.#show(progress),
+      onStall: (text) => this.#invocation.screen.note(text),
       signal: AbortSignal.any([this.#interruption, pool.lost]),
     });
     if (pool.lost.aborted && ended.state === "paused") throw pool.lost.reason;
@@ -188,6 +212,7 @@ export class ReplayRunner {
   #finish(run: RunRecord): number {
     const { screen, print } = this.#invocation;
     screen.end();
+    this.ended.push(run);
     const isInterrupted = run.state === "paused";
     if (this.#request.flags.format === "json") print(json(runJson(run)));
     else if (!isInterrupted) print(summaryText(run));

@@ -1,0 +1,6 @@
+export { type Manifest, manifestSchema } from "./manifest.ts";
+export type { WrittenArchive } from "./write-archive.ts";
+export { type BackupOptions, backupProjections, type DomainSource } from "./backup-projections.ts";
+export { type BackupAggregateOptions, backupAggregate } from "./backup-aggregate.ts";
+export { type CheckedArchive, openArchive } from "./read-archive.ts";
+export { type Restored, type RestoreOptions, restoreArchive } from "./restore.ts";

@@ -1,0 +1,102 @@
+import { hash } from "node:crypto";
+import { type Provenance, ReplayError, type StreamMessage } from "@cim-replay/core";
+import type { Entry } from "@cim-replay/nats";
+import { z } from "zod";
+
+/** As the KV allows them; nothing else may reach a subject or a header. */
+const keySchema = z.string().regex(/^[-/_=a-zA-Z0-9]+(?:\.[-/_=a-zA-Z0-9]+)*$/, "no key of an entry");
+const headerText = z.string().regex(/^[\x21-\x7e]+$/, "no header value");
+const count = z.int().min(0);
+const provenanceSchema = z.strictObject({
+  run: headerText,
+  epoch: count,
+  lastSeq: count,
+  events: count,
+  sha256: headerText,
+});
+
+/** UTF-8 is kept as text, so that people can read it; other bytes as base64. */
+const bytesSchema = z.union([z.strictObject({ text: z.string() }), z.strictObject({ base64: z.base64() })]);
+const entrySchema = z.strictObject({ key: keySchema, value: bytesSchema, provenance: provenanceSchema.nullable() });
+const eventSchema = z.strictObject({
+  seq: z.int().min(1),
+  subject: z.string().min(1),
+  received_at_ms: z.number(),
+  /** Pairs: no name can be taken for anything else. */
+  headers: z.array(z.tuple([z.string(), z.string()])).readonly(),
+  data: bytesSchema,
+});
+
+export interface EntryRecord {
+  readonly key: string;
+  readonly value: Uint8Array;
+  /** Null where no replay wrote the entry. */
+  readonly provenance: Provenance | null;
+}
+
+export interface EventRecord {
+  readonly seq: number;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export function entryLine({ key, value, provenance }: Entry): string {
+  const record = entrySchema.safeParse({ key, value: packBytes(value), provenance });
+  if (record.success) return JSON.stringify(record.data);
+  throw new ReplayError(
+    `Cannot back up entry ${JSON.stringify(key.slice(0, 80))}: ${record.error.issues[0]?.message}. Delete it, or write it again as the KV allows.`,
+  );
+}
+
+/** Throws an Error in a few words where the line is none. */
+export function readEntryLine(line: string): EntryRecord {
+  const { key, value, provenance } = parseRecord(entrySchema, line);
+  return { key, value: unpackBytes(value), provenance };
+}
+
+export function eventLine({ seq, subject, receivedAtMs, headers = {}, data }: StreamMessage): string {
+  const record = {
+    seq,
+    subject,
+    received_at_ms: receivedAtMs,
+    headers: Object.entries(headers),
+    data: packBytes(data),
+  };
+  return JSON.stringify(record);
+}
+
+/** As `readEntryLine`. */
+export function readEventLine(line: string): EventRecord {
+  return parseRecord(eventSchema, line);
+}
+
+/** The same for the same bytes and provenance only. */
+export function entryDigest({ value, provenance }: Pick<EntryRecord, "value" | "provenance">): string {
+  const from = provenance && [
+    provenance.run,
+    provenance.epoch,
+    provenance.lastSeq,
+    provenance.events,
+    provenance.sha256,
+  ];
+  return hash("sha256", `${hash("sha256", value)} ${JSON.stringify(from)}`, "base64");
+}
+
+function parseRecord<Record>(schema: z.ZodType<Record>, line: string): Record {
+  const record = schema.safeParse(JSON.parse(line));
+  if (record.success) return record.data;
+  const [issue] = record.error.issues;
+  throw new Error(`${issue?.path.join(".") || "as a whole"}: ${issue?.message}`);
+}
+
+function packBytes(bytes: Uint8Array): z.infer<typeof bytesSchema> {
+  try {
+    return { text: utf8.decode(bytes) };
+  } catch {
+    return { base64: Buffer.from(bytes).toString("base64") };
+  }
+}
+
+function unpackBytes(packed: z.infer<typeof bytesSchema>): Uint8Array {
+  return "text" in packed ? Buffer.from(packed.text, "utf8") : Buffer.from(packed.base64, "base64");
+}

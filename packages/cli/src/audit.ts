@@ -1,0 +1,43 @@
+import { hostname, userInfo } from "node:os";
+import { errorMessage } from "@cim-replay/core";
+import { AuditLog, type AuditRecord, type NatsClient } from "@cim-replay/nats";
+
+const PATIENCE_MS = 5_000;
+
+export type Audited = Pick<AuditRecord, "command" | "step" | "domain" | "target"> &
+  Partial<Pick<AuditRecord, "runId" | "parameters" | "outcome" | "certificate">>;
+
+/** Records who does what. Where it cannot, that is said, and the work goes on: a full disk must not stop a repair. */
+export async function audit(client: NatsClient, audited: Audited, note: (line: string) => void): Promise<void> {
+  const defaults = { runId: null, parameters: {}, outcome: null, certificate: null };
+  const record = { version: 1 as const, at: new Date().toISOString(), who: who(), ...defaults, ...audited };
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), PATIENCE_MS);
+  try {
+    const inTime = new Promise<never>((_, reject) => {
+      late.signal.addEventListener("abort", () => reject(new Error("NATS does not answer")));
+    });
+    await Promise.race([write(client, record), inTime]);
+  } catch (error) {
+    note(
+      `WARNING: this is not in the audit log: ${record.command} of ${record.domain}, ${record.step}. ` +
+        `Cannot write the record: ${errorMessage(error)} Check stream CIM_REPLAY_AUDIT; the work goes on.`,
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function write(client: NatsClient, record: AuditRecord): Promise<void> {
+  const log = await AuditLog.open(client, { create: true });
+  await log?.append(record);
+}
+
+function who(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    // A user id without a name, as containers have it.
+    return `uid-${process.getuid?.() ?? "unknown"}@${hostname()}`;
+  }
+}

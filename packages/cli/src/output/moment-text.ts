@@ -1,0 +1,62 @@
+import { formatCount, formatTime } from "@cim-replay/core";
+import type { Moment } from "../replay/moment-request.ts";
+import type { DomainOutcome } from "../replay/point-in-time.ts";
+import { runJson } from "./run-record.ts";
+import { renderTable } from "./table.ts";
+import { verificationLine } from "./verification-text.ts";
+
+interface Told {
+  readonly moment: Moment;
+  readonly basis: "event" | "server";
+  readonly bucket: string;
+}
+
+/** One row a domain, and whether all of them are what was asked for. */
+export function momentText(outcomes: readonly DomainOutcome[], told: Told): string {
+  const open = outcomes.filter(({ isDone }) => !isDone);
+  const count = (of: number | undefined) => (of === undefined ? "–" : formatCount(of));
+  const table = renderTable<DomainOutcome>(
+    [
+      { title: "domain", value: ({ domain }) => domain },
+      { title: "run", value: ({ run }) => run?.id ?? "–" },
+      { title: "state", value: ({ run }) => run?.state ?? "not begun" },
+      { title: "events", align: "right", value: ({ run }) => count(run?.summary?.events) },
+      { title: "entries", align: "right", value: ({ run }) => count(entriesOf(run)) },
+      { title: "removed", align: "right", value: ({ run }) => count(run?.summary?.pruned) },
+      { title: "compared", value: ({ certificate }) => certificate?.verdict ?? "–" },
+      { title: "done", value: ({ isDone }) => (isDone ? "yes" : "NO") },
+    ],
+    outcomes,
+  );
+  const where = `the state at ${momentInWords(told)} in bucket ${told.bucket}`;
+  const verdict =
+    open.length === 0
+      ? `${outcomes.length === 1 ? "The domain is" : `All ${formatCount(outcomes.length)} domains are`} ${where}.`
+      : `NOT ${where}: ${open.map(({ domain }) => domain).join(", ")}.`;
+  return [table, "", verdict, ...open.map(({ domain, reason }) => `  ${domain}: ${reason}`)].join("\n");
+}
+
+function momentInWords({ moment, basis }: Told): string {
+  const by = basis === "event" ? "by the events' own times" : "by the server's receipt";
+  const seq = moment.toSeq === undefined ? "" : ` and sequence ${formatCount(moment.toSeq)}`;
+  return `${formatTime(moment.timeMs)} (${by})${seq}`;
+}
+
+function entriesOf(run: DomainOutcome["run"]): number | undefined {
+  return run?.summary ? run.summary.entriesWritten + run.summary.entriesUnchanged : undefined;
+}
+
+export function momentJson(outcomes: readonly DomainOutcome[], { moment, basis, bucket }: Told): object {
+  return {
+    target_time: formatTime(moment.timeMs),
+    target_seq: moment.toSeq ?? null,
+    time_basis: basis,
+    target: bucket,
+    done: outcomes.every(({ isDone }) => isDone),
+    domains: outcomes.map(({ domain, run, certificate, isDone, reason }) => ({
+      ...{ domain, done: isDone, reason },
+      run: run && runJson(run),
+      compared: certificate && { verdict: certificate.verdict, summary: verificationLine(certificate) },
+    })),
+  };
+}

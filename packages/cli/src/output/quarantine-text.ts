@@ -1,0 +1,58 @@
+import type { QuarantinedEvent } from "@cim-replay/nats";
+import { payloadText, textOf } from "./payload-text.ts";
+import { printable } from "./short-value.ts";
+import { renderFacts, renderTable } from "./table.ts";
+
+export function keptListText(events: readonly QuarantinedEvent[]): string {
+  return renderTable<QuarantinedEvent>(
+    [
+      { title: "run", value: ({ runId }) => printable(runId) },
+      { title: "domain", value: ({ domain }) => printable(domain) },
+      { title: "sequence", align: "right", value: ({ seq }) => String(seq) },
+      { title: "kind", value: ({ kind }) => kind },
+      { title: "subject", value: ({ subject }) => printable(subject) },
+      { title: "aggregate", value: ({ aggregateId }) => printable(aggregateId ?? "–") },
+      { title: "bytes", align: "right", value: (event) => String(sizeOf(event)) },
+      { title: "reason", value: ({ reason }) => printable(reason) },
+    ],
+    events,
+  );
+}
+
+/** One kept event, whole: why it is kept, what it is, and what it holds. */
+export function keptEventText(event: QuarantinedEvent): string {
+  const headers = Object.entries(event.headers ?? {}).map(
+    ([name, value]) => [`  ${printable(name)}`, printable(value)] as const,
+  );
+  const facts = renderFacts([
+    ["run", printable(event.runId)],
+    ["unit", printable(event.unit)],
+    ["domain", printable(event.domain)],
+    ["stream", printable(event.stream)],
+    ["sequence", String(event.seq)],
+    ["subject", printable(event.subject)],
+    ["aggregate", printable(event.aggregateId ?? "–")],
+    ["kind", event.kind],
+    ["reason", printable(event.reason)],
+  ]);
+  const shown = headers.length === 0 ? "headers: none" : `headers:\n${renderFacts(headers)}`;
+  const cut = event.cut ? `, the beginning of ${event.cut.bytes} (SHA-256 of all: ${event.cut.sha256})` : "";
+  return [facts, "", shown, "", `payload, ${event.data.byteLength} bytes${cut}:`, payloadText(event.data)].join("\n");
+}
+
+export function keptJson(event: QuarantinedEvent): Record<string, unknown> {
+  const { runId, domain, unit, stream, seq, subject, aggregateId, kind, reason } = event;
+  const of = { run_id: runId, domain, unit, stream, sequence: seq, subject, aggregate_id: aggregateId };
+  return { ...of, kind, reason, bytes: sizeOf(event) };
+}
+
+/** The payload as text where it is text, else as hex. */
+export function wholeJson(event: QuarantinedEvent): object {
+  const text = textOf(event.data);
+  const payload = text === null ? { payload_hex: Buffer.from(event.data).toString("hex") } : { payload: text };
+  return { ...keptJson(event), headers: event.headers ?? null, cut: event.cut ?? null, ...payload };
+}
+
+function sizeOf({ cut, data }: QuarantinedEvent): number {
+  return cut?.bytes ?? data.byteLength;
+}

@@ -1,0 +1,106 @@
+import type { ReplayContext } from "@cim-replay/coordinator";
+import { errorMessage, ReplayError, type RunRecord, UnreachableError } from "@cim-replay/core";
+import { readHeads } from "@cim-replay/nats";
+import { type Certificate, verifyDomain } from "@cim-replay/verifier";
+import type { Invocation } from "../command.ts";
+import { EXIT } from "../exit-status.ts";
+import { firstDiscrepancy } from "../output/verification-text.ts";
+import type { LoadedSettings } from "../settings/load.ts";
+import { domainToVerify, withVerifySession } from "../verify/session.ts";
+import { type Moment, replayToMoment } from "./moment-request.ts";
+import { ReplayRunner } from "./runner.ts";
+
+const MOST_NAMED = 5;
+
+export interface PointInTime {
+  readonly invocation: Invocation;
+  readonly loaded: LoadedSettings;
+  readonly moment: Moment;
+  /** Certifies each run at `full`, and compares the bucket with the state at the moment afterwards. */
+  readonly verifies: boolean;
+  /** Told of each runner before it begins. */
+  readonly onRunner: (runner: ReplayRunner) => void;
+}
+
+/** What came of one domain. */
+export interface DomainOutcome {
+  readonly domain: string;
+  /** Null where none could be begun. */
+  readonly run: RunRecord | null;
+  /** Of the comparison with the state at the moment; null where none was asked for or the run did not complete. */
+  readonly certificate: Certificate | null;
+  readonly isDone: boolean;
+  /** Why it is not done. */
+  readonly reason: string | null;
+}
+
+/**
+ * One domain after the other; one that fails does not keep the others from being done. Ends early where it is interrupted.
+ * Throws UnreachableError: without servers there is nothing to go on with.
+ */
+export async function replayDomainsToMoment(
+  ctx: ReplayContext,
+  domains: readonly string[],
+  task: PointInTime,
+  interruption: AbortSignal,
+): Promise<DomainOutcome[]> {
+  const outcomes: DomainOutcome[] = [];
+  for (const domain of domains) {
+    if (interruption.aborted) break;
+    const outcome = await replayOne(ctx, domain, task, interruption).catch((error: unknown) => failed(domain, error));
+    if (outcome.reason !== null) task.invocation.screen.note(`${domain}: ${outcome.reason}`);
+    outcomes.push(outcome);
+  }
+  return outcomes;
+}
+
+async function replayOne(
+  ctx: ReplayContext,
+  domain: string,
+  task: PointInTime,
+  interruption: AbortSignal,
+): Promise<DomainOutcome> {
+  const { invocation, loaded, moment, verifies, onRunner } = task;
+  const request = replayToMoment(domain, moment, loaded, verifies);
+  // Its summaries give way to the table at the end.
+  const runner = new ReplayRunner({ ...invocation, print: () => undefined }, ctx, request, interruption);
+  onRunner(runner);
+  const status = await runner.run();
+  const run = runner.ended.at(-1) ?? null;
+  if (status !== EXIT.done) {
+    return { domain, run, certificate: null, isDone: false, reason: run?.reason ?? "it was interrupted" };
+  }
+  const strangers = run ? await entriesOfOthers(ctx, run) : [];
+  if (strangers.length > 0) {
+    const named = strangers.slice(0, MOST_NAMED).join(", ") + (strangers.length > MOST_NAMED ? ", …" : "");
+    const reason = `${strangers.length} entries are not of run ${run?.id} (${named}): their aggregates' events were skipped, or somebody else writes there`;
+    return { domain, run, certificate: null, isDone: false, reason };
+  }
+  if (!verifies) return { domain, run, certificate: null, isDone: true, reason: null };
+  const certificate = await compareWithMoment(domain, task);
+  const isDone = certificate.verdict === "holds";
+  return { domain, run, certificate, isDone, reason: isDone ? null : firstDiscrepancy(certificate) };
+}
+
+/** The run wrote every aggregate that there was: whatever else is left of the domain is no part of the state. */
+async function entriesOfOthers({ client }: ReplayContext, { id, settings }: RunRecord): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const heads of readHeads(client, settings.target, `${settings.domain}.>`)) {
+    for (const { key, deleted, provenance } of heads) if (!deleted && provenance?.run !== id) keys.push(key);
+  }
+  return keys;
+}
+
+/** Through a connection of its own, and asking no run's records: whatever wrote the entries, they must be that state. */
+function compareWithMoment(domain: string, { invocation, loaded, moment }: PointInTime): Promise<Certificate> {
+  const { timeMs, toSeq } = moment;
+  const asOf = { timeMs, basis: loaded.settings.timeBasis, ...(toSeq !== undefined && { toSeq }) };
+  return withVerifySession(invocation, loaded, async (session) =>
+    verifyDomain({ ...(await domainToVerify(session, domain, "full")), run: null, asOf }),
+  );
+}
+
+function failed(domain: string, error: unknown): DomainOutcome {
+  if (!(error instanceof ReplayError) || error instanceof UnreachableError) throw error;
+  return { domain, run: null, certificate: null, isDone: false, reason: errorMessage(error) };
+}
