@@ -125,7 +125,8 @@ describe("a command that does not", () => {
     expectError(failed.stderr);
     expect(failed.stderr).toMatch(/1 events cannot be taken, the first at sequence 601.*--skip-errors 1/);
     const shown = await run("replay-status", ["--domain", torn, "--show-errors"]);
-    expect(shown.stdout).toMatch(/^ +601 +decode +COMMANDS\S+\.a3\.Added +a3 /m);
+    expect(shown.stdout).toMatch(/^1 × decode: /m);
+    expect(shown.stdout).toMatch(/^ +e\.g\. 601 +COMMANDS\S+\.a3\.Added /m);
   });
 
   it.each([

@@ -65,9 +65,11 @@ async function gather(verification: Verification, found: Discrepancies): Promise
   // Again, so that no entry holds an event that the stream seems not to have: runs may write all the while.
   const scene = await lookAround(verification);
   const runs = await lookUpRuns(verification, scene, entries.values());
-  const witness = await askWitness(verification, scene, runs, await counting);
-  const mustRead = level !== "counts" || namesAreUnclear(witness, domain, entries);
+  const asking = counting.then((counted) => askWitness(verification, scene, runs, counted));
+  asking.catch(() => undefined);
+  const mustRead = level !== "counts" || namesAreUnclear(await asking, domain, entries);
   const reading = mustRead ? await readAgain(verification, scene, { entries, runs, found }) : null;
+  const witness = await asking;
   const content = reading && level !== "counts" ? reading.fold.contentByPartition() : null;
   return { scene, entries, runs, witness, reading, content };
 }
