@@ -56,3 +56,18 @@ test("a run whose certificate does not hold ends failed, naming what is wrong, a
   expect(kept.verdict).toBe("fails");
   expect(kept.discrepancies.first.some(({ kind, key }) => kind === "missing" && key === lost)).toBe(true);
 });
+
+test("a run that is to prune removes nothing before it is proved, and then what no event accounts for", async () => {
+  const target = `${stage.bucket}-prune`;
+  await drive(target, ask);
+  await stage.client.js.publish(`$KV.${target}.shop.orphan`, "{}");
+  const start = () => stage.start({ target, prune: true });
+  const unproved = await stage.drive(await start(), undefined, async (record, plan, units) => {
+    return { ...(await ask(record, plan, units)), holds: false, reason: "nobody believes it" };
+  });
+  expect(unproved).toMatchObject({ state: "failed", reason: "nobody believes it" });
+  expect(await stage.entries(target)).toContainEqual(["shop.orphan", "{}"]);
+  const proved = await stage.drive(await start(), undefined, ask);
+  expect(proved).toMatchObject({ state: "completed", summary: { pruned: 1, certificate: { holds: true } } });
+  expect([...(await stage.entries(target)).keys()]).not.toContain("shop.orphan");
+});

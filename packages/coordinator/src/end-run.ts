@@ -41,11 +41,12 @@ export async function endRun(
   if (verifying.state !== "verifying") return verifying;
   try {
     await reconcile(ctx.client, plan, units);
-    const orphans = await findOrphans(ctx.client, verifying, plan, units);
     const verdict = (await certify?.(verifying, plan, units)) ?? null;
     if (verdict?.holds === false) {
-      return await close(ctx, verifying, units, { state: "failed", reason: verdict.reason, orphans, verdict });
+      return await close(ctx, verifying, units, { state: "failed", reason: verdict.reason, verdict });
     }
+    // Orphans are removed last: where the run is not proved, nobody knows that they are some.
+    const orphans = await findOrphans(ctx.client, verifying, plan, units);
     await forgetCheckpoints(ctx, run.id);
     return await close(ctx, verifying, units, { state: "completed", reason: null, orphans, verdict });
   } catch (error) {

@@ -1,4 +1,4 @@
-import { canonicalJson } from "@cim-replay/core";
+import { canonicalJson, type RunRecord } from "@cim-replay/core";
 import { type Accounts, accountsOfIndex, accountsOfReading } from "./accounts.ts";
 import { behindByIndex, behindByReading, nobodyBehind } from "./behind.ts";
 import { type EntryFacts, readBucketEntries } from "./bucket-entries.ts";
@@ -127,11 +127,16 @@ function readBackInput(verification: Verification, gathered: Gathered): ReadBack
     entries,
     accounts: accountsOf(verification, gathered),
     run: verifiedRun(verification),
-    keepsOrphans: verification.evidence?.run.settings.prune === false && !verification.toPresent,
+    keepsOrphans: !verification.toPresent && isToKeepOrphans(verification.evidence?.run),
     othersMayWrite: verification.toPresent,
     termsOf: runs.of,
     partitionOf: ({ key, id }) => scene.partitionOf(reading?.fold.get(key)?.routeKey ?? id ?? ""),
   };
+}
+
+/** A run that is to remove them does so after its certificate. */
+function isToKeepOrphans(run: RunRecord | undefined): boolean {
+  return run !== undefined && (!run.settings.prune || run.state === "verifying");
 }
 
 function verifiedRun({ evidence }: Verification): VerifiedRun | null {
