@@ -3,20 +3,14 @@ import type { CertifyRun } from "@cim-replay/coordinator";
 import { connectNats, deleteEntry, getEntry } from "@cim-replay/nats";
 import { certificateSchema } from "@cim-replay/verifier";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { orderProjection } from "../support/order-projection.ts";
-import { openStage, type Stage } from "../support/stage.ts";
-import { events } from "../support/verify-stage.ts";
+import type { Stage } from "../support/stage.ts";
+import { events, openVerifyStage } from "../support/verify-stage.ts";
 
 let stage: Stage;
 let ask: CertifyRun;
 
 beforeAll(async () => {
-  stage = await openStage({
-    natsUrl: inject("natsUrl"),
-    redisUrl: inject("redisUrl"),
-    projection: orderProjection as never,
-  });
-  await stage.addWorkers(2);
+  stage = await openVerifyStage();
   await stage.publish(events(400, 20));
   ask = certifier(
     () => connectNats({ url: inject("natsUrl"), name: "verifier" }),

@@ -1,22 +1,16 @@
 import { hash } from "node:crypto";
 import { deleteEntry, getEntry } from "@cim-replay/nats";
 import { headers } from "nats";
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { orderProjection } from "../support/order-projection.ts";
-import { openStage, type Stage } from "../support/stage.ts";
-import { certify, events, foundIn, verifyStaged } from "../support/verify-stage.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Stage } from "../support/stage.ts";
+import { certify, events, foundIn, openVerifyStage, verifyStaged } from "../support/verify-stage.ts";
 
 let stage: Stage;
 let round = 0;
 let target: string;
 
 beforeAll(async () => {
-  stage = await openStage({
-    natsUrl: inject("natsUrl"),
-    redisUrl: inject("redisUrl"),
-    projection: orderProjection as never,
-  });
-  await stage.addWorkers(2);
+  stage = await openVerifyStage();
 });
 afterAll(() => stage.close());
 beforeEach(async () => {

@@ -2,27 +2,29 @@ import { domainSettingsSchema } from "@cim-replay/core";
 import { takeOverRun } from "@cim-replay/coordinator";
 import { getEntry } from "@cim-replay/nats";
 import { headers } from "nats";
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { orderProjection } from "../support/order-projection.ts";
-import { openStage, type Stage, type StagedEvent } from "../support/stage.ts";
-import { added, certify, events, foundIn, verdicts, verifyStaged } from "../support/verify-stage.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Stage } from "../support/stage.ts";
+import {
+  added,
+  boom,
+  certify,
+  events,
+  foundIn,
+  garbage,
+  openVerifyStage,
+  verdicts,
+  verifyStaged,
+} from "../support/verify-stage.ts";
 
 const ALL_HOLD = { coverage: "holds", counts: "holds", content: "holds", readBack: "holds", refold: "holds" };
 const LEVELS = ["counts", "content", "full"] as const;
-const boom = (id: string): StagedEvent => ({ id, type: "Added", payload: { boom: true } });
-const garbage = (id: string): StagedEvent => ({ ...added(id, 0), raw: new Uint8Array([0xff, 0xfe, 0x01]) });
 
 let stage: Stage;
 let round = 0;
 let target: string;
 
 beforeAll(async () => {
-  stage = await openStage({
-    natsUrl: inject("natsUrl"),
-    redisUrl: inject("redisUrl"),
-    projection: orderProjection as never,
-  });
-  await stage.addWorkers(2);
+  stage = await openVerifyStage();
 });
 afterAll(() => stage.close());
 beforeEach(async () => {

@@ -12,25 +12,26 @@ import {
   verifySignature,
 } from "@cim-replay/verifier";
 import { Kvm } from "@nats-io/kv";
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { orderProjection } from "../support/order-projection.ts";
-import { openStage, type Stage, type StagedEvent } from "../support/stage.ts";
-import { added, certify, events, foundIn, staged, verdicts, verifyStaged } from "../support/verify-stage.ts";
-
-const boom = (id: string): StagedEvent => ({ id, type: "Added", payload: { boom: true } });
-const garbage = (id: string): StagedEvent => ({ ...added(id, 0), raw: new Uint8Array([0xff, 0xfe, 0x01]) });
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Stage } from "../support/stage.ts";
+import {
+  boom,
+  certify,
+  events,
+  foundIn,
+  garbage,
+  openVerifyStage,
+  staged,
+  verdicts,
+  verifyStaged,
+} from "../support/verify-stage.ts";
 
 let stage: Stage;
 let round = 0;
 let target: string;
 
 beforeAll(async () => {
-  stage = await openStage({
-    natsUrl: inject("natsUrl"),
-    redisUrl: inject("redisUrl"),
-    projection: orderProjection as never,
-  });
-  await stage.addWorkers(2);
+  stage = await openVerifyStage();
 });
 afterAll(() => stage.close());
 beforeEach(async () => {

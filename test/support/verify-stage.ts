@@ -7,8 +7,9 @@ import {
   type RunEvidence,
   verifyDomain,
 } from "@cim-replay/verifier";
-import type { StagedEvent, Stage } from "./stage.ts";
+import { inject } from "vitest";
 import { orderProjection } from "./order-projection.ts";
+import { openStage, type Stage, type StagedEvent } from "./stage.ts";
 
 /** Of `openStage` with the order projection, as `resolveProjection` would give it. */
 export const staged = {
@@ -17,6 +18,10 @@ export const staged = {
 } as const;
 
 export const added = (id: string, n: number): StagedEvent => ({ id, type: "Added", payload: { n } });
+
+/** The projection refuses it; the decoder refuses the next. */
+export const boom = (id: string): StagedEvent => ({ id, type: "Added", payload: { boom: true } });
+export const garbage = (id: string): StagedEvent => ({ ...added(id, 0), raw: new Uint8Array([0xff, 0xfe, 0x01]) });
 
 /** `count` events in turn to aggregates `a0`, `a1`, … */
 export function events(count: number, aggregates: number, from = 0): StagedEvent[] {
@@ -59,4 +64,12 @@ export function foundIn({ discrepancies }: Certificate): string[] {
 
 export function verdicts({ checks }: Certificate): Record<string, string> {
   return Object.fromEntries(Object.entries(checks).map(([name, { verdict }]) => [name, verdict]));
+}
+
+/** With two workers; close it when all is done. */
+export async function openVerifyStage(): Promise<Stage> {
+  const servers = { natsUrl: inject("natsUrl"), redisUrl: inject("redisUrl") };
+  const stage = await openStage({ ...servers, projection: orderProjection as never });
+  await stage.addWorkers(2);
+  return stage;
 }

@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
-import { z } from "zod";
 import { buildProgram, setTitle } from "./build-program.ts";
 import { describeError, EXIT, exitStatusOf } from "./exit-status.ts";
+import { toolVersion } from "./output/tool-version.ts";
 import { createScreen } from "./output/screen.ts";
 
 /**
@@ -22,7 +21,7 @@ export async function main(tool: string, given: readonly string[] = process.argv
   try {
     const print = (text: string) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
     const exitNow = (status: number) => process.exit(status);
-    const program = await buildProgram(tool, packageVersion(), { print, screen, exitNow }, outcome);
+    const program = await buildProgram(tool, toolVersion(), { print, screen, exitNow }, outcome);
     // Some runners pass on the `--` that parts their own flags from the tool's.
     const words = argv[0] === "--" ? argv.slice(1) : argv;
     await program.parseAsync([...words], { from: "user" });
@@ -55,11 +54,6 @@ function wantsStack(argv: readonly string[]): boolean {
   const at = argv.findIndex((word) => word === "--log-level" || word.startsWith("--log-level="));
   const level = at < 0 ? process.env.CIM_REPLAY_LOG_LEVEL : (argv[at]?.split("=")[1] ?? argv[at + 1]);
   return level === "debug" || level === "trace";
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
 /** A pipe may still hold output that the process must not cut off. */

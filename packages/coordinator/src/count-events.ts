@@ -5,7 +5,7 @@ import {
   type StreamFacts,
   streamFacts,
   subjectCounts,
-  subjectTotal,
+  subjectsAbove,
 } from "@cim-replay/nats";
 import { requireStream } from "./require-stream.ts";
 
@@ -41,7 +41,7 @@ export async function countEvents(
 ): Promise<EventCounts> {
   let before = known;
   for (let attempt = 1; ; attempt++) {
-    const tooManySubjects = await countIfAbove(client, before, subjects, mostSubjects);
+    const tooManySubjects = await subjectsAbove(client, before, subjects, mostSubjects);
     if (tooManySubjects !== null) return { stream: before, byKey: null, events: before.messages, tooManySubjects };
     const counts = await countSubjects(client, before, subjects);
     const after = await streamFacts(client, known.name);
@@ -53,19 +53,6 @@ export async function countEvents(
     const late = isQuiet || !after ? new Map<string, number>() : await readTail(client, before, after.lastSeq);
     return { stream: before, tooManySubjects: null, ...sumByKey(codec, counts, late) };
   }
-}
-
-/** How many subjects there are, where they are more than `most`. */
-async function countIfAbove(
-  client: NatsClient,
-  stream: StreamFacts,
-  subjects: readonly string[],
-  most: number,
-): Promise<number | null> {
-  if (stream.numSubjects <= most) return null;
-  const totals = await Promise.all(subjects.map((filter) => subjectTotal(client, stream.name, filter)));
-  const total = totals.reduce((sum, some) => sum + some, 0);
-  return total > most ? total : null;
 }
 
 async function countSubjects(

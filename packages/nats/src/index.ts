@@ -9,7 +9,7 @@ export {
 export { deletionsSha256 } from "./deletions-digest.ts";
 export { seqAtTime } from "./seq-at-time.ts";
 export { subjectCounts } from "./subject-index.ts";
-export { subjectTotal } from "./subject-total.ts";
+export { subjectsAbove } from "./subject-total.ts";
 export { type ReadGauge, type ReadOptions, readStream } from "./reader.ts";
 export { type ReadConsumer, readConsumers } from "./read-consumers.ts";
 export { readSequential, type SequentialReadOptions } from "./read-sequential.ts";

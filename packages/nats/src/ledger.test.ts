@@ -1,73 +1,24 @@
 import { type Lease, moveRun, newUnitRecord, type Plan, type RunRecord } from "@cim-replay/core";
-import { startNats, uniqueName } from "@cim-replay/testkit";
+import { planOf, runOf, startNats, uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { connectNats, type NatsClient } from "./connect.ts";
 import { keySubject } from "./kv-layout.ts";
 import { Ledger } from "./ledger.ts";
 
 function runRecord(id: string, createdAt = "2026-01-01T00:00:00.000Z"): RunRecord {
-  return {
-    version: 1,
-    id,
-    command: "domain-replay",
-    state: "planned",
-    reason: null,
-    settings: {
-      domain: "graph",
-      domainSettings: { stream: "EVENTS", subject: "events.{domain}.{aggregate_id}.{event_type}", envelope: "flat" },
-      aggregateId: null,
-      continueFromEntries: false,
-      fromSeq: null,
-      toSeq: null,
-      fromTimeMs: null,
-      toTimeMs: null,
-      timeBasis: "event",
-      target: "CIM_PROJECTIONS",
-      projection: { name: "graph", source: "builtin", path: null, sha256: "00" },
-      parallel: 1,
-      units: null,
-      batchSize: 1,
-      prefetch: 1,
-      bufferSize: 1,
-      memoryLimitBytes: null,
-      gcInterval: null,
-      checkpointInterval: null,
-      skipErrors: 0,
-      prune: false,
-      certify: "counts",
-    },
-    createdAt,
-    startedAt: null,
-    endedAt: null,
-    coordinator: { id: "c", host: "h", pid: 1 },
-    summary: null,
-  };
+  return runOf(id, { state: "planned", createdAt });
 }
 
-function planOf(runId: string, partitions = 1): Plan {
-  return {
-    version: 1,
-    runId,
-    domain: "graph",
-    stream: { name: "EVENTS", created: "x", firstSeq: 1, lastSeq: 9 },
-    range: { fromSeq: 1, toSeq: 9 },
-    deleted: { count: 0, sha256: "" },
-    read: { filterSubjects: [], messages: 9, reason: "" },
-    source: { kind: "direct", reason: "" },
-    partitionBy: "id",
+function planWith(runId: string, partitions = 1): Plan {
+  return planOf(runId, {
     partitions: Array.from({ length: partitions }, (_, index) => ({
       index,
       fromKey: `aggregate-${index}-0123456789012345678901234567890123456789`,
       toKey: null,
       expected: { minEvents: 1, maxEvents: 1, aggregates: 1 },
     })),
-    slices: [{ fromSeq: 1, toSeq: 9 }],
     units: [{ id: "u1", partitions: [0] }],
-    expected: null,
-    target: { bucket: "CIM_PROJECTIONS", lastRevision: 0 },
-    estimate: { seconds: 1, bytes: 1, microsPerEvent: 1 },
-    warnings: [],
-  };
+  });
 }
 
 const lease: Lease = { version: 1, runId: "r", coordinatorId: "c", renewal: 0, ttlMs: 1000 };
@@ -104,9 +55,9 @@ describe("Ledger", () => {
   it("gives back run, plan and units as they were written", async () => {
     const ledger = await openLedger();
     const units = ["u2", "u10", "u1"].map((id) => newUnitRecord("a.b c", id, 2, 1));
-    await ledger.createRun(runRecord("a.b c"), planOf("a.b c"), units);
+    await ledger.createRun(runRecord("a.b c"), planWith("a.b c"), units);
     expect((await ledger.getRun("a.b c"))?.record).toEqual(runRecord("a.b c"));
-    expect(await ledger.getPlan("a.b c")).toEqual(planOf("a.b c"));
+    expect(await ledger.getPlan("a.b c")).toEqual(planWith("a.b c"));
     expect((await ledger.listUnits("a.b c")).map(({ record }) => record.id)).toEqual(["u1", "u2", "u10"]);
     expect(await ledger.getRun("other")).toBeNull();
     expect(await ledger.getPlan("other")).toBeNull();
@@ -116,8 +67,8 @@ describe("Ledger", () => {
 
   it("refuses a run id that is taken", async () => {
     const ledger = await openLedger();
-    await ledger.createRun(runRecord("r"), planOf("r"), []);
-    await expect(ledger.createRun(runRecord("r"), planOf("r"), [])).rejects.toThrow(/run r: the ledger has plan\.r/);
+    await ledger.createRun(runRecord("r"), planWith("r"), []);
+    await expect(ledger.createRun(runRecord("r"), planWith("r"), [])).rejects.toThrow(/run r: the ledger has plan\.r/);
   });
 
   it("keeps a run's newest certificate, whatever JSON it is", async () => {
@@ -131,7 +82,7 @@ describe("Ledger", () => {
 
   it("keeps a plan whose JSON is larger than the server takes", async () => {
     const ledger = await openLedger();
-    const plan = planOf("large", 12_000);
+    const plan = planWith("large", 12_000);
     expect(JSON.stringify(plan).length).toBeGreaterThan(1024 * 1024);
     await ledger.createRun(runRecord("large"), plan, []);
     expect(await ledger.getPlan("large")).toEqual(plan);
@@ -139,7 +90,7 @@ describe("Ledger", () => {
 
   it("lets one of two writers of the same revision win", async () => {
     const ledger = await openLedger();
-    await ledger.createRun(runRecord("r"), planOf("r"), [newUnitRecord("r", "u", 1, 1)]);
+    await ledger.createRun(runRecord("r"), planWith("r"), [newUnitRecord("r", "u", 1, 1)]);
     const unit = await ledger.getUnit("r", "u");
     if (!unit) throw new Error("no unit");
     const written = await Promise.all(
@@ -153,7 +104,7 @@ describe("Ledger", () => {
 
   it("loses no change of many made at once", async () => {
     const ledger = await openLedger();
-    await ledger.createRun(runRecord("r"), planOf("r"), []);
+    await ledger.createRun(runRecord("r"), planWith("r"), []);
     const step = () =>
       ledger.changeRun("r", (run) => ({ ...run, coordinator: { ...run.coordinator, pid: run.coordinator.pid + 1 } }));
     await Promise.all(Array.from({ length: 25 }, step));
@@ -162,7 +113,7 @@ describe("Ledger", () => {
 
   it("leaves a run alone where the change says so or throws", async () => {
     const ledger = await openLedger();
-    await ledger.createRun(runRecord("r"), planOf("r"), []);
+    await ledger.createRun(runRecord("r"), planWith("r"), []);
     const before = await ledger.getRun("r");
     expect((await ledger.changeRun("r", () => null)).state).toBe("planned");
     await expect(ledger.changeRun("r", (run) => moveRun(run, "completed"))).rejects.toThrow(/no such step/);
@@ -174,7 +125,7 @@ describe("Ledger", () => {
     const ledger = await openLedger();
     const ids = Array.from({ length: 300 }, (_, i) => `run-${i}`);
     await Promise.all(
-      ids.map((id, i) => ledger.createRun(runRecord(id, new Date(i * 1000).toISOString()), planOf(id), [])),
+      ids.map((id, i) => ledger.createRun(runRecord(id, new Date(i * 1000).toISOString()), planWith(id), [])),
     );
     expect((await ledger.listRuns()).map((run) => run.id)).toEqual(ids.reverse());
   });

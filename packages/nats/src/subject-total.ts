@@ -2,6 +2,7 @@ import { z } from "zod";
 import { JetStreamApiCodes } from "@nats-io/jetstream";
 import { ReplayError } from "@cim-replay/core";
 import type { NatsClient } from "./connect.ts";
+import type { StreamFacts } from "./stream-info.ts";
 import { TryAgain, isTransientRefusal, withRetries } from "./publish-retry.ts";
 
 const answerSchema = z.object({
@@ -14,6 +15,22 @@ export const INDEX_TIMEOUT_MS = 30_000;
 
 /** Beyond any page: the server answers with the total alone. */
 const BEYOND_LAST_PAGE = 2 ** 31 - 1;
+
+/**
+ * How many subjects match the filters together, where they are more than `most`; null where they are not. Asks the index
+ * only where the stream as a whole has so many.
+ */
+export async function subjectsAbove(
+  client: NatsClient,
+  stream: StreamFacts,
+  filters: readonly string[],
+  most: number,
+): Promise<number | null> {
+  if (stream.numSubjects <= most) return null;
+  const totals = await Promise.all(filters.map((filter) => subjectTotal(client, stream.name, filter)));
+  const total = totals.reduce((sum, some) => sum + some, 0);
+  return total > most ? total : null;
+}
 
 /** How many subjects of a stream match `filter`, by the server's index at one moment. Throws where the stream is missing. */
 export function subjectTotal(client: NatsClient, stream: string, filter: string): Promise<number> {

@@ -5,7 +5,7 @@ import {
   type StreamFacts,
   streamFacts,
   subjectCounts,
-  subjectTotal,
+  subjectsAbove,
 } from "@cim-replay/nats";
 
 export interface Bounds {
@@ -45,7 +45,7 @@ export async function countIndex(
   codec: DomainCodec,
   { subjects, mostSubjects }: { subjects: readonly string[]; mostSubjects: number },
 ): Promise<IndexCount | string> {
-  if (await hasMoreThan(client, stream, subjects, mostSubjects)) {
+  if ((await subjectsAbove(client, stream, subjects, mostSubjects)) !== null) {
     return "the stream has too many subjects for its index to be asked at this level; higher ones count by reading";
   }
   for (let tries = 1; ; tries++) {
@@ -73,17 +73,6 @@ export async function witnessUpTo(
   if (grown > MAX_TAIL) return `the stream has grown by ${grown} sequences since, and its index knows only the present`;
   const tail = await readTail(client, after, codec, options);
   return new IndexedCounts(byKey, tail, { knowsFromSeq: options.toSeq, countedTo });
-}
-
-async function hasMoreThan(
-  client: NatsClient,
-  stream: StreamFacts,
-  subjects: readonly string[],
-  most: number,
-): Promise<boolean> {
-  if (stream.numSubjects <= most) return false;
-  const totals = await Promise.all(subjects.map((filter) => subjectTotal(client, stream.name, filter)));
-  return totals.reduce((sum, total) => sum + total, 0) > most;
 }
 
 async function countByKey(

@@ -1,11 +1,10 @@
 import { hash } from "node:crypto";
 import { compileProjection, parseEntryKey, type Provenance } from "@cim-replay/core";
 import { connectNats, ensureBucket, EntryWriter, type NatsClient } from "@cim-replay/nats";
-import { uniqueName } from "@cim-replay/testkit";
+import { planOf, uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { AggregateTable } from "./aggregate-table.ts";
 import { readExistingEntries } from "./continue-from-entries.ts";
-import { planOf } from "./run.fixture.ts";
 
 const plain = compileProjection({ name: "plain", initial: () => ({}), evolve: (state) => state });
 
