@@ -109,6 +109,17 @@ export const commandTable: readonly CommandEntry[] = [
   ),
   entry("worker", "executes work units until it is stopped", () => import("./commands/worker.ts"), "cim-replay-worker"),
   entry(
+    "stop-all-services",
+    "stops the services around a replay, and remembers which ran",
+    () => import("./commands/stop-all-services.ts"),
+  ),
+  entry(
+    "start-all-services",
+    "starts what stop-all-services stopped",
+    () => import("./commands/start-all-services.ts"),
+  ),
+  entry("service-status", "shows the services around a replay", () => import("./commands/service-status.ts")),
+  entry(
     "servers",
     "starts, shows or stops a NATS and a Redis server for trying things out",
     () => import("./commands/servers.ts"),

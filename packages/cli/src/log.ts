@@ -1,17 +1,18 @@
 import type { Log } from "@cim-replay/core";
-import { destination, multistream, pino } from "pino";
+import { multistream, pino } from "pino";
+import { LogFile } from "./log-file.ts";
 import type { Settings } from "./settings/definitions.ts";
 import { redactUrls } from "./redact.ts";
 
 export interface OpenedLog {
   readonly log: Log;
-  /** Writes out what waits. */
   close(): void;
 }
 
 /**
  * JSON lines: at `--log-level` and above on stderr, by way of `writeLine` so that a live area is not torn; info and above
- * in `--log-file`. URL credentials never get into either.
+ * in `--log-file`, which SIGHUP opens again, so that it can be rotated. URL credentials never get into either. Throws
+ * UsageError where the file cannot be opened.
  */
 export function openLog(
   settings: Pick<Settings, "logLevel" | "logFile">,
@@ -23,7 +24,13 @@ export function openLog(
     level: logLevel === "silent" ? "fatal" : logLevel,
     stream: { write: (line: string) => writeLine(line.trimEnd()) },
   } as const;
-  const file = logFile === null ? null : destination({ dest: logFile, append: true, mkdir: true, sync: true });
+  const file = logFile === null ? null : new LogFile(logFile);
+  const rotate = () => {
+    const trouble = file?.reopen();
+    if (trouble) writeLine(trouble);
+  };
+  // Without a file, SIGHUP keeps its meaning: the terminal has gone.
+  if (file) process.on("SIGHUP", rotate);
   const wanted = logLevel === "silent" ? [] : [stderr];
   const streams = file ? [...wanted, { level: "info" as const, stream: file }] : wanted;
   const log = pino(
@@ -37,5 +44,9 @@ export function openLog(
     },
     multistream(streams),
   );
-  return { log, close: () => file?.flushSync() };
+  const close = () => {
+    process.off("SIGHUP", rotate);
+    file?.close();
+  };
+  return { log, close };
 }

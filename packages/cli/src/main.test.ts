@@ -44,6 +44,7 @@ describe("a tool", () => {
     ["domain-replay", [], "no domain is named"],
     ["cim-replay", ["evnt-replay"], "(Did you mean event-replay?)"],
     ["cim-replay", ["servers", "sideways"], "Allowed choices are up, status, down"],
+    ["cim-replay-worker", ["--log-file", "none/worker.log"], "there is no folder"],
     ["clear-projections", ["--domain", "graph"], "Give --yes"],
   ])("exits with 2 where %s %j cannot be", async (tool, args, message) => {
     const result = await runTool(tool, args, unreachable);

@@ -7,7 +7,7 @@ import { openLog } from "./log.ts";
 import type { Settings } from "./settings/definitions.ts";
 import { noLedger } from "./no-run.ts";
 
-/** Opens a log, runs `work`, and writes out what waits. */
+/** Opens a log for as long as `work` runs. */
 export async function withLog<Result>(
   settings: Settings,
   { tool, screen }: Invocation,

@@ -10,6 +10,7 @@ import type { SettingName } from "../settings/definitions.ts";
 import { callFlag } from "../settings/flags.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { text } from "../settings/values.ts";
+import { REOPEN_LOG } from "../workers/worker-process.ts";
 import { addFlags, readInvocation } from "./invoked.ts";
 
 const flags = { managed: callFlag("--managed <id>", "as a child of a replay command", text) };
@@ -51,6 +52,7 @@ async function work(
   const { settings } = loaded;
   return withLog(settings, invocation, (log) =>
     withNats(settings, workerId, async (client) => {
+      if (isManaged) process.on("message", (message) => message === REOPEN_LOG && process.emit("SIGHUP", "SIGHUP"));
       const { concurrency } = settings;
       const queue = queueOptions(settings);
       const worker = startWorker({

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { compileDomain, type DomainSettings, domainSettingsSchema, errorMessage } from "@cim-replay/core";
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
+import { type ServiceEntry, serviceKeys, servicesSchema } from "../services/schema.ts";
 import { keyOf, type SettingName, settingNames, settings } from "./definitions.ts";
 import type { Mistake } from "./mistakes.ts";
 import { nearest } from "./nearest.ts";
@@ -10,16 +11,19 @@ import { nearest } from "./nearest.ts";
 export interface FileSettings {
   readonly values: { readonly [Name in SettingName]?: unknown };
   readonly domains: ReadonlyMap<string, DomainSettings>;
+  /** Null where the file has no such section. */
+  readonly services: readonly ServiceEntry[] | null;
   readonly mistakes: readonly Mistake[];
 }
 
 const fileSchema = z.strictObject({
   ...Object.fromEntries(settingNames.map((name) => [keyOf(settings[name].flag), settings[name].schema.optional()])),
   domains: z.record(z.string().min(1), domainSettingsSchema).optional(),
+  services: servicesSchema.optional(),
 });
 
 const domainKeys = Object.keys(domainSettingsSchema.shape);
-const topLevelKeys = [...settingNames.map((name) => keyOf(settings[name].flag)), "domains"];
+const topLevelKeys = [...settingNames.map((name) => keyOf(settings[name].flag)), "domains", "services"];
 
 /** Reads a settings file. What is wrong in it is returned, each mistake with its line, and never thrown. */
 export function readSettingsFile(path: string, shownAs: string): FileSettings {
@@ -28,7 +32,7 @@ export function readSettingsFile(path: string, shownAs: string): FileSettings {
     text = readFileSync(path, "utf8");
   } catch (error) {
     const message = `cannot be read (${errorMessage(error)})`;
-    return { values: {}, domains: new Map(), mistakes: [{ where: shownAs, message }] };
+    return { values: {}, domains: new Map(), services: null, mistakes: [{ where: shownAs, message }] };
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
@@ -37,7 +41,7 @@ export function readSettingsFile(path: string, shownAs: string): FileSettings {
       where: `${shownAs}:${error.linePos?.[0].line ?? 1}`,
       message: (error.message.split("\n")[0] ?? "not YAML").replace(/ at line \d+, column \d+:?$/, ""),
     }));
-    return { values: {}, domains: new Map(), mistakes };
+    return { values: {}, domains: new Map(), services: null, mistakes };
   }
   const at = (keys: readonly PropertyKey[]) => `${shownAs}:${lineOf(document, lines, keys)}`;
   return checkContent(document.toJS() ?? {}, at, dirname(path));
@@ -46,7 +50,12 @@ export function readSettingsFile(path: string, shownAs: string): FileSettings {
 function checkContent(content: unknown, at: (keys: readonly PropertyKey[]) => string, folder: string): FileSettings {
   const parsed = fileSchema.safeParse(content);
   if (!parsed.success) {
-    return { values: {}, domains: new Map(), mistakes: parsed.error.issues.flatMap((issue) => mistakesOf(issue, at)) };
+    return {
+      values: {},
+      domains: new Map(),
+      services: null,
+      mistakes: parsed.error.issues.flatMap((issue) => mistakesOf(issue, at)),
+    };
   }
   const mistakes: Mistake[] = [];
   const domains = new Map<string, DomainSettings>();
@@ -64,7 +73,7 @@ function checkContent(content: unknown, at: (keys: readonly PropertyKey[]) => st
     const value = byKey.get(keyOf(settings[name].flag));
     return value === undefined ? [] : [[name, pathLike(name, value, folder)] as const];
   });
-  return { values: Object.fromEntries(given), domains, mistakes };
+  return { values: Object.fromEntries(given), domains, services: parsed.data.services ?? null, mistakes };
 }
 
 /** Files that a settings file names lie beside it, wherever the command is started. */
@@ -82,7 +91,7 @@ function resolvedProjection(projection: string | undefined, folder: string): { p
 function mistakesOf(issue: z.core.$ZodIssue, at: (keys: readonly PropertyKey[]) => string): Mistake[] {
   const named = (path: readonly PropertyKey[]) => [at(path), path.map(String).join(".")].filter(Boolean).join(" ");
   if (issue.code === "unrecognized_keys") {
-    const known = issue.path.length === 0 ? topLevelKeys : domainKeys;
+    const known = knownAt(issue.path);
     return issue.keys.map((key) => {
       const meant = nearest(key, known);
       const hint = meant ? `did you mean ${meant}?` : `known are ${known.join(", ")}`;
@@ -95,11 +104,22 @@ function mistakesOf(issue: z.core.$ZodIssue, at: (keys: readonly PropertyKey[]) 
   return [{ where: named(issue.path), message: issue.message.replace(/^Invalid input: /, "") }];
 }
 
+function knownAt([section, , inner]: readonly PropertyKey[]): readonly string[] {
+  if (section === undefined) return topLevelKeys;
+  if (section === "domains") return domainKeys;
+  return inner === undefined ? serviceKeys : ["stop", "start", "status"];
+}
+
 /** The line of a key, or of the innermost part of its path that is there. */
 function lineOf(document: Document, lines: LineCounter, keys: readonly PropertyKey[]): number {
   let node: unknown = document.contents;
   let offset = isNode(node) ? node.range?.[0] : undefined;
   for (const key of keys) {
+    if (isSeq(node)) {
+      node = node.items[Number(key)];
+      offset = isNode(node) ? (node.range?.[0] ?? offset) : offset;
+      continue;
+    }
     if (!isMap(node)) break;
     const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
     if (!pair) break;

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { DomainSettings } from "@cim-replay/core";
+import type { ServiceEntry } from "../services/schema.ts";
 import { type SettingName, type Settings, settingNames, settings } from "./definitions.ts";
 import { type FileSettings, readSettingsFile } from "./file.ts";
 import { type Mistake, throwMistakes } from "./mistakes.ts";
@@ -11,6 +12,10 @@ export interface LoadedSettings {
   readonly settings: Settings;
   /** The domains that the file describes. */
   readonly domains: ReadonlyMap<string, DomainSettings>;
+  /** The services that the file describes; null where it has no such section. */
+  readonly services: readonly ServiceEntry[] | null;
+  /** Where the settings file is, or would be. */
+  readonly filePath: string;
   /** What flags gave, and nothing else: what `--resume` may change. */
   readonly fromFlags: Partial<Settings>;
   /** Whether anybody gave this setting, in whatever way. */
@@ -41,17 +46,21 @@ export function loadSettings(sources: SettingSources): LoadedSettings {
     // Each layer holds only what its setting's schema gave back, and the defaults hold every name.
     settings: merged as Settings,
     domains: file.domains,
+    services: file.services,
+    filePath: file.path,
     fromFlags,
     isGiven: (name) => [file.values, fromEnv, fromFlags].some((layer) => layer[name] !== undefined),
   };
 }
 
-function readFile({ flags, env, cwd }: SettingSources): FileSettings {
+function readFile({ flags, env, cwd }: SettingSources): FileSettings & { readonly path: string } {
   const named = flags.config ?? (env.CIM_REPLAY_CONFIG || undefined);
   const shownAs = typeof named === "string" ? named : DEFAULT_FILE;
   const path = resolve(cwd, shownAs);
-  if (named === undefined && !existsSync(path)) return { values: {}, domains: new Map(), mistakes: [] };
-  return readSettingsFile(path, shownAs);
+  if (named === undefined && !existsSync(path)) {
+    return { values: {}, domains: new Map(), services: null, mistakes: [], path };
+  }
+  return { ...readSettingsFile(path, shownAs), path };
 }
 
 function readLayer(

@@ -7,7 +7,7 @@ import type { WorkerPool } from "@cim-replay/coordinator";
 import { EXIT } from "../exit-status.ts";
 import type { Settings } from "../settings/definitions.ts";
 import { LostWorkersError } from "./lost-workers-error.ts";
-import { nodeFlags, workerEnvironment } from "./worker-process.ts";
+import { nodeFlags, REOPEN_LOG, workerEnvironment } from "./worker-process.ts";
 
 const WORKER_BIN = fileURLToPath(new URL("../../bin/cim-replay-worker.js", import.meta.url));
 /** A worker that is told to stop writes a checkpoint first. */
@@ -48,7 +48,13 @@ export class LocalWorkers implements WorkerPool {
   constructor(options: LocalWorkerOptions) {
     this.#options = options;
     this.lost = this.#lost.signal;
+    // They append to the same log as this process, and have no other way to learn that it was moved away.
+    if (options.settings.logFile !== null) process.on("SIGHUP", this.#passRotation);
   }
+
+  readonly #passRotation = () => {
+    for (const { child } of this.#members) if (child.connected) child.send(REOPEN_LOG);
+  };
 
   /** Begins to start one worker, for `start` to use: its start takes as long as a plan does. */
   warm(): void {
@@ -62,6 +68,7 @@ export class LocalWorkers implements WorkerPool {
 
   async stop(): Promise<void> {
     this.#stopping = true;
+    process.off("SIGHUP", this.#passRotation);
     const members = [...this.#members];
     for (const { child } of members) if (child.connected) child.disconnect();
     const patience = new AbortController();

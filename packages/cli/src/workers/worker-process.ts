@@ -6,6 +6,9 @@ const HEAP_SHARE = 0.75;
 const LEAST_HEAP_MIB = 64;
 const ROOMY_BYTES = 2 ** 30;
 
+/** What a parent tells its workers when the log was moved away. A signal would end one that does not listen yet. */
+export const REOPEN_LOG = "reopen-log";
+
 /** Flags of the Node that runs a local worker. */
 export function nodeFlags({ memoryLimit, gcInterval }: Pick<Settings, "memoryLimit" | "gcInterval">): string[] {
   const flags = [`--max-semi-space-size=${semiSpaceMib(memoryLimit)}`];
