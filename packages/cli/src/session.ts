@@ -1,5 +1,5 @@
 import type { Log } from "@cim-replay/core";
-import { connectNats, Ledger, type NatsClient } from "@cim-replay/nats";
+import { connectNats, Ledger, type NatsClient, type NatsLogin } from "@cim-replay/nats";
 import type { QueueOptions, UnitQueue } from "@cim-replay/queue";
 import type { ReplayContext } from "@cim-replay/coordinator";
 import type { Invocation } from "./command.ts";
@@ -21,12 +21,30 @@ export async function withLog<Result>(
   }
 }
 
+export function natsOptions(settings: Settings, name: string): { url: string; name: string; login: NatsLogin } {
+  const login = {
+    user: settings.natsUser,
+    password: settings.natsPassword,
+    passwordFile: settings.natsPasswordFile,
+    token: settings.natsToken,
+    tokenFile: settings.natsTokenFile,
+    creds: settings.natsCreds,
+    nkey: settings.natsNkey,
+    userJwt: settings.natsUserJwt,
+    cert: settings.natsCert,
+    key: settings.natsKey,
+    ca: settings.natsCa,
+    tlsFirst: settings.natsTlsFirst,
+  };
+  return { url: settings.natsUrl, name, login };
+}
+
 export async function withNats<Result>(
   settings: Settings,
   tool: string,
   work: (client: NatsClient) => Promise<Result>,
 ): Promise<Result> {
-  const client = await connectNats({ url: settings.natsUrl, name: tool });
+  const client = await connectNats(natsOptions(settings, tool));
   try {
     return await work(client);
   } finally {

@@ -2,6 +2,7 @@ import { errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { AuthorizationError, connect, type NatsConnection } from "nats";
 import { type NatsAddress, parseNatsUrl } from "./nats-url.ts";
+import { credentialsOf, type NatsLogin, tlsOf } from "./nats-login.ts";
 import { Link } from "./link.ts";
 
 export const OLDEST_SERVER = "2.10.27";
@@ -24,14 +25,15 @@ export interface NatsClient {
 }
 
 /**
- * Connects to one server of `url` (`nats://user:pass@host:4222`, several separated by commas). The first connect
+ * Connects to one server of `url` (`nats://user:pass@host:4222`, several separated by commas), whose
+ * credentials go before those of `login`. The first connect
  * fails after 5 s at most with UnreachableError; once connected, the connection is won back for as long as it takes.
  * Throws ReplayError where the server is older than 2.10.27 or its JetStream is off.
  */
-export async function connectNats(options: { url: string; name: string }): Promise<NatsClient> {
+export async function connectNats(options: { url: string; name: string; login?: NatsLogin }): Promise<NatsClient> {
   const address = parseNatsUrl(options.url);
   const link = new Link();
-  const nc = await firstConnection(address, options.name, link);
+  const nc = await firstConnection(address, options.name, link, options.login ?? {});
   try {
     const serverVersion = requireServerVersion(nc, address);
     const jsm = await requireJetStream(nc, address);
@@ -44,13 +46,18 @@ export async function connectNats(options: { url: string; name: string }): Promi
   }
 }
 
-async function firstConnection(address: NatsAddress, name: string, link: Link): Promise<NatsConnection> {
+async function firstConnection(
+  address: NatsAddress,
+  name: string,
+  link: Link,
+  login: NatsLogin,
+): Promise<NatsConnection> {
+  const tls = tlsOf(login, address.tls);
   const attempt = connect({
     servers: [...address.servers],
     name,
-    ...(address.user === undefined ? {} : { user: address.user, pass: address.password ?? "" }),
-    ...(address.token === undefined ? {} : { token: address.token }),
-    ...(address.tls ? { tls: {} } : {}),
+    ...credentials(address, login),
+    ...(tls === null ? {} : { tls }),
     timeout: FIRST_CONNECT_TIMEOUT_MS,
     maxReconnectAttempts: -1,
     reconnectDelayHandler: () => link.retryDelayMs(),
@@ -76,10 +83,15 @@ async function firstConnection(address: NatsAddress, name: string, link: Link): 
   }
 }
 
+function credentials(address: NatsAddress, login: NatsLogin): ReturnType<typeof credentialsOf> {
+  if (address.user !== undefined) return { user: address.user, pass: address.password ?? "" };
+  return address.token === undefined ? credentialsOf(login) : { token: address.token };
+}
+
 function cannotReach(address: NatsAddress, error: unknown): UnreachableError {
   if (error instanceof AuthorizationError || /authorization/i.test(errorMessage(error))) {
     return new UnreachableError(
-      `Cannot reach NATS at ${address.shown}: it refuses the credentials. Set user and password in NATS_URL.`,
+      `Cannot reach NATS at ${address.shown}: it refuses the credentials. Set them in NATS_URL, by a context or by --nats-creds and its like.`,
       { cause: error },
     );
   }

@@ -1,4 +1,5 @@
 export { connectNats, isOlder, type NatsClient, OLDEST_SERVER, REQUEST_TIMEOUT_MS } from "./connect.ts";
+export type { NatsLogin } from "./nats-login.ts";
 export {
   deletedWithin,
   findStreamsFor,

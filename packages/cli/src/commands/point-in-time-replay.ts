@@ -11,7 +11,7 @@ import { listenToSignals } from "../replay/signals.ts";
 import { domainsToReplay } from "../replay/which-domains.ts";
 import { withCoordination, withLog } from "../session.ts";
 import type { SettingName } from "../settings/definitions.ts";
-import { callFlag } from "../settings/flags.ts";
+import { callFlag, natsSettings } from "../settings/flags.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { count, flag, timeMs, words } from "../settings/values.ts";
 import { allDomains } from "../verify/all-domains.ts";
@@ -31,7 +31,7 @@ const flags = {
 
 const settingNames = [
   ...["target", "timeBasis", "parallel", "units", "localWorkers", "concurrency", "memoryLimit", "skipErrors"],
-  ...["certify", "natsUrl", "redisUrl", "queuePrefix", "logLevel", "logFile"],
+  ...["certify", ...natsSettings, "redisUrl", "queuePrefix", "logLevel", "logFile"],
 ] as const satisfies readonly SettingName[];
 
 export const command: CommandModule = {

@@ -7,7 +7,7 @@ import { openWorkerMetrics } from "../metrics/open-worker-metrics.ts";
 import { redactUrls } from "../redact.ts";
 import { queueOptions, withLog, withNats } from "../session.ts";
 import type { SettingName } from "../settings/definitions.ts";
-import { callFlag } from "../settings/flags.ts";
+import { callFlag, natsSettings } from "../settings/flags.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { text } from "../settings/values.ts";
 import { REOPEN_LOG } from "../workers/worker-process.ts";
@@ -18,7 +18,7 @@ const flags = { managed: callFlag("--managed <id>", "as a child of a replay comm
 const workerSettings: readonly SettingName[] = [
   "concurrency",
   "metricsPort",
-  "natsUrl",
+  ...natsSettings,
   "redisUrl",
   "queuePrefix",
   "lockDuration",

@@ -1,5 +1,12 @@
 import type { Command } from "commander";
-import { addCallFlags, addConfigFlag, addSettingFlags, callFlag, type CallFlagValues } from "../settings/flags.ts";
+import {
+  addCallFlags,
+  addConfigFlag,
+  addSettingFlags,
+  callFlag,
+  type CallFlagValues,
+  natsSettings,
+} from "../settings/flags.ts";
 import type { SettingName } from "../settings/definitions.ts";
 import { count, flag, oneOf, text, timeMs } from "../settings/values.ts";
 
@@ -44,7 +51,7 @@ const replaySettings = [
   "skipErrors",
   "certify",
   "metricsPort",
-  "natsUrl",
+  ...natsSettings,
   "redisUrl",
   "queuePrefix",
   "lockDuration",

@@ -21,6 +21,7 @@ import { json, runJson } from "../output/run-record.ts";
 import { summaryText } from "../output/run-text.ts";
 import { LocalWorkers } from "../workers/local-workers.ts";
 import { CheckpointWatch } from "./checkpoint-watch.ts";
+import { natsOptions } from "../session.ts";
 import type { ReplayRequest } from "./request.ts";
 import { errorMayPass, failureMayPass, waitToRetry } from "./retry.ts";
 import type { IndexCount } from "@cim-replay/verifier";
@@ -179,8 +180,8 @@ export class ReplayRunner {
   }
 
   #certifier(level: RunSettings["certify"]): CertifyRun | null {
-    const { natsUrl } = this.#request.loaded.settings;
-    const connect = () => connectNats({ url: natsUrl, name: "verifier" });
+    const { settings } = this.#request.loaded;
+    const connect = () => connectNats(natsOptions(settings, "verifier"));
     return certifier(connect, this.#ctx.ledger, level, this.#counted);
   }
 

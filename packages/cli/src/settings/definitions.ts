@@ -8,6 +8,7 @@ import {
   countOrNone,
   countOrZero,
   durationMs,
+  flag,
   oneOf,
   port,
   text,
@@ -27,19 +28,26 @@ export interface Setting<Value> {
 }
 
 function setting<Value>(
-  flag: string,
+  spelled: string,
   help: string,
   schema: z.ZodType<Value>,
   fallback: NoInfer<Value>,
   spelling: { env?: string; fallbackText?: string } = {},
 ): Setting<Value> {
-  const env = spelling.env ?? `CIM_REPLAY_${keyOf(flag).toUpperCase().replaceAll("-", "_")}`;
-  return { flag, help, schema, fallback, env, fallbackText: spelling.fallbackText ?? String(fallback ?? "none") };
+  const env = spelling.env ?? `CIM_REPLAY_${keyOf(spelled).toUpperCase().replaceAll("-", "_")}`;
+  return {
+    flag: spelled,
+    help,
+    schema,
+    fallback,
+    env,
+    fallbackText: spelling.fallbackText ?? String(fallback ?? "none"),
+  };
 }
 
 /** `--batch-size <events>` is `batch-size` in a file. */
-export function keyOf(flag: string): string {
-  return flag.split(" ")[0]?.replace(/^--/, "") ?? flag;
+export function keyOf(spelled: string): string {
+  return spelled.split(" ")[0]?.replace(/^--/, "") ?? spelled;
 }
 
 const cores = availableParallelism();
@@ -53,6 +61,32 @@ export const settings = {
     "nats://127.0.0.1:4222",
     { env: "NATS_URL" },
   ),
+  context: setting(
+    "--context <name>",
+    "context of the `nats` tool; none: also not the selected one",
+    textOrNone,
+    null,
+    {
+      env: "NATS_CONTEXT",
+      fallbackText: "the selected one",
+    },
+  ),
+  natsUser: setting("--nats-user <name>", "user of NATS", textOrNone, null, { env: "NATS_USER" }),
+  natsPassword: setting("--nats-password <text>", "its password", textOrNone, null, { env: "NATS_PASSWORD" }),
+  natsPasswordFile: setting("--nats-password-file <file>", "file with the user's password", textOrNone, null),
+  natsToken: setting("--nats-token <text>", "token instead of a user", textOrNone, null, { env: "NATS_TOKEN" }),
+  natsTokenFile: setting("--nats-token-file <file>", "file with a token", textOrNone, null),
+  natsCreds: setting("--nats-creds <file>", "credentials file: a user's JWT and seed", textOrNone, null, {
+    env: "NATS_CREDS",
+  }),
+  natsNkey: setting("--nats-nkey <file>", "file with an nkey's seed", textOrNone, null, { env: "NATS_NKEY" }),
+  natsUserJwt: setting("--nats-user-jwt <text>", "a user's JWT", textOrNone, null),
+  natsCert: setting("--nats-cert <file>", "client certificate (PEM)", textOrNone, null, { env: "NATS_CERT" }),
+  natsKey: setting("--nats-key <file>", "its key (PEM)", textOrNone, null, { env: "NATS_KEY" }),
+  natsCa: setting("--nats-ca <file>", "certificate authority of the server (PEM)", textOrNone, null, {
+    env: "NATS_CA",
+  }),
+  natsTlsFirst: setting("--nats-tls-first", "TLS before the server's greeting", flag, false),
   redisUrl: setting(
     "--redis-url <url>",
     "Redis server for the work queue",

@@ -4,12 +4,12 @@ import { compileDomain, type DomainSettings, domainSettingsSchema, errorMessage 
 import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { type ServiceEntry, serviceKeys, servicesSchema } from "../services/schema.ts";
-import { keyOf, type SettingName, settingNames, settings } from "./definitions.ts";
+import { keyOf, type SettingName, type Settings, settingNames, settings } from "./definitions.ts";
 import type { Mistake } from "./mistakes.ts";
 import { nearest } from "./nearest.ts";
 
 export interface FileSettings {
-  readonly values: { readonly [Name in SettingName]?: unknown };
+  readonly values: Partial<Settings>;
   readonly domains: ReadonlyMap<string, DomainSettings>;
   /** Null where the file has no such section. */
   readonly services: readonly ServiceEntry[] | null;
@@ -73,14 +73,32 @@ function checkContent(content: unknown, at: (keys: readonly PropertyKey[]) => st
     const value = byKey.get(keyOf(settings[name].flag));
     return value === undefined ? [] : [[name, pathLike(name, value, folder)] as const];
   });
-  return { values: Object.fromEntries(given), domains, services: parsed.data.services ?? null, mistakes };
+  // The file's schema holds each of them to its setting's.
+  return {
+    values: Object.fromEntries(given) as Partial<Settings>,
+    domains,
+    services: parsed.data.services ?? null,
+    mistakes,
+  };
 }
+
+const PATHS: ReadonlySet<SettingName> = new Set<SettingName>([
+  "logFile",
+  "checkpointDir",
+  "natsPasswordFile",
+  "natsTokenFile",
+  "natsCreds",
+  "natsNkey",
+  "natsCert",
+  "natsKey",
+  "natsCa",
+]);
 
 /** Files that a settings file names lie beside it, wherever the command is started. */
 function pathLike(name: SettingName, value: unknown, folder: string): unknown {
   if (typeof value !== "string") return value;
   if (name === "projection") return resolvedProjection(value, folder).projection;
-  return name === "logFile" || name === "checkpointDir" ? resolve(folder, value) : value;
+  return PATHS.has(name) ? resolve(folder, value) : value;
 }
 
 function resolvedProjection(projection: string | undefined, folder: string): { projection?: string } {

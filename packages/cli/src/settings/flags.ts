@@ -11,8 +11,23 @@ export function addSettingFlags(command: Command, names: readonly SettingName[])
   }
 }
 
+/** How NATS is reached. Secrets have no flag, which `ps` would show to everybody: they come by a file or the environment. */
+export const natsSettings = [
+  "natsUrl",
+  "context",
+  "natsUser",
+  "natsPasswordFile",
+  "natsTokenFile",
+  "natsCreds",
+  "natsNkey",
+  "natsCert",
+  "natsKey",
+  "natsCa",
+  "natsTlsFirst",
+] as const satisfies SettingName[];
+
 /** What every command has that talks to the servers. */
-export const connectionSettings = ["natsUrl", "redisUrl", "logLevel", "logFile"] as const satisfies SettingName[];
+export const connectionSettings = [...natsSettings, "redisUrl", "logLevel", "logFile"] as const satisfies SettingName[];
 
 export function addConfigFlag(command: Command): void {
   command.addOption(new Option("--config <file>", "settings file (default: cim-replay.yaml; CIM_REPLAY_CONFIG)"));

@@ -5,6 +5,7 @@ import type { ServiceEntry } from "../services/schema.ts";
 import { type SettingName, type Settings, settingNames, settings } from "./definitions.ts";
 import { type FileSettings, readSettingsFile } from "./file.ts";
 import { type Mistake, throwMistakes } from "./mistakes.ts";
+import { contextLayer } from "./nats-context.ts";
 
 const DEFAULT_FILE = "cim-replay.yaml";
 
@@ -33,15 +34,18 @@ export interface SettingSources {
   readonly mistakes?: readonly Mistake[];
 }
 
-/** Defaults, then the file, then the environment, then flags: the later wins. Every layer is checked, also where it loses. */
+/** Defaults, then a context of the `nats` tool, then the file, then the environment, then flags: the later wins. Every layer is checked, also where it loses. */
 export function loadSettings(sources: SettingSources): LoadedSettings {
   const file = readFile(sources);
   const mistakes: Mistake[] = [...(sources.mistakes ?? []), ...file.mistakes];
   const fromEnv = readLayer(mistakes, (name) => [sources.env[settings[name].env] || undefined, settings[name].env]);
   const fromFlags = readLayer(mistakes, (name) => [sources.flags[name], settings[name].flag.split(" ")[0] ?? name]);
+  const given: Partial<Settings> = { ...file.values, ...fromEnv, ...fromFlags };
+  const context = contextLayer(given, sources.env);
+  mistakes.push(...context.mistakes);
   throwMistakes(mistakes, sources.helpCommand);
   const defaults = Object.fromEntries(settingNames.map((name) => [name, settings[name].fallback]));
-  const merged = { ...defaults, ...file.values, ...fromEnv, ...fromFlags };
+  const merged = { ...defaults, ...context.values, ...given };
   return {
     // Each layer holds only what its setting's schema gave back, and the defaults hold every name.
     settings: merged as Settings,

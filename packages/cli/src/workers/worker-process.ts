@@ -32,6 +32,20 @@ function semiSpaceMib(memoryLimit: number | null): number {
 export function workerEnvironment(settings: Settings): Record<string, string> {
   return {
     NATS_URL: settings.natsUrl,
+    // What a context gave is here already.
+    NATS_CONTEXT: "none",
+    NATS_USER: settings.natsUser ?? "none",
+    NATS_PASSWORD: settings.natsPassword ?? "none",
+    CIM_REPLAY_NATS_PASSWORD_FILE: settings.natsPasswordFile ?? "none",
+    NATS_TOKEN: settings.natsToken ?? "none",
+    CIM_REPLAY_NATS_TOKEN_FILE: settings.natsTokenFile ?? "none",
+    NATS_CREDS: settings.natsCreds ?? "none",
+    NATS_NKEY: settings.natsNkey ?? "none",
+    CIM_REPLAY_NATS_USER_JWT: settings.natsUserJwt ?? "none",
+    NATS_CERT: settings.natsCert ?? "none",
+    NATS_KEY: settings.natsKey ?? "none",
+    NATS_CA: settings.natsCa ?? "none",
+    CIM_REPLAY_NATS_TLS_FIRST: String(settings.natsTlsFirst),
     REDIS_URL: settings.redisUrl,
     CIM_REPLAY_QUEUE_PREFIX: settings.queuePrefix,
     CIM_REPLAY_LOCK_DURATION: `${settings.lockDuration}ms`,
