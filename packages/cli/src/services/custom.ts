@@ -1,6 +1,6 @@
 import type { CommandLine } from "./schema.ts";
-import { type Argv, type Probe, type Service, unknown } from "./service.ts";
-import type { Ran } from "./run-program.ts";
+import { type Probe, type Service, unknown } from "./service.ts";
+import type { Argv, Ran } from "./run-program.ts";
 
 type Facts = Pick<Service, "name" | "timeoutMs" | "folder">;
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseJson } from "./parse-json.ts";
-import { type Argv, type Probe, type Service, unknown } from "./service.ts";
+import type { Argv } from "./run-program.ts";
+import { type Probe, type Service, unknown } from "./service.ts";
 
 const expression = z.object({ key: z.string(), operator: z.string(), values: z.array(z.string()).default([]) });
 

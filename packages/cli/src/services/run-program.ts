@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { errorMessage } from "@cim-replay/core";
-import type { Argv } from "./service.ts";
+
+/** A program and its arguments, never put together to a text. */
+export type Argv = readonly [program: string, ...args: string[]];
 
 export interface Ran {
   /** Null where it could not be started, was killed, or took too long. */

@@ -12,7 +12,7 @@ const kubernetesName = word(/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, "a Kubernetes na
 const plainName = word(/^[A-Za-z0-9][\w.-]*$/, "a name of letters, digits, _, . and -");
 
 const KINDS = ["systemd", "kubernetes", "compose", "command"] as const;
-export type ServiceKind = (typeof KINDS)[number];
+type ServiceKind = (typeof KINDS)[number];
 
 /** Which keys a kind may have beside its own, `name` and `timeout`. */
 const EXTRAS: Readonly<Record<ServiceKind, readonly string[]>> = {

@@ -1,4 +1,4 @@
-import type { Ran } from "./run-program.ts";
+import type { Argv, Ran } from "./run-program.ts";
 
 /** As it is now. `unknown`: whoever knows could not be asked, and `detail` says why. */
 export type ServiceState = "running" | "starting" | "stopping" | "stopped" | "unknown";
@@ -10,9 +10,6 @@ export interface Probe {
   /** How many copies are wanted; null where its manager knows no number. */
   readonly replicas: number | null;
 }
-
-/** A program and its arguments, never put together to a text. */
-export type Argv = readonly [program: string, ...args: string[]];
 
 /** One service that can be stopped and started. It decides nothing: when, and for how long, is the caller's. */
 export interface Service {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Notes } from "./notes.ts";
-import { runProgram } from "./run-program.ts";
-import type { Argv, Probe, Service, ServiceState } from "./service.ts";
+import { type Argv, runProgram } from "./run-program.ts";
+import type { Probe, Service, ServiceState } from "./service.ts";
 
 export type Outcome =
   | "stopped"
