@@ -11,6 +11,7 @@ export interface RefoldInput {
   readonly aggregates: Iterable<SeenAggregate>;
   readonly projection: CompiledProjection;
   readonly projectionSha256: string;
+  readonly signal: AbortSignal;
 }
 
 /** An entry whose value is not what folding its events gives. */
@@ -37,9 +38,10 @@ export async function compareValues(input: RefoldInput, found: Discrepancies): P
   const tally = { compared: 0, otherProjection: 0, unfoldable: 0 };
   let turnedAt = performance.now();
   for (const aggregate of input.aggregates) {
-    // A million values take seconds, in which leases must be renewed.
+    // A million values take seconds, in which leases must be renewed, and a person may think better of it.
     if (performance.now() - turnedAt > TURN_EVERY_MS) {
       await turn();
+      input.signal.throwIfAborted();
       turnedAt = performance.now();
     }
     const { entry, key, terms, refused } = aggregate;

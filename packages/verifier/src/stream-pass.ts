@@ -4,8 +4,9 @@ import { type NatsClient, readSequential } from "@cim-replay/nats";
 import type { Discrepancies } from "./discrepancies.ts";
 import type { StreamFold } from "./stream-fold.ts";
 
-/** So much is read between two turns of the event loop. */
-const MESSAGES_A_TURN = 5_000;
+/** Between two turns of the event loop, in which leases are renewed and an abort is heard: however slow the projection is. */
+const TURN_EVERY_MS = 50;
+const MESSAGES_BETWEEN_LOOKS = 100;
 
 export interface StreamPassOptions {
   readonly stream: { readonly name: string; readonly created: string };
@@ -36,10 +37,14 @@ export async function streamPass(
   const { stream, range, filterSubjects, signal } = options;
   const account = new Account(options, found);
   const read = { stream: stream.name, created: stream.created, range, filterSubjects, signal };
+  let turnedAt = performance.now();
   for await (const batch of readSequential(client, read)) {
-    for (let at = 0; at < batch.length; at += MESSAGES_A_TURN) {
-      if (at > 0) await turn();
-      takeAll(batch.slice(at, at + MESSAGES_A_TURN), account, fold);
+    for (let at = 0; at < batch.length; at += MESSAGES_BETWEEN_LOOKS) {
+      takeSome(batch, { from: at, to: Math.min(at + MESSAGES_BETWEEN_LOOKS, batch.length) }, account, fold);
+      if (performance.now() - turnedAt < TURN_EVERY_MS) continue;
+      await turn();
+      signal.throwIfAborted();
+      turnedAt = performance.now();
     }
     options.onProgress(account.nextSeq - 1);
   }
@@ -47,8 +52,15 @@ export async function streamPass(
   return account;
 }
 
-function takeAll(messages: readonly StreamMessage[], account: Account, fold: StreamFold): void {
-  for (const message of messages) {
+function takeSome(
+  messages: readonly StreamMessage[],
+  { from, to }: { from: number; to: number },
+  account: Account,
+  fold: StreamFold,
+): void {
+  for (let at = from; at < to; at++) {
+    const message = messages[at];
+    if (message === undefined) return;
     account.take(message.seq);
     fold.take(message);
   }

@@ -52,14 +52,14 @@ export async function verify(verification: Verification): Promise<Certificate> {
 }
 
 async function gather(verification: Verification, found: Discrepancies): Promise<Gathered> {
-  const { client, bucket, domain, level, onProgress, aggregateId } = verification;
+  const { client, bucket, domain, level, onProgress, aggregateId, signal } = verification;
   await requireInputs(verification);
   // The index is the server's work and reading entries mostly ours: they share the wait.
   const counting = verification.counted
     ? Promise.resolve(verification.counted)
     : beginToCount(verification, await lookAround(verification));
   counting.catch(() => undefined);
-  const entries = await readBucketEntries(client, bucket, { domain, aggregateId }, (done) =>
+  const entries = await readBucketEntries(client, bucket, { domain, aggregateId, signal }, (done) =>
     onProgress({ stage: "entries", done, total: null }),
   );
   // Again, so that no entry holds an event that the stream seems not to have: runs may write all the while.
@@ -162,7 +162,7 @@ async function foldAgain(verification: Verification, gathered: Gathered, found: 
   const { scene, reading } = gathered;
   if (level !== "full" || projection === null) return refoldCheck("This level folds nothing.", found);
   if (!reading || !scene.stream || scene.unlike !== null) return refoldCheck(`Not folded: ${scene.unlike}.`, found);
-  const folding = { projection: projection.projection, projectionSha256: projection.ref.sha256 };
+  const folding = { projection: projection.projection, projectionSha256: projection.ref.sha256, signal };
   const refolded = await compareValues({ aggregates: reading.fold.aggregates, ...folding }, found);
   onProgress({ stage: "values", done: refolded.compared, total: refolded.compared });
   const parting = {
