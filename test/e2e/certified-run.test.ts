@@ -36,11 +36,11 @@ test("a run is completed with a certificate that holds, and the ledger keeps it"
 test("a run whose certificate does not hold ends failed, naming what is wrong, and the ledger keeps that too", async () => {
   const target = `${stage.bucket}-bad`;
   let lost = "";
-  const run = await drive(target, async (record, plan, units) => {
+  const run = await drive(target, async (record, plan, units, signal) => {
     lost = [...(await stage.entries(target)).keys()][7] ?? "";
     const entry = await getEntry(stage.client, target, lost);
     await deleteEntry(stage.client, target, lost, entry?.revision ?? 0);
-    return ask(record, plan, units);
+    return ask(record, plan, units, signal);
   });
   expect(run.state).toBe("failed");
   expect(run.reason).toContain("The run is not proved: ");
@@ -56,8 +56,8 @@ test("a run that is to prune removes nothing before it is proved, and then what 
   await drive(target, ask);
   await stage.client.js.publish(`$KV.${target}.shop.orphan`, "{}");
   const start = () => stage.start({ target, prune: true });
-  const unproved = await stage.drive(await start(), undefined, async (record, plan, units) => {
-    return { ...(await ask(record, plan, units)), holds: false, reason: "nobody believes it" };
+  const unproved = await stage.drive(await start(), undefined, async (record, plan, units, signal) => {
+    return { ...(await ask(record, plan, units, signal)), holds: false, reason: "nobody believes it" };
   });
   expect(unproved).toMatchObject({ state: "failed", reason: "nobody believes it" });
   expect(await stage.entries(target)).toContainEqual(["shop.orphan", "{}"]);

@@ -3,7 +3,7 @@ import { deleteEntry, getEntry } from "@cim-replay/nats";
 import { headers } from "nats";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Stage } from "../support/stage.ts";
-import { certify, events, foundIn, openVerifyStage, verifyStaged } from "../support/verify-stage.ts";
+import { certify, events, foundIn, openVerifyStage, putAs, verifyStaged } from "../support/verify-stage.ts";
 
 let stage: Stage;
 let round = 0;
@@ -19,18 +19,7 @@ beforeEach(async () => {
 });
 
 describe("what was done to the bucket", () => {
-  const put = async (key: string, value: string | Uint8Array, from: string) => {
-    const entry = await getEntry(stage.client, target, key);
-    const taken = await getEntry(stage.client, target, from);
-    const { run, epoch, lastSeq, events: count, sha256 } = taken?.provenance ?? {};
-    const head = headers();
-    if (run) {
-      const pairs = { Run: run, Epoch: epoch, "Last-Seq": lastSeq, Events: count, Sha256: sha256 };
-      for (const [name, said] of Object.entries(pairs)) head.set(`Cim-Replay-${name}`, `${said}`);
-    }
-    await stage.client.js.publish(`$KV.${target}.${key}`, value, { headers: head });
-    return entry;
-  };
+  const put = (key: string, value: string, from: string) => putAs(stage, target, { key, value, from });
   const textOf = async (key: string) =>
     Buffer.from((await getEntry(stage.client, target, key))?.value ?? []).toString();
 

@@ -181,7 +181,7 @@ describe("a bucket that no replay wrote", () => {
 describe("what cannot be verified at all", () => {
   it("is said: no bucket, no stream, no projection to fold with", async () => {
     await expect(verifyStaged(stage, { bucket: "NOWHERE" })).rejects.toThrow(
-      /shop in NOWHERE: there is no such bucket/,
+      /Cannot verify shop: there is no bucket NOWHERE\. Check/,
     );
     await stage.publish(events(3, 3));
     await stage.run({ target });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { claimsFrom, FaultStage } from "../support/fault-stage.ts";
 import { nameOf } from "../support/marked-processes.ts";
@@ -29,6 +30,30 @@ describe("a signal to the command", () => {
       expect(await stage.entries()).toEqual(stage.expected);
     },
   );
+
+  it("SIGINT while it is certified ends it at once with status 130, and it is certified when it is resumed", async () => {
+    stage = await FaultStage.open({ events: 2_000, eventMicros: 3_000 });
+    const interrupted = stage.replay("--certify", "full");
+    await until(async () => (await stage.run()).state === "verifying", "the run to be certified");
+    await sleep(500);
+    interrupted.kill("SIGINT");
+    const killedAt = performance.now();
+    expect(await interrupted.exited, stage.said).toBe(130);
+    expect(performance.now() - killedAt, stage.said).toBeLessThan(2_500);
+    expect(stage.processes()).toEqual([]);
+    const { id, state, summary } = await stage.run();
+    expect({ state, summary }).toEqual({ state: "paused", summary: null });
+    expect(await stage.ledger.getCertificate(id)).toBeNull();
+    expect(interrupted.stderr).toMatch(/is interrupted; 2,000 of 2,000 events are checkpointed.*event-replay --resume/);
+    const resumed = stage.start("event-replay", ["--resume"]);
+    expect(await resumed.exited, stage.said).toBe(0);
+    expect(await stage.run()).toMatchObject({
+      ...{ id, state: "completed" },
+      summary: { certificate: { level: "full", holds: true } },
+    });
+    expect(claimsFrom(resumed.stderr)).toEqual([]);
+    expect(await stage.entries()).toEqual(stage.expected);
+  });
 
   it("SIGINT twice ends it at once; its workers checkpoint without it", async () => {
     stage = await FaultStage.open();

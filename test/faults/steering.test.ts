@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { cancelRun } from "@cim-replay/coordinator";
 import { afterEach, describe, expect, it } from "vitest";
 import { claimsFrom, FaultStage } from "../support/fault-stage.ts";
+import { until } from "../support/until.ts";
 
 describe("while a run is at work", () => {
   let stage: FaultStage;
@@ -55,6 +56,31 @@ describe("while a run is at work", () => {
     expect((await stage.entries()).size).toBeLessThan(stage.expected.size);
     expect(await stage.replay().exited, stage.said).toBe(0);
     expect(await stage.entries()).toEqual(stage.expected);
+  });
+
+  it("pause-replay and cancel-replay act while it is certified, and resume-replay has it certified anew", async () => {
+    stage = await FaultStage.open({ events: 2_000, eventMicros: 3_000 });
+    const replay = stage.replay("--certify", "full");
+    const verifying = () => until(async () => (await stage.run()).state === "verifying", "the run to be certified");
+    await verifying();
+    await sleep(500);
+    const pausing = performance.now();
+    await tool("pause-replay");
+    expect(performance.now() - pausing, stage.said).toBeLessThan(3_000);
+    // Longer than the certification took: nobody goes on with it.
+    await sleep(8_000);
+    expect(await stage.run()).toMatchObject({ state: "paused", summary: null });
+    expect(replay.isRunning).toBe(true);
+    await tool("resume-replay");
+    await verifying();
+    await tool("cancel-replay", "--reason", "thought better of it");
+    const cancelledAt = performance.now();
+    expect(await replay.exited, stage.said).toBe(1);
+    expect(performance.now() - cancelledAt, stage.said).toBeLessThan(2_500);
+    expect(replay.stderr).toContain("thought better of it");
+    const { id, state } = await stage.run();
+    expect(state).toBe("cancelled");
+    expect(await stage.ledger.getCertificate(id)).toBeNull();
   });
 
   it("--checkpoint-dir has a whole copy of its ledger at all times", async () => {

@@ -1,4 +1,5 @@
-import { compileProjection, type Projection, type RunRecord } from "@cim-replay/core";
+import { compileProjection, type Projection, type Provenance, type RunRecord } from "@cim-replay/core";
+import { getEntry } from "@cim-replay/nats";
 import {
   type Certificate,
   certifyRun,
@@ -7,6 +8,7 @@ import {
   type RunEvidence,
   verifyDomain,
 } from "@cim-replay/verifier";
+import { headers } from "nats";
 import { inject } from "vitest";
 import { orderProjection } from "./order-projection.ts";
 import { openStage, type Stage, type StagedEvent } from "./stage.ts";
@@ -55,6 +57,22 @@ export async function verifyStaged(
     run: run && (await loadRun(stage.ctx.ledger, run.id)),
     signal: new AbortController().signal,
   });
+}
+
+/** Puts a value into a bucket as if whoever wrote entry `from` had put it, with what that says of itself. */
+export async function putAs(
+  stage: Stage,
+  bucket: string,
+  { key, value, from, ...changed }: { key: string; value: string | Uint8Array; from: string } & Partial<Provenance>,
+): Promise<void> {
+  const taken = await getEntry(stage.client, bucket, from);
+  const head = headers();
+  if (taken?.provenance) {
+    const { run, epoch, lastSeq, events: count, sha256 } = { ...taken.provenance, ...changed };
+    const pairs = { Run: run, Epoch: epoch, "Last-Seq": lastSeq, Events: count, Sha256: sha256 };
+    for (const [name, said] of Object.entries(pairs)) head.set(`Cim-Replay-${name}`, `${said}`);
+  }
+  await stage.client.js.publish(`$KV.${bucket}.${key}`, value, { headers: head });
 }
 
 /** Kinds of what was found, with their keys: short to compare. */

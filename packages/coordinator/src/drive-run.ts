@@ -161,7 +161,8 @@ class Drive {
     const fatal = units.find((unit) => unit.failure && unit.failure.kind !== "bad-events");
     const settled = units.every((unit) => unit.state === "done" || unit.state === "failed");
     if (fatal || settled) {
-      const ended = await endRun(this.#ctx, run, this.#plan, units, this.#options.certify);
+      const { certify, signal } = this.#options;
+      const ended = await endRun(this.#ctx, run, this.#plan, units, { certify, interruption: signal });
       if (ended.state === "failed" && !settled) return this.#windDown(ended);
       // Paused or cancelled at the last moment: the next look deals with it.
       return ended.state === "completed" || ended.state === "failed" ? ended : null;

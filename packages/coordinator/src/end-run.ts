@@ -13,25 +13,35 @@ import type { ReplayContext } from "./context.ts";
 import { findOrphans, NO_ORPHANS, type Orphans } from "./orphans.ts";
 import { ownEvents } from "./progress.ts";
 import { reconcile } from "./reconcile.ts";
+import { CALLED_OFF, whileVerifying } from "./while-verifying.ts";
 
 /** What an independent look at a run found; `reason` says why it does not hold. */
 export interface CertificateVerdict extends NonNullable<RunSummary["certificate"]> {
   readonly reason: string | null;
 }
 
-/** Looks at a run that says of itself that it is done. Not this package's work: who checks is not who did it. */
-export type CertifyRun = (run: RunRecord, plan: Plan, units: readonly UnitRecord[]) => Promise<CertificateVerdict>;
+/**
+ * Looks at a run that says of itself that it is done. Not this package's work: who checks is not who did it. Where `signal`
+ * aborts, it stops and keeps nothing.
+ */
+export type CertifyRun = (
+  run: RunRecord,
+  plan: Plan,
+  units: readonly UnitRecord[],
+  signal: AbortSignal,
+) => Promise<CertificateVerdict>;
 
 /**
  * Closes the books of a run whose units have settled: `completed` only where everything adds up, and `certify` (null: nobody
- * is asked) says so too. Where somebody pauses or cancels the run meanwhile, that stands, and the run is returned as it is.
+ * is asked) says so too. Where somebody pauses or cancels the run meanwhile, or `interruption` aborts, nobody waits for what
+ * is looked at, and the run is returned as it is: resumed, it is looked at again.
  */
 export async function endRun(
   ctx: ReplayContext,
   run: RunRecord,
   plan: Plan,
   units: readonly UnitRecord[],
-  certify: CertifyRun | null,
+  { certify, interruption }: { certify: CertifyRun | null; interruption: AbortSignal },
 ): Promise<RunRecord> {
   const failed = failureOf(run, units);
   if (failed) return close(ctx, run, units, { state: "failed", reason: failed });
@@ -40,8 +50,12 @@ export async function endRun(
   );
   if (verifying.state !== "verifying") return verifying;
   try {
-    await reconcile(ctx.client, plan, units);
-    const verdict = (await certify?.(verifying, plan, units)) ?? null;
+    const verdict = await whileVerifying({ ledger: ctx.ledger, runId: run.id, interruption }, async (signal) => {
+      await reconcile(ctx.client, plan, units);
+      signal.throwIfAborted();
+      return (await certify?.(verifying, plan, units, signal)) ?? null;
+    });
+    if (verdict === CALLED_OFF) return (await ctx.ledger.getRun(run.id))?.record ?? verifying;
     if (verdict?.holds === false) {
       return await close(ctx, verifying, units, { state: "failed", reason: verdict.reason, verdict });
     }

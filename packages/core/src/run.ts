@@ -3,7 +3,7 @@ import { ReplayError } from "./errors.ts";
 import { domainSettingsSchema } from "./settings.ts";
 
 /**
- * A run's life: `planned → running → verifying → completed`; `running ↔ paused`.
+ * A run's life: `planned → running → verifying → completed`; `running ↔ paused`; `verifying → paused` calls the look at it off.
  * Any of the first four ends as `failed` or `cancelled`. `failed` goes back to `running` when it is resumed; `completed`
  * and `cancelled` are final.
  */
@@ -14,7 +14,7 @@ const runTransitions: Record<RunState, readonly RunState[]> = {
   planned: ["running", "failed", "cancelled"],
   running: ["paused", "verifying", "failed", "cancelled"],
   paused: ["running", "failed", "cancelled"],
-  verifying: ["completed", "failed", "cancelled", "running"],
+  verifying: ["completed", "failed", "cancelled", "running", "paused"],
   failed: ["running", "cancelled"],
   completed: [],
   cancelled: [],

@@ -16,10 +16,13 @@ export function nobodyBehind(): Behind {
 /** Entries whose aggregate has events that came after their run: old, and no mistake. */
 export function behindByReading(fold: StreamFold): Behind {
   const behind = nobodyBehind();
-  for (const { key, behind: events, entry, lastSeq } of fold.aggregates) {
-    if (entry && key !== null && events > 0) add(behind, { key, events, lastSeq });
+  const begun = new Begun();
+  for (const { key, behind: events, entry, lastSeq, events: due, leftOut } of fold.aggregates) {
+    if (key === null || events === 0) continue;
+    if (entry) add(behind, { key, events, lastSeq });
+    else if (due + leftOut === 0) begun.add({ key, events });
   }
-  return behind;
+  return { ...behind, ...begun.toJSON() };
 }
 
 /** As many as the server counts at least beyond those that an entry says it holds. */
@@ -30,12 +33,19 @@ export function behindByIndex(
     termsOf: (run: string) => Terms;
     keyOf: (routeKey: string) => string | null;
     route: (subject: string) => string | null | undefined;
+    /** Where what aggregates without an entry had to have taken into account ends. */
+    toSeq: number;
   },
 ): Behind {
   const behind = nobodyBehind();
+  const begun = new Begun();
   const leftOutOf = new Map<Terms, Map<string, number>>();
   for (const routeKey of witness.keys()) {
-    const entry = entries.get(of.keyOf(routeKey) ?? "");
+    const key = of.keyOf(routeKey);
+    const entry = entries.get(key ?? "");
+    if (!entry && key !== null && witness.upTo(routeKey, of.toSeq).max === 0) {
+      begun.add({ key, events: witness.upTo(routeKey, Number.MAX_SAFE_INTEGER).min });
+    }
     if (!entry?.stated) continue;
     const terms = of.termsOf(entry.stated.run);
     if (terms.fromTimeMs !== null || terms.toTimeMs !== null) continue;
@@ -46,7 +56,26 @@ export function behindByIndex(
     const events = terms.isKnown ? later : witness.upTo(routeKey, terms.toSeq).min - leftOut - entry.stated.events;
     if (events > 0) add(behind, { key: entry.key, events, lastSeq: entry.stated.lastSeq });
   }
-  return behind;
+  return { ...behind, ...begun.toJSON() };
+}
+
+/** Aggregates without an entry, all of whose events came after the run. */
+class Begun {
+  readonly #first: { key: string; events: number }[] = [];
+  #aggregates = 0;
+  #events = 0;
+
+  add(aggregate: { key: string; events: number }): void {
+    if (aggregate.events === 0) return;
+    this.#aggregates += 1;
+    this.#events += aggregate.events;
+    if (this.#first.length < MAX_LISTED) this.#first.push(aggregate);
+  }
+
+  toJSON(): Pick<Behind, "begun"> {
+    if (this.#aggregates === 0) return {};
+    return { begun: { aggregates: this.#aggregates, events: this.#events, first: this.#first } };
+  }
 }
 
 function add(behind: Behind, entry: Behind["first"][number]): void {

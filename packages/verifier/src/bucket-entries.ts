@@ -29,7 +29,7 @@ const MAX_EVENTS = 2 ** 32 - 1;
 export async function readBucketEntries(
   client: NatsClient,
   bucket: string,
-  scope: { domain: string; aggregateId: string | null },
+  scope: { domain: string; aggregateId: string | null; signal: AbortSignal },
   onRead: (entries: number) => void = () => {},
 ): Promise<Map<string, EntryFacts>> {
   const found = new Map<string, EntryFacts>();
@@ -41,6 +41,7 @@ export async function readBucketEntries(
     return found;
   }
   for await (const batch of readEntries(client, bucket, `${domainPrefix(scope.domain)}>`)) {
+    scope.signal.throwIfAborted();
     for (const entry of batch) keep(entry);
     onRead(found.size);
   }

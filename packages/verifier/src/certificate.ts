@@ -28,6 +28,8 @@ export type LeftOut = z.infer<typeof leftOutSchema>;
 /** An entry that is right and old: the stream has later events of its aggregate than its run could read. */
 const behindSchema = z.strictObject({ key: z.string(), events: count, lastSeq: count });
 
+const begunSchema = z.strictObject({ key: z.string(), events: count });
+
 export const certificateSchema = z.strictObject({
   version: z.literal(1),
   tool: z.strictObject({ name: z.literal("cim-replay"), version: z.string() }),
@@ -64,9 +66,17 @@ export const certificateSchema = z.strictObject({
     }),
   ),
   leftOut: z.strictObject({ total: count, first: z.array(leftOutSchema).max(MAX_LISTED) }),
-  behind: z.strictObject({ entries: count, events: count, first: z.array(behindSchema).max(MAX_LISTED) }),
+  behind: z.strictObject({
+    ...{ entries: count, events: count, first: z.array(behindSchema).max(MAX_LISTED) },
+    /** Only where there are some: aggregates that began after the run, and so have no entry. */
+    begun: z.strictObject({ aggregates: count, events: count, first: z.array(begunSchema).max(MAX_LISTED) }).optional(),
+  }),
+  /** Only where events of entries have gone from the stream's front: nobody can fold those entries again. */
+  expired: z
+    .strictObject({ entries: count.positive(), firstSeq: count, first: z.array(z.string()).max(MAX_LISTED) })
+    .optional(),
   discrepancies: discrepanciesSchema,
-  verdict: z.enum(["holds", "fails"]),
+  verdict: z.enum(["holds", "fails", "incomplete"]),
   issuedAt: z.iso.datetime(),
   signature: z
     .strictObject({
@@ -80,10 +90,16 @@ export const certificateSchema = z.strictObject({
 });
 export type Certificate = z.infer<typeof certificateSchema>;
 
-/** Nothing found wrong by any check. What was not compared says so, and is no failure. */
-export function verdictOf(certificate: Pick<Certificate, "checks" | "discrepancies">): "holds" | "fails" {
+/**
+ * `holds`: nothing found wrong by any check; what was not compared says so, and is no failure. `incomplete`: so too, but
+ * entries are there that can never be compared again.
+ */
+export function verdictOf(
+  certificate: Pick<Certificate, "checks" | "discrepancies" | "expired">,
+): Certificate["verdict"] {
   const failed = CHECKS.some((check) => certificate.checks[check].verdict === "fails");
-  return failed || certificate.discrepancies.total > 0 ? "fails" : "holds";
+  if (failed || certificate.discrepancies.total > 0) return "fails";
+  return certificate.expired === undefined ? "holds" : "incomplete";
 }
 
 /** The one text of a certificate: canonical JSON and an end of line. */

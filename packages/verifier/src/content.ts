@@ -26,6 +26,7 @@ export function checkContent(
   recorded: readonly (ContentDigest | null)[],
   read: readonly ContentDigest[] | null,
   found: Discrepancies,
+  whyNotRead = "This level does not read the stream.",
 ): Check {
   let compared = 0;
   for (const [partition, digest] of recorded.entries()) {
@@ -49,7 +50,7 @@ export function checkContent(
     kinds: ["content"],
     compared: compared > 0,
     why: !read
-      ? "This level does not read the stream."
+      ? whyNotRead
       : lacking === 0 && recorded.length > 0
         ? null
         : recorded.length === 0

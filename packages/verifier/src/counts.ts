@@ -3,6 +3,7 @@ import { countLeftOut, less } from "./accounts.ts";
 import type { EntryFacts } from "./bucket-entries.ts";
 import { byPartition } from "./content.ts";
 import type { Check, Discrepancies } from "./discrepancies.ts";
+import type { Expired } from "./expired.ts";
 import type { SeenAggregate } from "./seen-aggregate.ts";
 import type { StreamFold } from "./stream-fold.ts";
 import type { Terms } from "./terms.ts";
@@ -21,6 +22,9 @@ export interface CountsInput {
   readonly readFromStart: boolean;
   /** Null where no run is verified. */
   readonly run: { readonly plan: Plan; readonly units: readonly UnitRecord[] } | null;
+  /** Entries whose first events have gone: neither they nor the run's partitions can have as many as they had. */
+  readonly expired: Expired;
+  readonly isRangeWhole: boolean;
   /** Where the reading, and the run if there is one, ends. */
   readonly toSeq: number;
   readonly partitionOf: (routeKey: string) => number;
@@ -33,21 +37,32 @@ export function checkCounts(input: CountsInput, found: Discrepancies): Check {
   const { witness, fold } = input;
   const evidence: Record<string, number> = { entriesByIndex: 0, partitionsByIndex: 0, entriesByReading: 0 };
   if (typeof witness !== "string") {
-    if (input.run) evidence.partitionsByIndex = comparePartitions(input.run, witness, input.partitionOf, found);
+    if (input.run && input.isRangeWhole)
+      evidence.partitionsByIndex = comparePartitions(input.run, witness, input.partitionOf, found);
     if (fold && input.readFromStart) evidence.aggregatesByIndex = compareReading(fold, witness, input, found);
     if (!fold) compareEntries(input, witness, evidence, found);
   }
   if (fold) {
-    evidence.entriesByReading = compareAggregates(fold, found);
+    evidence.entriesByReading = compareAggregates(fold, input.expired, found);
     reportUnkept(fold, found);
     evidence.malformed = fold.unkeptTotal;
   }
   return found.check({
     kinds: ["count", "stale", "quarantine", "routing"],
     compared: fold !== null || typeof witness !== "string",
-    why: typeof witness === "string" ? `Not by the server's index: ${witness}.` : null,
+    why: inWordsWhyNot(witness, input.expired),
     evidence,
   });
+}
+
+function inWordsWhyNot(witness: Witness | string, expired: Expired): string | null {
+  const reasons = [
+    typeof witness === "string" ? `Not by the server's index: ${witness}.` : null,
+    expired.size > 0
+      ? `${expired.size} entries have events before the stream's first sequence: they are not counted.`
+      : null,
+  ].filter((reason) => reason !== null);
+  return reasons.length > 0 ? reasons.join(" ") : null;
 }
 
 function comparePartitions(
@@ -110,7 +125,7 @@ function compareEntries(
   let [compared, uncountable] = [0, 0];
   for (const routeKey of witness.keys()) {
     const entry = input.entries.get(input.keyOf(routeKey) ?? "");
-    if (!entry?.stated) continue;
+    if (!entry?.stated || input.expired.has(entry.key)) continue;
     const terms = input.termsOf(entry.stated.run);
     if (!input.isCountable(terms)) {
       uncountable += 1;
@@ -135,13 +150,16 @@ function compareEntries(
   evidence.entriesUncounted = uncountable;
 }
 
-function compareAggregates(fold: StreamFold, found: Discrepancies): number {
+function compareAggregates(fold: StreamFold, expired: Expired, found: Discrepancies): number {
   let compared = 0;
   for (const aggregate of fold.aggregates) {
     const stated = aggregate.entry?.stated;
     if (!stated) continue;
-    compared += 1;
     const { key, events, lastSeq } = aggregate;
+    const isExpired = key !== null && expired.has(key);
+    if (aggregate.missed > 0) reportStale(aggregate, stated.run, found);
+    if (isExpired) continue;
+    compared += 1;
     if (stated.events !== events) {
       found.add(
         "count",
@@ -159,7 +177,6 @@ function compareAggregates(fold: StreamFold, found: Discrepancies): number {
         },
       );
     }
-    if (aggregate.missed > 0) reportStale(aggregate, stated.run, found);
   }
   return compared;
 }

@@ -25,10 +25,12 @@ export interface CoverageInput {
   readonly deleted: DeletedSequences | null;
   /** What the verifier's own reading brought; null where it did not read. */
   readonly account: PassAccount | null;
+  /** Sequences of the range that have gone from the stream's front since the run. */
+  readonly expired: number;
 }
 
 /** Nothing lies between the cracks: ranges tile, units account for all they were handed, the stream is the one that was planned. */
-export function checkCoverage({ run, stream, deleted, account }: CoverageInput, found: Discrepancies): Check {
+export function checkCoverage({ run, stream, deleted, account, expired }: CoverageInput, found: Discrepancies): Check {
   const evidence: Record<string, number> = {};
   if (run) {
     checkSlices(run.plan, found);
@@ -36,7 +38,7 @@ export function checkCoverage({ run, stream, deleted, account }: CoverageInput, 
     const known = deleted && deletionsSha256(deleted) === run.plan.deleted.sha256 ? deleted : null;
     checkUnits(run.plan, run.units, known, found);
     checkQuarantine(run.units, run.quarantined, found);
-    const difference = sourceDifference(run.plan, stream, deleted, known !== null);
+    const difference = sourceDifference(run.plan, stream, deleted, known !== null || expired > 0);
     if (difference) found.add("source", `Stream ${run.plan.stream.name} ${difference}.`);
     evidence.slices = run.plan.slices.length;
     evidence.partitions = run.plan.partitions.length;
@@ -49,10 +51,17 @@ export function checkCoverage({ run, stream, deleted, account }: CoverageInput, 
     evidence.read = account.delivered;
     evidence.missing = account.missing;
   }
+  if (expired > 0) evidence.expired = expired;
   return found.check({
     kinds: ["source", "plan", "unit"],
     compared: run !== null || account !== null,
-    why: run ? null : account ? "No run is verified: only that the reading was whole." : "No run is verified.",
+    why: run
+      ? expired > 0
+        ? `${expired} sequences of the range have gone from the stream's front since the run.`
+        : null
+      : account
+        ? "No run is verified: only that the reading was whole."
+        : "No run is verified.",
     evidence,
   });
 }
@@ -151,6 +160,28 @@ function checkQuarantine(units: readonly UnitRecord[], kept: number, found: Disc
   const counted = units.reduce((sum, unit) => sum + unit.counts.quarantined, 0);
   if (counted === kept) return;
   found.add("unit", `The units put ${counted} bad events away, and the quarantine holds ${kept} of the run.`);
+}
+
+/**
+ * How many sequences of a run's range have gone from the stream's front since (messages expire by age, number or size), where
+ * nothing else has: behind it, each slice must still have the messages that the units were handed. Else 0.
+ */
+export function expiredSince(
+  { plan, units }: { plan: Plan; units: readonly UnitRecord[] },
+  stream: StreamFacts | null,
+  deleted: DeletedSequences | null,
+): number {
+  const { range, slices, read } = plan;
+  const startSeq = Math.max(plan.stream.firstSeq, range.fromSeq);
+  if (!stream || !deleted || stream.firstSeq <= startSeq) return 0;
+  const rest = { fromSeq: stream.firstSeq, toSeq: range.toSeq };
+  if (deleted.countWithin(rest) > plan.deleted.count) return 0;
+  const isSame = slices.every((slice, at) => {
+    if (slice.fromSeq < stream.firstSeq || read.filterSubjects.length > 0) return true;
+    const present = slice.toSeq - slice.fromSeq + 1 - deleted.countWithin(slice);
+    return units.every(({ deliveredBySlice }) => deliveredBySlice[at] === present);
+  });
+  return isSame ? Math.min(stream.firstSeq, range.toSeq + 1) - startSeq : 0;
 }
 
 /** How the stream is not the one that was planned; null where it is. */

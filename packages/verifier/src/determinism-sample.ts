@@ -29,6 +29,8 @@ export interface SampleTask {
   readonly aggregates: number;
   /** The first of each: what is folded many times over must fit in memory. */
   readonly eventsAnAggregate: number;
+  /** Nor more of each than this, but its first event. */
+  readonly bytesAnAggregate: number;
   readonly signal: AbortSignal;
 }
 
@@ -43,7 +45,7 @@ export async function sampleAggregates(task: SampleTask): Promise<SampledAggrega
   const { client, domain, domainSettings, signal } = task;
   const facts = await requireStream(client, domainSettings.stream);
   const codec = compileDomain(domain, domainSettings);
-  const sample = new LowestHashes(task.aggregates, task.eventsAnAggregate);
+  const sample = new LowestHashes(task);
   const batches = readStream(client, {
     stream: facts.name,
     created: facts.created,
@@ -75,25 +77,34 @@ function idOf(message: StreamMessage, codec: DomainCodec): string | null {
 interface Taken {
   readonly hash: string;
   readonly messages: StreamMessage[];
+  bytes: number;
   isCut: boolean;
 }
 
 class LowestHashes {
   readonly #most: number;
   readonly #eventsEach: number;
+  readonly #bytesEach: number;
   readonly #taken = new Map<string, Taken>();
   #highest = "";
 
-  constructor(most: number, eventsEach: number) {
-    this.#most = most;
-    this.#eventsEach = eventsEach;
+  constructor({ aggregates, eventsAnAggregate, bytesAnAggregate }: SampleTask) {
+    this.#most = aggregates;
+    this.#eventsEach = eventsAnAggregate;
+    this.#bytesEach = bytesAnAggregate;
   }
 
   offer(id: string, message: StreamMessage): void {
     const taken = this.#taken.get(id) ?? this.#admit(id);
     if (taken === null) return;
-    if (taken.messages.length < this.#eventsEach) taken.messages.push(copyOf(message));
-    else taken.isCut = true;
+    // Whatever is left out, nothing behind it is taken: a fold with a hole says nothing.
+    if (taken.isCut) return;
+    const bytes = taken.bytes + message.data.length;
+    const fits = taken.messages.length < this.#eventsEach && bytes <= this.#bytesEach;
+    taken.isCut = !fits && taken.messages.length > 0;
+    if (taken.isCut) return;
+    taken.bytes = bytes;
+    taken.messages.push(copyOf(message));
   }
 
   taken(): SampledAggregate[] {
@@ -107,7 +118,7 @@ class LowestHashes {
       if (rank > this.#highest) return null;
       for (const [other, taken] of this.#taken) if (taken.hash === this.#highest) this.#taken.delete(other);
     }
-    const taken = { hash: rank, messages: [], isCut: false };
+    const taken = { hash: rank, messages: [], bytes: 0, isCut: false };
     this.#taken.set(id, taken);
     this.#highest = "";
     for (const other of this.#taken.values()) if (other.hash > this.#highest) this.#highest = other.hash;

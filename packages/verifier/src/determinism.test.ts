@@ -179,10 +179,14 @@ describe("a sample", () => {
     await nats.stop();
   });
 
-  const take = (aggregates: number, eventsAnAggregate = 1_000, settings = {}) =>
+  const take = (
+    aggregates: number,
+    eventsAnAggregate = 1_000,
+    { bytesAnAggregate = 1_000_000, ...settings }: { bytesAnAggregate?: number; subject?: string } = {},
+  ) =>
     sampleAggregates({
       ...{ client, domain: "graph", domainSettings: domainSettingsSchema.parse(settings) },
-      ...{ aggregates, eventsAnAggregate, signal: new AbortController().signal },
+      ...{ aggregates, eventsAnAggregate, bytesAnAggregate, signal: new AbortController().signal },
     });
 
   it("is the same each time, a smaller one is part of a larger, and holds whole aggregates", async () => {
@@ -200,6 +204,22 @@ describe("a sample", () => {
     expect(Math.max(...first.map(({ messages }) => messages.length))).toBe(3);
   });
 
+  it("is bounded in bytes too: of each aggregate what fits, from its first event on, and that it is cut is known", async () => {
+    const byId = new Map((await take(1_000_000)).map((aggregate) => [aggregate.id, aggregate]));
+    const cut = await take(1_000_000, 1_000, { bytesAnAggregate: 2_000 });
+    const bytesOf = (messages: (typeof cut)[number]["messages"]) =>
+      messages.reduce((sum, { data }) => sum + data.length, 0);
+    for (const { id, messages, isCut } of cut) {
+      const all = byId.get(id)?.messages ?? [];
+      expect(messages.length === 1 || bytesOf(messages) <= 2_000).toBe(true);
+      expect(messages).toEqual(all.slice(0, messages.length));
+      expect(isCut).toBe(all.length > messages.length);
+    }
+    expect(cut.some(({ isCut }) => isCut)).toBe(true);
+    const tiny = await take(1_000_000, 1_000, { bytesAnAggregate: 1 });
+    expect(tiny.every(({ messages }) => messages.length === 1)).toBe(true);
+  });
+
   it("is the same where the id comes from the envelope", async () => {
     const bySubject = await take(15);
     expect(await take(15, 1_000, { subject: "events.{domain}.*.{event_type}" })).toEqual(bySubject);
@@ -208,7 +228,7 @@ describe("a sample", () => {
   it("is refused where there is none", async () => {
     await expect(
       sampleAggregates({
-        ...{ client, domain: "none", domainSettings, aggregates: 1, eventsAnAggregate: 1 },
+        ...{ client, domain: "none", domainSettings, aggregates: 1, eventsAnAggregate: 1, bytesAnAggregate: 1 },
         signal: new AbortController().signal,
       }),
     ).rejects.toThrow("stream EVENTS holds none");
@@ -221,7 +241,7 @@ describe("a sample", () => {
       if (!projection) throw new Error(name);
       const domain = name === "workflow" ? "workflow" : "graph";
       const taken = await sampleAggregates({
-        ...{ client, domain, domainSettings, aggregates: 60, eventsAnAggregate: 500 },
+        ...{ client, domain, domainSettings, aggregates: 60, eventsAnAggregate: 500, bytesAnAggregate: 1e6 },
         signal: new AbortController().signal,
       });
       const checked = checkDeterminism(taken, { domain, domainSettings, projection: compileProjection(projection) });

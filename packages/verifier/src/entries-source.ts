@@ -6,12 +6,16 @@ export function keysOf(domain: string | null): string {
   return domain === null ? ">" : entryKey(domain, "x").replace(/x$/, ">");
 }
 
-/** Throws UsageError where there is no such bucket. */
-export async function requireBucket(client: NatsClient, bucket: string): Promise<BucketFacts> {
+/** Throws UsageError where there is no such bucket: a mistyped name, and nothing that could be true or false. */
+export async function requireBucket(
+  client: NatsClient,
+  bucket: string,
+  work = `read bucket ${bucket}`,
+): Promise<BucketFacts> {
   const facts = await bucketFacts(client, bucket);
   if (facts) return facts;
   throw new UsageError(
-    `Cannot read bucket ${bucket}: there is none of that name. Check its name and NATS_URL, or replay into it first.`,
+    `Cannot ${work}: there is no bucket ${bucket}. Check its name and NATS_URL, or replay into it first.`,
   );
 }
 

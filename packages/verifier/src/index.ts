@@ -1,3 +1,4 @@
+export { requireBucket } from "./entries-source.ts";
 export { type CertifyOptions, certifyRun } from "./certify-run.ts";
 export { verifyAggregate, verifyDomain, type VerifyDomainOptions } from "./verify-domain.ts";
 export type { VerifyProgress } from "./scene.ts";

@@ -10,6 +10,8 @@ export interface KnownRuns {
   /** Of aggregates without an entry: those of the run that is verified, or the stream's present. */
   readonly default: Terms;
   readonly all: readonly Terms[];
+  /** Of the entries of a run, or of nobody: where the stream began for whoever wrote them; infinite where nobody knows. */
+  readonly startOf: (run: string | null) => number;
   readonly leftOut: readonly LeftOut[];
 }
 
@@ -21,18 +23,19 @@ export async function lookUpRuns(
 ): Promise<KnownRuns> {
   const present = presentTerms(stream?.firstSeq || range.fromSeq, stream?.lastSeq ?? range.toSeq);
   const terms = new TermsOfRuns(client, ledger, { domain, bucket, present });
-  const own = evidence && (await terms.load(evidence.run.id, { run: evidence.run, range: evidence.plan.range }));
+  const own = evidence && (await terms.load(evidence.run.id, { run: evidence.run, plan: evidence.plan }));
   const runs = new Set<string>();
   for (const { stated } of entries) if (stated) runs.add(stated.run);
   const others: Terms[] = [];
   for (const run of runs) if (run !== evidence?.run.id) others.push(await terms.load(run));
-  if (asOf) return heldTo(await momentOf(client, streamName, present, asOf), others);
+  const startOf = (run: string | null) => (run === null ? (own ?? present) : terms.of(run)).startSeq;
+  if (asOf) return heldTo(await momentOf(client, streamName, present, asOf), others, startOf);
   const all = own ? [own, ...others] : others;
   const leftOut = (own ? [own] : others).flatMap((each) => [...each.leftOut.values()]);
   return {
     of: (run) => terms.of(run),
     default: own ?? present,
-    all,
+    ...{ all, startOf },
     leftOut: leftOut
       .filter((event) => aggregateId === null || event.aggregateId === aggregateId)
       .map(({ sequence, aggregateId: id, kind, reason }) => ({ sequence, aggregateId: id, kind, reason })),
@@ -40,11 +43,11 @@ export async function lookUpRuns(
 }
 
 /** One moment for all entries. What the runs put away stays away: it could not be decoded or folded at any time. */
-function heldTo(moment: Terms, runs: readonly Terms[]): KnownRuns {
+function heldTo(moment: Terms, runs: readonly Terms[], startOf: KnownRuns["startOf"]): KnownRuns {
   const leftOut = new Map(runs.flatMap((run) => [...run.leftOut]));
   const terms = { ...moment, leftOut };
   return {
-    ...{ of: () => terms, default: terms, all: [terms] },
+    ...{ of: () => terms, default: terms, all: [terms], startOf },
     leftOut: [...leftOut.values()].map(({ sequence, aggregateId, kind, reason }) => ({
       ...{ sequence, aggregateId, kind, reason },
     })),

@@ -4,6 +4,7 @@ import type { EntryFacts } from "./bucket-entries.ts";
 import { byPartition } from "./content.ts";
 import type { Check, Discrepancies } from "./discrepancies.ts";
 import { digestEntries, type EntriesDigest } from "./entries-chain.ts";
+import type { Expired } from "./expired.ts";
 import type { Terms } from "./terms.ts";
 
 const MAX_NAMED = 5;
@@ -30,6 +31,8 @@ export interface ReadBackInput {
   readonly keepsOrphans: boolean;
   /** Whoever writes after the run is within their rights: their entries are judged by their values alone. */
   readonly othersMayWrite: boolean;
+  /** Entries whose events have gone, wholly or in part: that there are none says nothing. */
+  readonly expired: Expired;
   /** −1 where it lies in none of the run's. */
   readonly partitionOf: (entry: EntryFacts) => number;
 }
@@ -125,7 +128,7 @@ function checkEntry(entry: EntryFacts, input: ReadBackInput, found: Discrepancie
 
 /** Only a run over everything can say of another's entry that no event accounts for it. */
 function isExtra(entry: EntryFacts, input: ReadBackInput, accounts: Accounts): boolean {
-  if (accounts.due(entry.key) !== null) return false;
+  if (accounts.due(entry.key) !== null || input.expired.has(entry.key)) return false;
   const origin = originOf(entry, input);
   return input.run === null || origin === "run" || (origin !== "ofLaterRuns" && input.run.isWhole);
 }

@@ -21,7 +21,7 @@ export async function readAgain(
   scene: Scene,
   parts: { entries: ReadonlyMap<string, EntryFacts>; runs: KnownRuns; found: Discrepancies },
 ): Promise<Reading | null> {
-  const { client, level, projection, aggregateId, domain, signal, onProgress } = verification;
+  const { client, level, projection, aggregateId, domain, signal, onProgress, toPresent } = verification;
   const { stream, streamName } = scene;
   if (!stream || scene.unreadable !== null) return null;
   const { entries, runs, found } = parts;
@@ -34,11 +34,13 @@ export async function readAgain(
     projectionSha256: projection?.ref.sha256 ?? null,
     termsOf: runs.of,
     defaultTerms: runs.default,
+    mayLack: (entry) => runs.startOf(entry?.stated?.run ?? null) < stream.firstSeq,
   });
   const account = await streamPass(
     client,
     {
       ...{ stream, range, signal, filterSubjects: filterOf(verification, scene) },
+      mayExpire: toPresent,
       deleted: await deletedWithin(client, streamName, range),
       onProgress: (seq) =>
         onProgress({ stage: "stream", done: seq - range.fromSeq + 1, total: range.toSeq - range.fromSeq + 1 }),

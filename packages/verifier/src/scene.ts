@@ -6,12 +6,10 @@ import {
   type DomainSettings,
   partitionRouter,
   type ProjectionRef,
-  ReplayError,
   type SequenceRange,
   UsageError,
 } from "@cim-replay/core";
 import {
-  bucketFacts,
   deletedWithin,
   deletionsSha256,
   type Ledger,
@@ -20,7 +18,8 @@ import {
   streamFacts,
 } from "@cim-replay/nats";
 import type { Level } from "./certificate.ts";
-import { sourceDifference } from "./coverage.ts";
+import { requireBucket } from "./entries-source.ts";
+import { expiredSince, sourceDifference } from "./coverage.ts";
 import type { IndexCount } from "./witness.ts";
 import type { RunEvidence } from "./run-evidence.ts";
 
@@ -78,6 +77,8 @@ export interface Scene {
   readonly unreadable: string | null;
   /** Why what is read says nothing of entries; null where it does. */
   readonly unlike: string | null;
+  /** How many sequences of the run's range have gone from the stream's front since, and nothing else with them. */
+  readonly expired: number;
   readonly partitions: number;
   readonly partitionOf: (routeKey: string) => number;
 }
@@ -87,38 +88,41 @@ export async function requireInputs({ client, domain, bucket, level, projection 
   if (level === "full" && projection === null) {
     throw new UsageError(`Cannot fold ${domain} again: no projection is given. Name it, or verify at level content.`);
   }
-  if (await bucketFacts(client, bucket)) return;
-  throw new ReplayError(`Cannot verify ${domain} in ${bucket}: there is no such bucket. Check its name.`);
+  await requireBucket(client, bucket, `verify ${domain}`);
 }
 
 export async function lookAround(verification: Verification): Promise<Scene> {
-  const { client, domain, domainSettings, evidence } = verification;
+  const { client, domain, domainSettings, evidence, toPresent } = verification;
   const codec = compileDomain(domain, domainSettings);
   const streamName = evidence?.plan.stream.name ?? domainSettings.stream;
-  const stream = await streamFacts(client, streamName);
-  if (!stream && !evidence) {
+  const first = await streamFacts(client, streamName);
+  if (!first && !evidence) {
     throw new UsageError(`Cannot verify ${domain}: there is no stream ${streamName}. Check domains.${domain}.stream.`);
   }
-  const range = evidence?.plan.range ?? { fromSeq: stream?.firstSeq || 1, toSeq: stream?.lastSeq ?? 0 };
-  const deleted = stream ? await deletedWithin(client, streamName, range) : null;
+  const range = evidence?.plan.range ?? { fromSeq: first?.firstSeq || 1, toSeq: first?.lastSeq ?? 0 };
+  const deleted = first ? await deletedWithin(client, streamName, range) : null;
+  // After the list: where messages go from the front all the while, what is gone by the facts may be more and never less.
+  const stream = evidence ? await streamFacts(client, streamName) : first;
   return {
     ...{ codec, stream, streamName, range, deleted },
-    ...sourceProblems(evidence, stream, deleted),
+    ...sourceProblems({ evidence, toPresent }, stream, deleted),
     partitions: evidence?.plan.partitions.length ?? 1,
     partitionOf: evidence ? partitionRouter(evidence.plan) : () => 0,
   };
 }
 
 function sourceProblems(
-  evidence: RunEvidence | null,
+  { evidence, toPresent }: Pick<Verification, "evidence" | "toPresent">,
   stream: StreamFacts | null,
   deleted: DeletedSequences | null,
-): Pick<Scene, "unreadable" | "unlike"> {
-  if (!evidence) return { unreadable: null, unlike: null };
+): Pick<Scene, "unreadable" | "unlike" | "expired"> {
+  if (!evidence) return { unreadable: null, unlike: null, expired: 0 };
   const { plan } = evidence;
   const another = sourceDifference(plan, stream, deleted, true);
-  const sameDeletions = deleted !== null && deletionsSha256(deleted) === plan.deleted.sha256;
+  // A run has to end with the stream that it began with; whoever looks later must live with what limits remove.
+  const expired = toPresent ? expiredSince(evidence, stream, deleted) : 0;
+  const sameDeletions = expired > 0 || (deleted !== null && deletionsSha256(deleted) === plan.deleted.sha256);
   const changed = another ?? sourceDifference(plan, stream, deleted, sameDeletions);
   const sentence = (what: string | null) => what && `stream ${plan.stream.name} ${what}`;
-  return { unreadable: sentence(another), unlike: sentence(changed) };
+  return { unreadable: sentence(another), unlike: sentence(changed), expired };
 }

@@ -41,6 +41,8 @@ export interface StreamFoldOptions {
   readonly termsOf: (run: string | null) => Terms;
   /** Of aggregates without an entry. */
   readonly defaultTerms: Terms;
+  /** Whether events may have gone from the stream's front that such an entry holds: its state is then not known. */
+  readonly mayLack?: (entry: EntryFacts | null) => boolean;
   readonly found: Discrepancies;
 }
 
@@ -214,8 +216,9 @@ export class StreamFold {
 
   /** False also where this cannot be told: without the very projection, or without the state that was before the event. */
   #accepts(aggregate: SeenAggregate, event: DecodedEvent): boolean {
-    const { projection, projectionSha256 } = this.#options;
+    const { projection, projectionSha256, mayLack } = this.#options;
     const { terms, entry, events } = aggregate;
+    if (mayLack?.(entry)) return false;
     if (projection === null || terms.projectionSha256 !== projectionSha256) return false;
     return (entry !== null || events === 0) && !refuses(projection, aggregate, event);
   }

@@ -69,7 +69,15 @@ describe("a pass over a stream", () => {
     });
     const seen: number[] = [];
     const { signal } = new AbortController();
-    const options = { stream, range, filterSubjects: [], deleted, signal, onProgress: (seq: number) => seen.push(seq) };
+    const options = {
+      stream,
+      range,
+      filterSubjects: [],
+      mayExpire: false,
+      deleted,
+      signal,
+      onProgress: (seq: number) => seen.push(seq),
+    };
     const account = await streamPass(client, options, fold, found);
     return { account, found: found.toJSON().first, fold, last: seen.at(-1) };
   }

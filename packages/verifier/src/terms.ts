@@ -1,4 +1,4 @@
-import type { RunRecord } from "@cim-replay/core";
+import type { Plan, RunRecord } from "@cim-replay/core";
 import { type Ledger, type NatsClient, QuarantineStore } from "@cim-replay/nats";
 import type { LeftOut } from "./certificate.ts";
 
@@ -11,6 +11,8 @@ export interface Terms {
   /** The range that the run took into account, in sequences and, for all of them or not, in times. */
   readonly fromSeq: number;
   readonly toSeq: number;
+  /** No event that such an entry holds can lie before this sequence; infinite where it is held to what there is now. */
+  readonly startSeq: number;
   readonly fromTimeMs: number | null;
   readonly toTimeMs: number | null;
   /** Events that it put away, by sequence: they cannot be decoded or folded. */
@@ -26,7 +28,7 @@ export interface LeftOutEvent extends LeftOut {
 export function presentTerms(fromSeq: number, toSeq: number): Terms {
   return {
     ...{ run: null, isKnown: false, createdAt: null, fromSeq, toSeq, fromTimeMs: null, toTimeMs: null },
-    ...{ leftOut: new Map(), projectionSha256: null },
+    ...{ startSeq: Number.POSITIVE_INFINITY, leftOut: new Map(), projectionSha256: null },
   };
 }
 
@@ -48,13 +50,15 @@ export class TermsOfRuns {
   }
 
   /** `given`: the run where its record is at hand. */
-  async load(runId: string, given?: { run: RunRecord; range: { fromSeq: number; toSeq: number } }): Promise<Terms> {
+  async load(runId: string, given?: { run: RunRecord; plan: Plan }): Promise<Terms> {
     const known = this.#known.get(runId);
     if (known) return known;
     const { present } = this.#scope;
     const leftOut = await leftOutBy(this.#client, runId);
     const found = given ?? (await this.#find(runId));
-    const terms = found ? termsOf(found.run, found.range, present, leftOut) : { ...present, run: runId, leftOut };
+    const terms = found
+      ? termsOf(found.run, found.plan, present, leftOut)
+      : { ...present, run: runId, startSeq: 1, leftOut };
     this.#known.set(runId, terms);
     return terms;
   }
@@ -68,16 +72,11 @@ export class TermsOfRuns {
     const [run, plan] = await Promise.all([this.#ledger?.getRun(runId), this.#ledger?.getPlan(runId)]);
     const { domain, bucket } = this.#scope;
     const isOurs = run?.record.settings.domain === domain && run.record.settings.target === bucket;
-    return run && plan && isOurs ? { run: run.record, range: plan.range } : null;
+    return run && plan && isOurs ? { run: run.record, plan } : null;
   }
 }
 
-function termsOf(
-  run: RunRecord,
-  range: { readonly fromSeq: number; readonly toSeq: number },
-  present: Terms,
-  leftOut: Terms["leftOut"],
-): Terms {
+function termsOf(run: RunRecord, { range, stream }: Plan, present: Terms, leftOut: Terms["leftOut"]): Terms {
   const { settings } = run;
   const byEventTime = settings.timeBasis === "event";
   return {
@@ -87,6 +86,7 @@ function termsOf(
     // What was before its range, such a run took from the entries that it went on from.
     fromSeq: settings.continueFromEntries ? Math.min(present.fromSeq, range.fromSeq) : range.fromSeq,
     toSeq: range.toSeq,
+    startSeq: settings.continueFromEntries ? 1 : Math.max(range.fromSeq, stream.firstSeq),
     fromTimeMs: byEventTime && !settings.continueFromEntries ? settings.fromTimeMs : null,
     toTimeMs: byEventTime ? settings.toTimeMs : null,
     leftOut,

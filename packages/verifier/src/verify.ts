@@ -1,4 +1,5 @@
 import { canonicalJson, type RunRecord } from "@cim-replay/core";
+import { streamFacts } from "@cim-replay/nats";
 import { type Accounts, accountsOfIndex, accountsOfReading } from "./accounts.ts";
 import { behindByIndex, behindByReading, nobodyBehind } from "./behind.ts";
 import { type EntryFacts, readBucketEntries } from "./bucket-entries.ts";
@@ -8,6 +9,7 @@ import type { ContentDigest } from "./content-chain.ts";
 import { checkCounts } from "./counts.ts";
 import { checkCoverage } from "./coverage.ts";
 import { Discrepancies } from "./discrepancies.ts";
+import { type Expired, expiredInCertificate, findExpired, presentByIndex, presentByReading } from "./expired.ts";
 import { type KnownRuns, lookUpRuns } from "./known-runs.ts";
 import { reportMismatches } from "./parting.ts";
 import { checkReadBack, type ReadBackInput, type VerifiedRun } from "./read-back.ts";
@@ -27,7 +29,11 @@ interface Gathered {
   readonly runs: KnownRuns;
   readonly witness: Witness | string;
   readonly reading: Reading | null;
+  /** Null also where what the workers were handed is not wholly there any more. */
   readonly content: readonly ContentDigest[] | null;
+  readonly expired: Expired;
+  /** The first sequence of what could be read. */
+  readonly firstSeq: number;
 }
 
 /** Reads bucket, index and stream, each once, compares them, and says what came of it. Writes nothing. */
@@ -36,7 +42,7 @@ export async function verify(verification: Verification): Promise<Certificate> {
   const gathered = await gather(verification, found);
   const coverage = cover(verification, gathered, found);
   const counts = count(verification, gathered, found);
-  const content = checkContent(recorded(verification), gathered.content, found);
+  const content = checkContent(recorded(verification), gathered.content, found, whyNoContent(gathered));
   const readBack = checkReadBack(readBackInput(verification, gathered), found);
   const refold = await foldAgain(verification, gathered, found);
   const checks = { coverage, counts, content, readBack: readBack.check, refold };
@@ -52,14 +58,13 @@ export async function verify(verification: Verification): Promise<Certificate> {
 }
 
 async function gather(verification: Verification, found: Discrepancies): Promise<Gathered> {
-  const { client, bucket, domain, level, onProgress, aggregateId } = verification;
+  const { client, bucket, domain, level, onProgress, aggregateId, signal, toPresent } = verification;
   await requireInputs(verification);
   // The index is the server's work and reading entries mostly ours: they share the wait.
-  const counting = verification.counted
-    ? Promise.resolve(verification.counted)
-    : beginToCount(verification, await lookAround(verification));
+  const before = await lookAround(verification);
+  const counting = verification.counted ? Promise.resolve(verification.counted) : beginToCount(verification, before);
   counting.catch(() => undefined);
-  const entries = await readBucketEntries(client, bucket, { domain, aggregateId }, (done) =>
+  const entries = await readBucketEntries(client, bucket, { domain, aggregateId, signal }, (done) =>
     onProgress({ stage: "entries", done, total: null }),
   );
   // Again, so that no entry holds an event that the stream seems not to have: runs may write all the while.
@@ -69,9 +74,35 @@ async function gather(verification: Verification, found: Discrepancies): Promise
   asking.catch(() => undefined);
   const mustRead = level !== "counts" || namesAreUnclear(await asking, domain, entries);
   const reading = mustRead ? await readAgain(verification, scene, { entries, runs, found }) : null;
-  const witness = await asking;
-  const content = reading && level !== "counts" ? reading.fold.contentByPartition() : null;
-  return { scene, entries, runs, witness, reading, content };
+  const witness = await stillTrue(client, await asking, before.stream);
+  const content = reading && level !== "counts" && isWhole(scene, reading) ? reading.fold.contentByPartition() : null;
+  const firstSeq = Math.max(scene.stream?.firstSeq ?? 0, reading?.account.wholeFromSeq ?? 0);
+  const presentEvents = reading
+    ? presentByReading(reading.fold)
+    : presentByIndex(witness, (routeKey) => keyOfRoute(domain, routeKey));
+  const expired = toPresent ? findExpired({ entries, runs, firstSeq, presentEvents }) : new Set<string>();
+  return { scene, entries, runs, witness, reading, content, expired, firstSeq };
+}
+
+/** The index knows the present only: of messages that went while it was asked, it may have counted some. */
+async function stillTrue(
+  client: Verification["client"],
+  witness: Witness | string,
+  before: Scene["stream"],
+): Promise<Witness | string> {
+  if (typeof witness === "string" || !before) return witness;
+  const now = await streamFacts(client, before.name);
+  return now && now.firstSeq > before.firstSeq ? "messages went from the stream's front meanwhile" : witness;
+}
+
+/** Whether all that the run read could be read again. */
+function isWhole({ expired, range }: Scene, { account }: Reading): boolean {
+  return expired === 0 && account.wholeFromSeq <= range.fromSeq;
+}
+
+function whyNoContent({ scene, reading }: Gathered): string | undefined {
+  if (!reading || isWhole(scene, reading)) return undefined;
+  return "Messages that the run read have gone from the stream's front.";
 }
 
 function cover({ evidence }: Verification, { scene, runs, reading }: Gathered, found: Discrepancies) {
@@ -81,15 +112,16 @@ function cover({ evidence }: Verification, { scene, runs, reading }: Gathered, f
     aggregateId: evidence.run.settings.aggregateId,
     quarantined: runs.of(evidence.run.id).leftOut.size,
   };
-  return checkCoverage({ run, stream, deleted, account: reading?.account ?? null }, found);
+  return checkCoverage({ run, stream, deleted, account: reading?.account ?? null, expired: scene.expired }, found);
 }
 
 function count({ domain, evidence }: Verification, gathered: Gathered, found: Discrepancies) {
-  const { scene, entries, runs, witness, reading } = gathered;
+  const { scene, entries, runs, witness, reading, expired } = gathered;
   return checkCounts(
     {
       ...{ witness, entries, termsOf: runs.of, toSeq: scene.range.toSeq, partitionOf: scene.partitionOf },
       isCountable: (terms) => isCountable(terms, gathered, evidence !== null),
+      ...{ expired, isRangeWhole: scene.expired === 0 },
       fold: scene.unlike === null ? (reading?.fold ?? null) : null,
       readFromStart:
         reading?.fromStart === true && (evidence === null || scene.range.fromSeq <= (scene.stream?.firstSeq ?? 0)),
@@ -129,6 +161,7 @@ function readBackInput(verification: Verification, gathered: Gathered): ReadBack
     run: verifiedRun(verification),
     keepsOrphans: !verification.toPresent && isToKeepOrphans(verification.evidence?.run),
     othersMayWrite: verification.toPresent,
+    expired: gathered.expired,
     termsOf: runs.of,
     partitionOf: ({ key, id }) => scene.partitionOf(reading?.fold.get(key)?.routeKey ?? id ?? ""),
   };
@@ -159,10 +192,10 @@ function accountsOf({ domain }: Verification, { scene, runs, witness, reading }:
 
 async function foldAgain(verification: Verification, gathered: Gathered, found: Discrepancies) {
   const { client, bucket, level, projection, signal, onProgress } = verification;
-  const { scene, reading } = gathered;
+  const { scene, reading, expired } = gathered;
   if (level !== "full" || projection === null) return refoldCheck("This level folds nothing.", found);
   if (!reading || !scene.stream || scene.unlike !== null) return refoldCheck(`Not folded: ${scene.unlike}.`, found);
-  const folding = { projection: projection.projection, projectionSha256: projection.ref.sha256 };
+  const folding = { projection: projection.projection, projectionSha256: projection.ref.sha256, expired, signal };
   const refolded = await compareValues({ aggregates: reading.fold.aggregates, ...folding }, found);
   onProgress({ stage: "values", done: refolded.compared, total: refolded.compared });
   const parting = {
@@ -173,8 +206,8 @@ async function foldAgain(verification: Verification, gathered: Gathered, found: 
     projection: projection.projection,
     signal,
   };
-  await reportMismatches(parting, refolded.mismatches, found);
-  return refoldCheck(refolded, found);
+  const unsearched = await reportMismatches(parting, refolded.mismatches, found);
+  return refoldCheck(refolded, found, unsearched);
 }
 
 function behindOf({ domain, toPresent }: Verification, { scene, entries, runs, witness, reading }: Gathered) {
@@ -182,7 +215,9 @@ function behindOf({ domain, toPresent }: Verification, { scene, entries, runs, w
   if (reading) return behindByReading(reading.fold);
   if (typeof witness === "string") return nobodyBehind();
   const keyOf = (routeKey: string) => keyOfRoute(domain, routeKey);
-  return behindByIndex(witness, entries, { termsOf: runs.of, keyOf, route: scene.codec.route });
+  return behindByIndex(witness, entries, {
+    ...{ termsOf: runs.of, keyOf, route: scene.codec.route, toSeq: runs.default.toSeq },
+  });
 }
 
 function issue(
@@ -193,6 +228,7 @@ function issue(
   const { evidence, domain, aggregateId, bucket, level, projection, toolVersion, asOf } = verification;
   const { scene, runs } = gathered;
   const pinned = evidence?.plan.stream;
+  const lost = expiredInCertificate(gathered.expired, gathered.firstSeq);
   const { created = "", firstSeq = 0, lastSeq = 0 } = scene.stream ?? pinned ?? {};
   return parsed({
     version: 1,
@@ -207,7 +243,8 @@ function issue(
     ...outcome,
     leftOut: { total: runs.leftOut.length, first: runs.leftOut.slice(0, MAX_LISTED) },
     behind: behindOf(verification, gathered),
-    verdict: verdictOf(outcome),
+    ...lost,
+    verdict: verdictOf({ ...outcome, ...lost }),
     issuedAt: new Date().toISOString(),
   });
 }

@@ -224,13 +224,14 @@ export async function judge(world: World): Promise<Discrepancies> {
       run: { plan, units, aggregateId: null, quarantined: 0 },
       stream: world.stream,
       deleted: world.deleted,
-      account: null,
+      ...{ account: null, expired: 0 },
     },
     found,
   );
   checkCounts(
     {
       ...{ witness: witnessOf(world), entries, fold, partitionOf, toSeq: range.toSeq, readFromStart: true },
+      ...{ expired: new Set<string>(), isRangeWhole: true },
       ...{ isCountable: () => true, termsOf: () => terms, run: { plan, units }, keyOf: (id) => `shop.${id}` },
       route: codec.route,
     },
@@ -245,13 +246,18 @@ export async function judge(world: World): Promise<Discrepancies> {
         termsOf: () => terms,
         keepsOrphans: false,
         othersMayWrite: false,
+        expired: new Set<string>(),
         partitionOf: ({ id }) => partitionOf(id ?? ""),
       },
       run: { id: RUN, createdAt: "2026", plan, units, isWhole: true, wentOn: false },
     },
     found,
   );
-  const { mismatches } = await compareValues({ aggregates: fold.aggregates, projection, projectionSha256: "p" }, found);
+  const refold = { aggregates: fold.aggregates, projection, projectionSha256: "p" };
+  const { mismatches } = await compareValues(
+    { ...refold, expired: new Set(), signal: new AbortController().signal },
+    found,
+  );
   for (const { key } of mismatches) found.add("value", `${key} differs`, { key });
   return found;
 }

@@ -14,6 +14,8 @@ import { addFlags, readInvocation, shared } from "./invoked.ts";
 const DEFAULT_AGGREGATES = 100;
 /** At 300 bytes an event and a hundred aggregates: 60 MB. */
 const EVENTS_AN_AGGREGATE = 2_000;
+/** Shared out evenly, so that the same command takes the same sample. */
+const BYTES_OF_SAMPLE = 128 * 1024 * 1024;
 
 const flags = {
   domain: callFlag("--domain <name>", "domain whose events are folded", text),
@@ -34,6 +36,7 @@ export const command: CommandModule = {
     const sample = await withNats(loaded.settings, invocation.tool, (client) =>
       sampleAggregates({
         ...{ client, domain, domainSettings, aggregates, eventsAnAggregate: EVENTS_AN_AGGREGATE, signal },
+        bytesAnAggregate: Math.floor(BYTES_OF_SAMPLE / aggregates),
       }),
     );
     const check = checkDeterminism(sample, { domain, domainSettings, projection });

@@ -87,6 +87,31 @@ describe("a bucket that another tool wrote", () => {
     expect((await verify("validate-system-state")).status).toBe(2);
   });
 
+  test("is a wrong name where there is none: every command says so in the same words, with status 2", async () => {
+    bucket = "NOWHERE";
+    for (const args of [
+      ["verify-domain", "--domain", "shop"],
+      ["verify-aggregate", "--domain", "shop", "--aggregate-id", "a"],
+      ["verify-system-state"],
+      ["validate-system-state", "--expected-time", "2026-01-02T00:00:00Z"],
+    ]) {
+      const [tool = "", ...flags] = args;
+      const { status, stdout, stderr } = await verify(tool, ...flags);
+      expect({ tool, status, stdout }).toEqual({ tool, status: 2, stdout: "" });
+      expect(stderr).toMatch(/^Cannot verify .*: there is no bucket NOWHERE\. Check its name.*\.\n$/);
+    }
+    const where = { cwd: folder, env: { NATS_URL: nats.url } };
+    for (const [tool, ...flags] of [
+      ["validate-domain", "--domain", "graph", "--target", "NOWHERE"],
+      ["generate-checksums", "--domain", "shop", "--output", "sums.json", "--target", "NOWHERE"],
+      ["diff-projections", "--left", "NOWHERE", "--right", "ALSO_NOWHERE"],
+    ] as const) {
+      const { status, stderr } = await runTool(tool, flags, where);
+      expect({ tool, status }).toEqual({ tool, status: 2 });
+      expect(stderr).toMatch(/^Cannot .*: there is no bucket NOWHERE\. Check its name.*\.\n$/);
+    }
+  });
+
   test("is not verified under a name that nothing has", async () => {
     for (const args of [
       ["verify-domain", "--domain", "shpo"],

@@ -3,6 +3,7 @@ import type { Certificate } from "@cim-replay/verifier";
 import { renderFacts, renderTable } from "./table.ts";
 
 const MOST_SHOWN = 20;
+const MOST_NAMED = 5;
 
 const CHECK_NAMES = {
   coverage: "coverage",
@@ -35,8 +36,13 @@ export function verificationText(certificate: Certificate): string {
 
 /** One line for a domain among others. */
 export function verificationLine(certificate: Certificate): string {
-  const { domain, level, verdict, discrepancies } = certificate;
-  const what = verdict === "holds" ? "holds" : `FAILS, ${formatCount(discrepancies.total)} discrepancies`;
+  const { domain, level, verdict, discrepancies, expired } = certificate;
+  const what =
+    verdict === "holds"
+      ? "holds"
+      : verdict === "incomplete"
+        ? `INCOMPLETE, ${formatCount(expired?.entries ?? 0)} entries cannot be refolded`
+        : `FAILS, ${formatCount(discrepancies.total)} discrepancies`;
   return `${domain}: ${what} (level ${level})`;
 }
 
@@ -47,9 +53,15 @@ export function firstDiscrepancy({ discrepancies }: Certificate): string {
   return `${first?.text ?? "a check fails"}${others > 0 ? ` (and ${formatCount(others)} more)` : ""}`;
 }
 
+const VERDICTS = {
+  holds: "holds",
+  incomplete: "cannot be verified wholly",
+  fails: "DOES NOT HOLD",
+} as const satisfies Record<Certificate["verdict"], string>;
+
 function headline({ domain, aggregateId, bucket, level, verdict }: Certificate): string {
   const what = aggregateId === null ? domain : `aggregate ${aggregateId} of ${domain}`;
-  const found = verdict === "holds" ? "holds" : "DOES NOT HOLD";
+  const found = VERDICTS[verdict];
   return `${what} in ${bucket} ${found} at level ${level}`;
 }
 
@@ -64,7 +76,7 @@ function wordsOf(name: string): string {
 }
 
 function factsOf(certificate: Certificate): [string, string][] {
-  const { stream, range, projection, runId, leftOut, behind, asOf } = certificate;
+  const { stream, range, projection, runId, leftOut, behind, asOf, expired } = certificate;
   const facts: [string, string][] = [
     ["stream", `${stream.name}, sequences ${formatCount(range.fromSeq)} to ${formatCount(range.toSeq)}`],
   ];
@@ -81,7 +93,21 @@ function factsOf(certificate: Certificate): [string, string][] {
     const entries = `${formatCount(behind.entries)} entries are right and ${formatCount(behind.events)} later events behind`;
     facts.push(["behind", `${entries}: replay to catch up`]);
   }
+  if (behind.begun) {
+    const { aggregates, events } = behind.begun;
+    const began = `${formatCount(aggregates)} aggregates began after the run and have no entry yet (${formatCount(events)} events)`;
+    facts.push([behind.entries > 0 ? "" : "behind", `${began}: replay to catch up`]);
+  }
+  if (expired) {
+    const entries = `${formatCount(expired.entries)} entries have events before the stream's first sequence (${formatCount(expired.firstSeq)})`;
+    facts.push(["expired", `${entries} and cannot be refolded: ${shortList(expired)}`]);
+  }
   return facts;
+}
+
+function shortList({ entries, first }: NonNullable<Certificate["expired"]>): string {
+  const shown = first.slice(0, MOST_NAMED).join(", ");
+  return entries > MOST_NAMED ? `${shown}, …` : shown;
 }
 
 function discrepancyLines({ discrepancies }: Certificate): string[] {

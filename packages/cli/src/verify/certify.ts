@@ -19,6 +19,8 @@ interface Certifying {
   readonly level: CertificateLevel;
   readonly counted?: IndexCount | null;
   readonly onProgress?: (progress: VerifyProgress) => void;
+  /** Aborted: nothing is kept. */
+  readonly signal?: AbortSignal;
   /** The last touch before it is kept: a signature. */
   readonly finish?: (certificate: Certificate) => Certificate;
 }
@@ -32,15 +34,16 @@ export async function certifyAndKeep(options: Certifying): Promise<Certificate> 
     level,
     counted = null,
     onProgress,
+    signal = new AbortController().signal,
     finish = (certificate) => certificate,
   } = options;
   const issued = await certifyRun({
     ...{ client, ledger, ...evidence, level, counted },
     ...(onProgress && { onProgress }),
     projection: level === "full" ? await projectionOfRun(evidence.run) : null,
-    toolVersion: toolVersion(),
-    signal: new AbortController().signal,
+    ...{ toolVersion: toolVersion(), signal },
   });
+  signal.throwIfAborted();
   const certificate = finish(issued);
   await ledger.putCertificate(evidence.run.id, certificate);
   return certificate;
@@ -57,10 +60,10 @@ export function certifier(
   counted: IndexCount | null = null,
 ): CertifyRun | null {
   if (level === "none") return null;
-  return async (run, plan, units) => {
+  return async (run, plan, units, signal) => {
     const client = await connect();
     const evidence = { run, plan, units };
-    const certificate = await certifyAndKeep({ client, ledger, evidence, level, counted }).finally(() =>
+    const certificate = await certifyAndKeep({ client, ledger, evidence, level, counted, signal }).finally(() =>
       client.close(),
     );
     const holds = certificate.verdict === "holds";

@@ -46,9 +46,9 @@ function statusOf({ verdict }: Certificate): number {
 }
 
 /** Nothing compared with nothing holds, and is what a mistyped name looks like. Throws UsageError. */
-export function assertNotEmpty({ domain, aggregateId, bucket, stream, checks }: Certificate): void {
+export function assertNotEmpty({ domain, aggregateId, bucket, stream, checks, expired }: Certificate): void {
   const { entries, due } = checks.readBack.evidence;
-  if (aggregateId !== null && entries === 1 && due === 0) {
+  if (aggregateId !== null && entries === 1 && due === 0 && !expired) {
     throw new UsageError(
       `Cannot verify aggregate ${aggregateId} alone: bucket ${bucket} has an entry of it, and no subject of stream ${stream.name} names it. ` +
         "Its id may stand in envelopes only: `verify-domain` reads those, and says whether no event accounts for the entry.",

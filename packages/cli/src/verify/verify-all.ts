@@ -1,5 +1,5 @@
 import { ReplayError, UnreachableError } from "@cim-replay/core";
-import { type Certificate, type VerifyDomainOptions, verifyDomain } from "@cim-replay/verifier";
+import { type Certificate, requireBucket, type VerifyDomainOptions, verifyDomain } from "@cim-replay/verifier";
 import type { Invocation } from "../command.ts";
 import { json } from "../output/run-record.ts";
 import { verificationLine, verificationText } from "../output/verification-text.ts";
@@ -23,7 +23,9 @@ export async function verifyAllDomains(invocation: Invocation, options: AllDomai
   let unverified = 0;
   const certificates = await withVerifySession(invocation, loaded, async (session) => {
     const issued: Certificate[] = [];
-    for (const domain of await allDomains(session.client, loaded, bucketOf(loaded.settings.target))) {
+    const bucket = bucketOf(loaded.settings.target);
+    await requireBucket(session.client, bucket, "verify the system's state");
+    for (const domain of await allDomains(session.client, loaded, bucket)) {
       try {
         const certificate = await verifyDomain(adapt(await domainToVerify(session, domain, level)));
         invocation.screen.note(verificationLine(certificate));

@@ -104,6 +104,32 @@ describe("validating a domain", () => {
     expect(byType.results[1]).toMatchObject({ failed: 0, examples: [] });
   });
 
+  it("counts up to where the stream was when the entries were read, in either way, whatever comes meanwhile", async () => {
+    await put({ "graph.a": {} });
+    await client.jsm.streams.add({ name: stream, subjects: [`${stream}.>`] });
+    const event = { aggregate_id: "a", event_type: "NodeAdded", payload: {}, timestamp: "2026-01-01T00:00:00Z" };
+    const publishOne = () => client.js.publish(`${stream}.graph.a.NodeAdded`, JSON.stringify(event));
+    await publishOne();
+    let isOver = false;
+    const writing = (async () => {
+      while (!isOver) await Promise.all([publishOne(), publishOne()]);
+    })();
+    try {
+      for (let tries = 0; tries < 5; tries++) {
+        const [byIndex, byType] = [
+          await validate(ruleSet({ scope: "counts", condition: "false", message: "{{ events.total }}" })),
+          await validate(ruleSet({ scope: "counts", condition: "events.types == []", message: "{{ events.total }}" })),
+        ];
+        for (const { results, stream: at } of [byIndex, byType]) {
+          expect(results[1]?.examples[0]).toMatchObject({ message: `${at?.lastSeq}` });
+        }
+      }
+    } finally {
+      isOver = true;
+      await writing;
+    }
+  });
+
   it("cannot count where there is no stream, and needs none where nothing is counted", async () => {
     await put({ "graph.a": {} });
     await expect(validate(ruleSet({ scope: "counts", condition: "events.total > 0" }))).rejects.toThrow(

@@ -1,12 +1,6 @@
 import { type DomainSettings, entryKey, ReplayError } from "@cim-replay/core";
-import {
-  type BucketFacts,
-  bucketFacts,
-  type NatsClient,
-  readEntries,
-  type StreamFacts,
-  streamFacts,
-} from "@cim-replay/nats";
+import { type BucketFacts, type NatsClient, readEntries, type StreamFacts, streamFacts } from "@cim-replay/nats";
+import { requireBucket } from "../entries-source.ts";
 import { CollectStep } from "./collect-step.ts";
 import { countDomain, countQuarantined } from "./count-domain.ts";
 import { EntryRun } from "./entry-run.ts";
@@ -42,12 +36,12 @@ const READABLE: Rule = {
 
 /**
  * Asks every rule about the entries of a domain, in one pass over them; memory does not grow with their number. Throws
- * ReplayError where there is nothing to ask about: no bucket, or no entry of the domain in it.
+ * UsageError where there is no bucket, ReplayError where it has no entry of the domain.
  */
 export async function validateDomain(task: DomainToValidate): Promise<Validation> {
   const { domain, rules, toolVersion } = task;
   const startedAt = new Date().toISOString();
-  const bucket = await requireBucket(task);
+  const bucket = await requireBucket(task.client, task.bucket, `validate ${domain}`);
   const stream = await streamFacts(task.client, task.domainSettings.stream);
   const reading = new EntryRuleStep(READABLE);
   const steps = rules.rules.map((rule) => (rule.scope === "entry" ? new EntryRuleStep(rule) : new CollectStep(rule)));
@@ -67,14 +61,6 @@ export async function validateDomain(task: DomainToValidate): Promise<Validation
     endedAt: new Date().toISOString(),
     results,
   };
-}
-
-async function requireBucket({ client, domain, bucket }: DomainToValidate): Promise<BucketFacts> {
-  const facts = await bucketFacts(client, bucket);
-  if (facts) return facts;
-  throw new ReplayError(
-    `Cannot validate ${domain}: there is no bucket ${bucket}. Replay the domain first, or name its bucket with --target.`,
-  );
 }
 
 async function takeEntries(
