@@ -26,6 +26,11 @@ export const commandTable: readonly CommandEntry[] = [
     "brings domains' entries to the state at a moment",
     () => import("./commands/point-in-time-replay.ts"),
   ),
+  entry(
+    "selective-replay",
+    "replays the events that a filter asks for",
+    () => import("./commands/selective-replay.ts"),
+  ),
   entry("pause-replay", "checkpoints a run and lets it wait", () => import("./commands/pause-replay.ts")),
   entry("resume-replay", "lets a paused run go on", () => import("./commands/resume-replay.ts")),
   entry("cancel-replay", "ends a run for good", () => import("./commands/cancel-replay.ts")),

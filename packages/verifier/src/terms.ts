@@ -1,4 +1,5 @@
-import type { RunRecord } from "@cim-replay/core";
+import type { Plan, RunRecord } from "@cim-replay/core";
+import { type CompiledFilter, compileFilter } from "@cim-replay/filter";
 import { type Ledger, type NatsClient, QuarantineStore } from "@cim-replay/nats";
 import type { LeftOut } from "./certificate.ts";
 
@@ -13,6 +14,10 @@ export interface Terms {
   readonly toSeq: number;
   readonly fromTimeMs: number | null;
   readonly toTimeMs: number | null;
+  /** What of its range it took; null: every event. */
+  readonly filter: CompiledFilter | null;
+  /** Of that filter; null where there is none. */
+  readonly filterSha256: string | null;
   /** Events that it put away, by sequence: they cannot be decoded or folded. */
   readonly leftOut: ReadonlyMap<number, LeftOutEvent>;
   readonly projectionSha256: string | null;
@@ -26,8 +31,13 @@ export interface LeftOutEvent extends LeftOut {
 export function presentTerms(fromSeq: number, toSeq: number): Terms {
   return {
     ...{ run: null, isKnown: false, createdAt: null, fromSeq, toSeq, fromTimeMs: null, toTimeMs: null },
-    ...{ leftOut: new Map(), projectionSha256: null },
+    ...{ filter: null, filterSha256: null, leftOut: new Map(), projectionSha256: null },
   };
+}
+
+/** Whether an entry may hold fewer events than there are in the range. What the server's index counts says nothing then. */
+export function isSelective({ fromTimeMs, toTimeMs, filter }: Terms): boolean {
+  return fromTimeMs !== null || toTimeMs !== null || filter !== null;
 }
 
 /** Reads each run's terms once, from its record, its plan and its quarantine. */
@@ -48,13 +58,13 @@ export class TermsOfRuns {
   }
 
   /** `given`: the run where its record is at hand. */
-  async load(runId: string, given?: { run: RunRecord; range: { fromSeq: number; toSeq: number } }): Promise<Terms> {
+  async load(runId: string, given?: { run: RunRecord; plan: Plan }): Promise<Terms> {
     const known = this.#known.get(runId);
     if (known) return known;
     const { present } = this.#scope;
     const leftOut = await leftOutBy(this.#client, runId);
     const found = given ?? (await this.#find(runId));
-    const terms = found ? termsOf(found.run, found.range, present, leftOut) : { ...present, run: runId, leftOut };
+    const terms = found ? termsOf(found.run, found.plan, present, leftOut) : { ...present, run: runId, leftOut };
     this.#known.set(runId, terms);
     return terms;
   }
@@ -68,16 +78,11 @@ export class TermsOfRuns {
     const [run, plan] = await Promise.all([this.#ledger?.getRun(runId), this.#ledger?.getPlan(runId)]);
     const { domain, bucket } = this.#scope;
     const isOurs = run?.record.settings.domain === domain && run.record.settings.target === bucket;
-    return run && plan && isOurs ? { run: run.record, range: plan.range } : null;
+    return run && plan && isOurs ? { run: run.record, plan } : null;
   }
 }
 
-function termsOf(
-  run: RunRecord,
-  range: { readonly fromSeq: number; readonly toSeq: number },
-  present: Terms,
-  leftOut: Terms["leftOut"],
-): Terms {
+function termsOf(run: RunRecord, { range, filter }: Plan, present: Terms, leftOut: Terms["leftOut"]): Terms {
   const { settings } = run;
   const byEventTime = settings.timeBasis === "event";
   return {
@@ -89,6 +94,8 @@ function termsOf(
     toSeq: range.toSeq,
     fromTimeMs: byEventTime && !settings.continueFromEntries ? settings.fromTimeMs : null,
     toTimeMs: byEventTime ? settings.toTimeMs : null,
+    filter: filter ? compileFilter(filter.filter) : null,
+    filterSha256: filter?.sha256 ?? null,
     leftOut,
     projectionSha256: settings.projection.sha256,
   };

@@ -26,7 +26,7 @@ export const replayFlags = {
 
 export type ReplayFlags = CallFlagValues<typeof replayFlags>;
 
-const replaySettings = [
+export const replaySettings = [
   "target",
   "projection",
   "timeBasis",
