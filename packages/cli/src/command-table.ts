@@ -39,7 +39,11 @@ export const commandTable: readonly CommandEntry[] = [
   entry("replay-list", "lists the runs in the ledger", () => import("./commands/replay-list.ts")),
   entry("audit-log", "shows who replayed, cleared or cancelled what", () => import("./commands/audit-log.ts")),
   entry("debug-replay", "says what keeps a run from going on", () => import("./commands/debug-replay.ts")),
-  entry("quarantine", "shows or discards events that runs kept aside", () => import("./commands/quarantine.ts")),
+  entry(
+    "quarantine",
+    "shows, retries or discards events that runs kept aside",
+    () => import("./commands/quarantine.ts"),
+  ),
   entry(
     "clear-projections",
     "deletes the entries of a domain or an aggregate",

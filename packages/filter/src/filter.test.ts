@@ -12,7 +12,15 @@ function eventOf(changes: Partial<DecodedEvent> = {}): DecodedEvent {
   return {
     ...{ type: "NodeAdded", payload: { weight: 3 }, aggregateId: "a", aggregateType: null, domain: "graph" },
     ...{ timestamp: "2026-01-01T00:00:00Z", timestampMs: Date.UTC(2026, 0), sequence: 2, streamSequence: 7 },
-    ...{ eventId: null, correlationId: "c1", causationId: null, metadata: {}, headers: {}, cid: null, previousCid: null },
+    ...{
+      eventId: null,
+      correlationId: "c1",
+      causationId: null,
+      metadata: {},
+      headers: {},
+      cid: null,
+      previousCid: null,
+    },
     ...changes,
   };
 }

@@ -115,7 +115,8 @@ const FILTERS = {
   },
 };
 
-describe("a selective replay", () => {
+// Each is several processes, one after another.
+describe("a selective replay", { timeout: 180_000 }, () => {
   test.each(Object.entries(FILTERS))("by %s does what its dry run has counted, and verifies", async (_, criteria) => {
     const filter = { domains: ["shop"], ...criteria };
     const dry = await select(filter, "--dry-run", "--format", "json");
@@ -210,7 +211,7 @@ describe("the dry run", () => {
   });
 });
 
-describe("is refused", () => {
+describe("is refused", { timeout: 180_000 }, () => {
   const filter = { domains: ["shop"], event_types: ["NodeAdded"] };
 
   test("without one of --dry-run and --execute", async () => {
