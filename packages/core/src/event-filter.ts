@@ -7,7 +7,7 @@ const seq = z.int().positive();
  * Which events are asked for. An event must be in each list that is there; null stands for any. Names are those of the
  * person's file, so that a record of a run reads like it.
  */
-export const eventFilterSchema = z.strictObject({
+const eventFilterSchema = z.strictObject({
   /** In any spelling, aliases as one. */
   event_types: names,
   domains: names,
