@@ -275,6 +275,8 @@ export class UnitFold {
   #checkChain(event: DecodedEvent, aggregate: Aggregate): void {
     const { counts } = this;
     if (event.eventId !== null && this.#repeatedIds.seen(event.eventId)) counts.repeatedIds += 1;
+    // The events between were left out by request: gaps are what was asked for.
+    if (this.#options.filter !== null) return;
     // What the event before it was, the entry does not say.
     const isFirstSinceEntry = aggregate.appliedUpToSeq > 0 && aggregate.lastSeq === aggregate.appliedUpToSeq;
     if (event.cid !== null || event.previousCid !== null) {
