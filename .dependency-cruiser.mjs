@@ -4,15 +4,16 @@ import { Visitor } from "@swc/core/Visitor.js";
 // Which package may import which; what is not named is forbidden. Files are checked by the rules below, manifests at once.
 const mayImport = {
   core: [],
+  filter: ["core"],
   projections: ["core"],
   nats: ["core"],
   queue: ["core"],
-  worker: ["core", "projections", "nats", "queue"],
-  coordinator: ["core", "nats", "queue"],
-  verifier: ["core", "projections", "nats"],
+  worker: ["core", "filter", "projections", "nats", "queue"],
+  coordinator: ["core", "filter", "nats", "queue"],
+  verifier: ["core", "filter", "projections", "nats"],
   archive: ["core", "nats"],
   testkit: ["core", "nats", "queue"],
-  cli: ["core", "projections", "nats", "queue", "worker", "coordinator", "verifier", "archive", "testkit"],
+  cli: ["core", "filter", "projections", "nats", "queue", "worker", "coordinator", "verifier", "archive", "testkit"],
 };
 
 const TEST_FILE = "\\.(test|fixture)\\.ts$";

@@ -85,6 +85,7 @@ export async function openStage(options: {
     fromTimeMs: null,
     toTimeMs: null,
     timeBasis: "event",
+    filter: null,
     target: bucket,
     projection: { name: projection.name, source: "builtin", path: null, sha256: "test" },
     parallel: 4,

@@ -26,6 +26,11 @@ export const commandTable: readonly CommandEntry[] = [
     "brings domains' entries to the state at a moment",
     () => import("./commands/point-in-time-replay.ts"),
   ),
+  entry(
+    "selective-replay",
+    "replays the events that a filter asks for",
+    () => import("./commands/selective-replay.ts"),
+  ),
   entry("pause-replay", "checkpoints a run and lets it wait", () => import("./commands/pause-replay.ts")),
   entry("resume-replay", "lets a paused run go on", () => import("./commands/resume-replay.ts")),
   entry("cancel-replay", "ends a run for good", () => import("./commands/cancel-replay.ts")),
@@ -34,7 +39,11 @@ export const commandTable: readonly CommandEntry[] = [
   entry("replay-list", "lists the runs in the ledger", () => import("./commands/replay-list.ts")),
   entry("audit-log", "shows who replayed, cleared or cancelled what", () => import("./commands/audit-log.ts")),
   entry("debug-replay", "says what keeps a run from going on", () => import("./commands/debug-replay.ts")),
-  entry("quarantine", "shows or discards events that runs kept aside", () => import("./commands/quarantine.ts")),
+  entry(
+    "quarantine",
+    "shows, retries or discards events that runs kept aside",
+    () => import("./commands/quarantine.ts"),
+  ),
   entry(
     "clear-projections",
     "deletes the entries of a domain or an aggregate",

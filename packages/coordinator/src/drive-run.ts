@@ -13,6 +13,7 @@ import { pauseRun } from "./control.ts";
 import { Dispatcher, UntakenUnitError } from "./dispatcher.ts";
 import { type CertifyRun, endRun, failRun, forgetCheckpoints } from "./end-run.ts";
 import { fenceUnits, releaseUnitsOf } from "./fence.ts";
+import { skippedTooMany } from "./skipped-so-far.ts";
 import { LedgerCopy } from "./ledger-copy.ts";
 import type { Progress } from "./progress.ts";
 import { RunWatch } from "./run-watch.ts";
@@ -167,6 +168,8 @@ class Drive {
       // Paused or cancelled at the last moment: the next look deals with it.
       return ended.state === "completed" || ended.state === "failed" ? ended : null;
     }
+    const overspent = skippedTooMany(run, units);
+    if (overspent !== null) return this.#windDown(await failRun(this.#ctx, run, units, overspent));
     try {
       await this.#dispatcher.reconcile(units);
     } catch (error) {

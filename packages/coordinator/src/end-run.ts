@@ -148,13 +148,13 @@ function summarise(
     pruned: orphans.pruned,
     seconds,
     eventsPerSecond: seconds > 0 ? events / seconds : 0,
-    findings: findings(sum, orphans),
+    findings: findings(run, sum, orphans),
     certificate: verdict ? { level: verdict.level, holds: verdict.holds, discrepancies: verdict.discrepancies } : null,
   };
 }
 
 /** Oddities that are no failure, in words. */
-function findings(sum: (of: (unit: UnitRecord) => number) => number, orphans: Orphans): string[] {
+function findings(run: RunRecord, sum: (of: (unit: UnitRecord) => number) => number, orphans: Orphans): string[] {
   const said: string[] = [];
   const say = (count: number, what: string) => {
     if (count > 0) said.push(`${count} ${what}`);
@@ -177,7 +177,11 @@ function findings(sum: (of: (unit: UnitRecord) => number) => number, orphans: Or
   );
   say(
     sum((unit) => unit.counts.filtered),
-    "events outside the requested times",
+    run.settings.filter === null ? "events outside the requested times" : "events filtered by request",
+  );
+  say(
+    sum((unit) => unit.counts.undecided),
+    "of them because the filter's condition cannot be evaluated on them",
   );
   say(
     sum((unit) => unit.counts.timesApart),

@@ -1,5 +1,6 @@
 export type { ReplayContext } from "./context.ts";
 export { planReplay } from "./plan-replay.ts";
+export { previewSelection, type SelectedKey, type SelectionPreview } from "./preview-selection.ts";
 export { type HeldRun, startRun, takeOverRun } from "./start-run.ts";
 export { type DriveOptions, driveRun, type WorkerPool } from "./drive-run.ts";
 export type { CertificateVerdict, CertifyRun } from "./end-run.ts";

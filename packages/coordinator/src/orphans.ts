@@ -60,6 +60,7 @@ export async function findOrphans(
  */
 function knowsEveryAggregate({ settings }: RunRecord, plan: Plan): boolean {
   if (settings.aggregateId !== null || settings.continueFromEntries || settings.fromTimeMs !== null) return false;
+  if (settings.filter !== null) return false;
   if (plan.range.fromSeq > plan.stream.firstSeq) return false;
   return settings.prune || (settings.toTimeMs === null && plan.range.toSeq >= plan.stream.lastSeq);
 }

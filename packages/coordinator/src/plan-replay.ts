@@ -59,6 +59,7 @@ export async function planReplay(
     domain: settings.domain,
     stream: { name: stream.name, created: stream.created, firstSeq: stream.firstSeq, lastSeq: stream.lastSeq },
     range,
+    ...(settings.filter && { filter: settings.filter }),
     deleted: { count: deleted.count, sha256: deletionsSha256(deleted) },
     read,
     source: { kind: "direct", reason: work.reason },

@@ -99,6 +99,12 @@ async function assertNotOvertaken(ctx: ReplayContext, run: RunRecord): Promise<v
       other.createdAt > run.createdAt,
   );
   if (!later) return;
+  if (later.settings.filter !== null) {
+    throw new ReplayError(
+      `Cannot resume run ${run.id}: run ${later.id} has replayed a selection of ${domain} into ${target} since, so entries are newer than its plan. ` +
+        `Start a new run; \`cancel-replay --run ${run.id}\` puts this one away.`,
+    );
+  }
   throw new ReplayError(
     `Cannot resume run ${run.id}: run ${later.id} has completed ${domain} in ${target} since. ` +
       `Nothing is left to do; \`cancel-replay --run ${run.id}\` puts it away.`,

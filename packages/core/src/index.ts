@@ -2,6 +2,7 @@ export type { DecodedEvent, EventHeaders, MalformedEvent, RawSubject, ReplayEven
 export { defineProjection, type Projection, type ProjectionRef } from "./projection.ts";
 export { DeletedSequences, type SequenceRange, tileSlices } from "./range.ts";
 export { type Partition, type Plan, type PlannedUnit, planSchema } from "./plan.ts";
+export { EVERY_EVENT, type EventFilter, partialCriteria, type PinnedFilter } from "./event-filter.ts";
 export {
   CERTIFICATE_LEVELS,
   type CertificateLevel,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { pinnedFilterSchema } from "./event-filter.ts";
 
 const seq = z.int().nonnegative();
 
@@ -29,6 +30,8 @@ export const planSchema = z.strictObject({
   }),
   /** What is read: within `[firstSeq, lastSeq]`, both ends included; `toSeq < fromSeq` where there is nothing. */
   range: sliceSchema,
+  /** What workers take and the verifier holds entries to; absent: every event. */
+  filter: pinnedFilterSchema.optional(),
   /** Sequences within `range` that held no message when the plan was made. */
   deleted: z.strictObject({ count: seq, sha256: z.string() }),
   read: z.strictObject({

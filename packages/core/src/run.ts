@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ReplayError } from "./errors.ts";
+import { pinnedFilterSchema } from "./event-filter.ts";
 import { domainSettingsSchema } from "./settings.ts";
 
 /**
@@ -40,6 +41,8 @@ export const runSettingsSchema = z.strictObject({
   fromTimeMs: z.number().nullable(),
   toTimeMs: z.number().nullable(),
   timeBasis: z.enum(["event", "server"]),
+  /** Of a selective replay: what it takes, its times and domains being settings of the run too. Null: everything. */
+  filter: pinnedFilterSchema.nullable().default(null),
   target: z.string(),
   projection: z.strictObject({
     name: z.string(),

@@ -20,7 +20,7 @@ const unitTransitions: Record<UnitState, readonly UnitState[]> = {
 
 const count = z.int().nonnegative();
 
-/** What became of a unit's messages. `delivered + deleted` = the range; `delivered` = the sum of the rest but the last five. */
+/** What became of a unit's messages. `delivered + deleted` = the range; `delivered` = the sum of the rest but the last six. */
 export const unitCountsSchema = z.strictObject({
   delivered: count,
   deleted: count,
@@ -28,7 +28,7 @@ export const unitCountsSchema = z.strictObject({
   foreign: count,
   /** Of this domain, in another unit's partitions. */
   elsewhere: count,
-  /** Left out by the request's time range. */
+  /** Left out by the request's time range or filter. */
   filtered: count,
   /** Already in the entry that a run with `--from-seq` goes on from. */
   alreadyApplied: count,
@@ -44,6 +44,8 @@ export const unitCountsSchema = z.strictObject({
   repeatedIds: count,
   /** Events that the request's time range takes by their own time and not by the server's receipt, or the other way. */
   timesApart: count,
+  /** Of those filtered: the filter's condition could not be evaluated on them. */
+  undecided: count.default(0),
 });
 export type UnitCounts = z.infer<typeof unitCountsSchema>;
 
@@ -63,6 +65,7 @@ export function emptyCounts(): UnitCounts {
     sequenceGaps: 0,
     repeatedIds: 0,
     timesApart: 0,
+    undecided: 0,
   };
 }
 

@@ -12,6 +12,7 @@ export function settingsOf(stream: string, changes: Partial<RunSettings> = {}): 
     fromTimeMs: null,
     toTimeMs: null,
     timeBasis: "event",
+    filter: null,
     target: `TARGET_${stream}`,
     projection: { name: "graph", source: "builtin", path: null, sha256: "00" },
     parallel: 4,

@@ -2,7 +2,7 @@ import type { EntryFacts } from "./bucket-entries.ts";
 import type { Certificate } from "./certificate.ts";
 import { countLeftOut } from "./accounts.ts";
 import type { StreamFold } from "./stream-fold.ts";
-import type { Terms } from "./terms.ts";
+import { isSelective, type Terms } from "./terms.ts";
 import type { Witness } from "./witness.ts";
 
 type Behind = Certificate["behind"];
@@ -48,7 +48,7 @@ export function behindByIndex(
     }
     if (!entry?.stated) continue;
     const terms = of.termsOf(entry.stated.run);
-    if (terms.fromTimeMs !== null || terms.toTimeMs !== null) continue;
+    if (isSelective(terms)) continue;
     if (!leftOutOf.has(terms)) leftOutOf.set(terms, countLeftOut(terms.leftOut.values(), of.route));
     const leftOut = leftOutOf.get(terms)?.get(routeKey) ?? 0;
     // Those within its run's range are counted by another check.

@@ -49,6 +49,8 @@ export const certificateSchema = z.strictObject({
   asOf: z
     .strictObject({ time: z.iso.datetime(), basis: z.enum(["event", "server"]), toSeq: count.optional() })
     .optional(),
+  /** Runs among those that wrote the entries which took a selection of events: their entries are held to it. */
+  selections: z.array(z.strictObject({ run: z.string(), filterSha256: sha256 })).optional(),
   level: z.enum(LEVELS),
   checks: z.strictObject({
     coverage: checkSchema,

@@ -1,12 +1,14 @@
 import {
   type DeletedSequences,
   type Partition,
+  type PinnedFilter,
   type Plan,
   partitionOfOne,
   type UnitCounts,
   type UnitRecord,
 } from "@cim-replay/core";
 import { deletionsSha256, type StreamFacts } from "@cim-replay/nats";
+import { filterSha256 } from "@cim-replay/filter";
 import type { Check, Discrepancies } from "./discrepancies.ts";
 import type { PassAccount } from "./stream-pass.ts";
 
@@ -16,6 +18,8 @@ export interface CoverageInput {
     readonly plan: Plan;
     readonly units: readonly UnitRecord[];
     readonly aggregateId: string | null;
+    /** What its record says that it takes. */
+    readonly filter: PinnedFilter | null;
     /** Bad events that its quarantine holds. */
     readonly quarantined: number;
   } | null;
@@ -33,6 +37,7 @@ export interface CoverageInput {
 export function checkCoverage({ run, stream, deleted, account, expired }: CoverageInput, found: Discrepancies): Check {
   const evidence: Record<string, number> = {};
   if (run) {
+    checkFilter(run.plan, run.filter, found);
     checkSlices(run.plan, found);
     checkPartitions(run.plan, run.aggregateId, found);
     const known = deleted && deletionsSha256(deleted) === run.plan.deleted.sha256 ? deleted : null;
@@ -45,6 +50,7 @@ export function checkCoverage({ run, stream, deleted, account, expired }: Covera
     evidence.units = run.units.length;
     evidence.sequences = Math.max(0, run.plan.range.toSeq - run.plan.range.fromSeq + 1);
     evidence.quarantined = run.quarantined;
+    if (run.plan.filter) evidence.filtered = run.units.reduce((sum, { counts }) => sum + counts.filtered, 0);
   }
   if (deleted) evidence.deleted = deleted.count;
   if (account) {
@@ -64,6 +70,16 @@ export function checkCoverage({ run, stream, deleted, account, expired }: Covera
         : "No run is verified.",
     evidence,
   });
+}
+
+/** A selection is only proved where plan, record and the filter itself are one. */
+function checkFilter({ filter: planned }: Plan, requested: PinnedFilter | null, found: Discrepancies): void {
+  const pinned = planned?.sha256 ?? null;
+  if (pinned !== (requested?.sha256 ?? null)) {
+    found.add("plan", `The run was asked for filter ${requested?.sha256 ?? "none"}, its plan has ${pinned ?? "none"}.`);
+  } else if (planned && filterSha256(planned.filter) !== pinned) {
+    found.add("plan", `The plan's filter is not the one that it names: its SHA-256 is not ${pinned}.`);
+  }
 }
 
 function checkSlices({ range, slices }: Plan, found: Discrepancies): void {

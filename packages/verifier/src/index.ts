@@ -46,3 +46,4 @@ export { type PathChange, pathText } from "./diff-value.ts";
 export { checkDeterminism, type DeterminismCheck, type ImpureUse, type Parting } from "./determinism.ts";
 export { sampleAggregates } from "./determinism-sample.ts";
 export { type EventChange, type StateAt, stateAt, type StateAtTask } from "./state-at.ts";
+export { type TriedFold, tryFold } from "./try-fold.ts";

@@ -6,7 +6,7 @@ import { type Difference, firstDifference, pathText } from "./first-difference.t
 import { PartingSearch } from "./parting-search.ts";
 import type { Mismatch } from "./refold.ts";
 import type { SeenAggregate } from "./seen-aggregate.ts";
-import { isOutside } from "./stream-fold.ts";
+import { isAskedFor } from "./stream-fold.ts";
 
 /** Each costs two readings of its aggregate's events, and a value for each event: with large states, a second and more. */
 const MAX_EXPLAINED = 20;
@@ -121,7 +121,7 @@ function eventOf(message: StreamMessage, codec: DomainCodec, { routeKey, id, ter
   if (key === undefined || (key !== null && key !== routeKey) || terms.leftOut.has(message.seq)) return null;
   const event = codec.decode(message, key);
   if (isMalformed(event) || event.aggregateId !== id) return null;
-  return isOutside(terms, event.timestampMs) ? null : event;
+  return isAskedFor(terms, message, event) ? event : null;
 }
 
 function whole(expected: string, found: string, text: string): Parting {

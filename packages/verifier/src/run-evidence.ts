@@ -19,21 +19,25 @@ export async function loadRun(ledger: Ledger, runId: string): Promise<RunEvidenc
   return { run: run.record, plan, units: units.map(({ record }) => record) };
 }
 
-/** The newest completed run that wrote a whole domain into a bucket; null where there is none. */
+/**
+ * The newest completed run that wrote a whole domain into a bucket; where every run there took a selection of events, the
+ * newest of those; null where there is none.
+ */
 export async function lastCompletedRun(ledger: Ledger, domain: string, bucket: string): Promise<RunEvidence | null> {
-  const run = (await ledger.listRuns()).find(
+  const runs = (await ledger.listRuns()).filter(
     ({ state, settings }) =>
       state === "completed" &&
       settings.domain === domain &&
       settings.target === bucket &&
       settings.aggregateId === null,
   );
+  const run = runs.find(({ settings }) => settings.filter === null) ?? runs[0];
   return run ? loadRun(ledger, run.id) : null;
 }
 
 /** Whether the run rebuilt every entry of its domain from every event that there was. */
 export function isWholeRun({ run: { settings }, plan }: RunEvidence): boolean {
   if (settings.aggregateId !== null || settings.continueFromEntries) return false;
-  if (settings.fromTimeMs !== null || settings.toTimeMs !== null) return false;
+  if (settings.fromTimeMs !== null || settings.toTimeMs !== null || settings.filter !== null) return false;
   return plan.range.fromSeq <= plan.stream.firstSeq && plan.range.toSeq >= plan.stream.lastSeq;
 }

@@ -13,7 +13,7 @@ import type { EntryFacts } from "./bucket-entries.ts";
 import { ContentChains, type ContentDigest } from "./content-chain.ts";
 import type { Discrepancies } from "./discrepancies.ts";
 import { newAggregate, type SeenAggregate } from "./seen-aggregate.ts";
-import type { Terms } from "./terms.ts";
+import { isSelective, type Terms } from "./terms.ts";
 
 /** An event outside a quarantine that should be in one. */
 export interface UnkeptEvent {
@@ -110,7 +110,8 @@ export class StreamFold {
     const { range, defaultTerms, digest } = this.#options;
     if (message.seq < range.fromSeq || message.seq > range.toSeq) return;
     if (digest) this.#chains.add(0, message);
-    if (!defaultTerms.leftOut.has(message.seq)) this.#keepNote(message.seq, null, reason);
+    if (defaultTerms.leftOut.has(message.seq) || defaultTerms.filter?.mayTake(message, null) === false) return;
+    this.#keepNote(message.seq, null, reason);
   }
 
   #aggregate(routeKey: string): SeenAggregate | undefined {
@@ -148,14 +149,15 @@ export class StreamFold {
       this.#leaveOut(message, aggregate);
       return;
     }
-    const byTime = terms.fromTimeMs !== null || terms.toTimeMs !== null;
-    if (projection !== null || byTime) event ??= codec.decode(message, aggregate.routeKey);
+    const isSelected = isSelective(terms);
+    if (projection !== null || isSelected) event ??= codec.decode(message, aggregate.routeKey);
     if (event !== null && isMalformed(event)) {
-      if (seq <= terms.toSeq) this.#keepNote(seq, aggregate, event.reason);
+      const isWanted = terms.filter?.mayTake(message, aggregate.routeKey) !== false;
+      if (isWanted && seq <= terms.toSeq) this.#keepNote(seq, aggregate, event.reason);
       return;
     }
     if (event !== null && !this.#belongs(seq, event, aggregate)) return;
-    if (event !== null && byTime && isOutside(terms, event.timestampMs)) return;
+    if (event !== null && isSelected && !isAskedFor(terms, message, event)) return;
     if (seq > terms.toSeq) aggregate.behind += 1;
     else if (seq > aggregate.upToSeq) this.#missed(seq, aggregate);
     else this.#held(seq, aggregate, event);
@@ -165,9 +167,9 @@ export class StreamFold {
     const { defaultTerms: terms, codec } = this.#options;
     const { seq } = message;
     if (seq < terms.fromSeq || seq > terms.toSeq || terms.leftOut.has(seq)) return;
-    if (terms.fromTimeMs !== null || terms.toTimeMs !== null) {
+    if (isSelective(terms)) {
       const event = decoded ?? codec.decode(message, aggregate.routeKey);
-      if (isMalformed(event) || isOutside(terms, event.timestampMs)) return;
+      if (isMalformed(event) || !isAskedFor(terms, message, event)) return;
     } else if (decoded !== null && isMalformed(decoded)) return;
     aggregate.dueOtherwise += 1;
   }
@@ -259,8 +261,13 @@ export class StreamFold {
   }
 }
 
-export function isOutside(terms: Terms, timeMs: number): boolean {
+function isOutside(terms: Terms, timeMs: number): boolean {
   return timeMs < (terms.fromTimeMs ?? -Infinity) || timeMs > (terms.toTimeMs ?? Infinity);
+}
+
+/** By the times and the filter of the run that wrote the entry. */
+export function isAskedFor(terms: Terms, message: StreamMessage, event: DecodedEvent): boolean {
+  return !isOutside(terms, event.timestampMs) && (terms.filter?.judge(message, event) ?? "taken") === "taken";
 }
 
 /** On a copy, because what throws may have changed the state by half. What cannot be copied counts as refused. */

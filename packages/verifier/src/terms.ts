@@ -1,4 +1,5 @@
 import type { Plan, RunRecord } from "@cim-replay/core";
+import { type CompiledFilter, compileFilter } from "@cim-replay/filter";
 import { type Ledger, type NatsClient, QuarantineStore } from "@cim-replay/nats";
 import type { LeftOut } from "./certificate.ts";
 
@@ -15,6 +16,10 @@ export interface Terms {
   readonly startSeq: number;
   readonly fromTimeMs: number | null;
   readonly toTimeMs: number | null;
+  /** What of its range it took; null: every event. */
+  readonly filter: CompiledFilter | null;
+  /** Of that filter; null where there is none. */
+  readonly filterSha256: string | null;
   /** Events that it put away, by sequence: they cannot be decoded or folded. */
   readonly leftOut: ReadonlyMap<number, LeftOutEvent>;
   readonly projectionSha256: string | null;
@@ -28,8 +33,19 @@ export interface LeftOutEvent extends LeftOut {
 export function presentTerms(fromSeq: number, toSeq: number): Terms {
   return {
     ...{ run: null, isKnown: false, createdAt: null, fromSeq, toSeq, fromTimeMs: null, toTimeMs: null },
-    ...{ startSeq: Number.POSITIVE_INFINITY, leftOut: new Map(), projectionSha256: null },
+    ...{
+      startSeq: Number.POSITIVE_INFINITY,
+      filter: null,
+      filterSha256: null,
+      leftOut: new Map(),
+      projectionSha256: null,
+    },
   };
+}
+
+/** Whether an entry may hold fewer events than there are in the range. What the server's index counts says nothing then. */
+export function isSelective({ fromTimeMs, toTimeMs, filter }: Terms): boolean {
+  return fromTimeMs !== null || toTimeMs !== null || filter !== null;
 }
 
 /** Reads each run's terms once, from its record, its plan and its quarantine. */
@@ -76,7 +92,7 @@ export class TermsOfRuns {
   }
 }
 
-function termsOf(run: RunRecord, { range, stream }: Plan, present: Terms, leftOut: Terms["leftOut"]): Terms {
+function termsOf(run: RunRecord, { range, stream, filter }: Plan, present: Terms, leftOut: Terms["leftOut"]): Terms {
   const { settings } = run;
   const byEventTime = settings.timeBasis === "event";
   return {
@@ -89,6 +105,8 @@ function termsOf(run: RunRecord, { range, stream }: Plan, present: Terms, leftOu
     startSeq: settings.continueFromEntries ? 1 : Math.max(range.fromSeq, stream.firstSeq),
     fromTimeMs: byEventTime && !settings.continueFromEntries ? settings.fromTimeMs : null,
     toTimeMs: byEventTime ? settings.toTimeMs : null,
+    filter: filter ? compileFilter(filter.filter) : null,
+    filterSha256: filter?.sha256 ?? null,
     leftOut,
     projectionSha256: settings.projection.sha256,
   };

@@ -17,7 +17,7 @@ import { askWitness, beginToCount, keyOfRoute, namesAreUnclear, readAgain, type 
 import { compareValues, refoldCheck } from "./refold.ts";
 import { isWholeRun } from "./run-evidence.ts";
 import { type AsOf, lookAround, requireInputs, type Scene, type Verification } from "./scene.ts";
-import type { Terms } from "./terms.ts";
+import { isSelective, type Terms } from "./terms.ts";
 import type { Witness } from "./witness.ts";
 
 const MAX_LISTED = 1_000;
@@ -72,7 +72,8 @@ async function gather(verification: Verification, found: Discrepancies): Promise
   const runs = await lookUpRuns(verification, scene, entries.values());
   const asking = counting.then((counted) => askWitness(verification, scene, runs, counted));
   asking.catch(() => undefined);
-  const mustRead = level !== "counts" || namesAreUnclear(await asking, domain, entries);
+  const isFiltered = runs.default.filter !== null;
+  const mustRead = level !== "counts" || isFiltered || namesAreUnclear(await asking, domain, entries);
   const reading = mustRead ? await readAgain(verification, scene, { entries, runs, found }) : null;
   const witness = await stillTrue(client, await asking, before.stream);
   const content = reading && level !== "counts" && isWhole(scene, reading) ? reading.fold.contentByPartition() : null;
@@ -110,6 +111,7 @@ function cover({ evidence }: Verification, { scene, runs, reading }: Gathered, f
   const run = evidence && {
     ...evidence,
     aggregateId: evidence.run.settings.aggregateId,
+    filter: evidence.run.settings.filter,
     quarantined: runs.of(evidence.run.id).leftOut.size,
   };
   return checkCoverage({ run, stream, deleted, account: reading?.account ?? null, expired: scene.expired }, found);
@@ -138,15 +140,11 @@ function isCountable(
   { scene, witness, runs: { default: defaultTerms } }: Gathered,
   hasRun: boolean,
 ): boolean {
-  if (typeof witness === "string" || hasTimes(terms)) return false;
+  if (typeof witness === "string" || isSelective(terms)) return false;
   if (terms.fromSeq > (scene.stream?.firstSeq ?? 0)) return false;
   // An older entry that such a run rightly left may lack events that the run filtered, and the index counts them.
-  if (hasRun && terms.toSeq < witness.knowsFromSeq && hasTimes(defaultTerms)) return false;
+  if (hasRun && terms.toSeq < witness.knowsFromSeq && isSelective(defaultTerms)) return false;
   return hasRun || !terms.isKnown || terms.toSeq >= witness.knowsFromSeq;
-}
-
-function hasTimes({ fromTimeMs, toTimeMs }: Terms): boolean {
-  return fromTimeMs !== null || toTimeMs !== null;
 }
 
 function recorded({ evidence }: Verification) {
@@ -185,7 +183,7 @@ function verifiedRun({ evidence }: Verification): VerifiedRun | null {
 function accountsOf({ domain }: Verification, { scene, runs, witness, reading }: Gathered): Accounts | null {
   if (scene.unlike !== null) return null;
   if (reading) return accountsOfReading(reading.fold);
-  if (typeof witness === "string" || hasTimes(runs.default)) return null;
+  if (typeof witness === "string" || isSelective(runs.default)) return null;
   const keyOf = (routeKey: string) => keyOfRoute(domain, routeKey);
   return accountsOfIndex(witness, runs.default, { keyOf, route: scene.codec.route });
 }
@@ -238,6 +236,7 @@ function issue(
     stream: { name: scene.streamName, created, firstSeq, lastSeq },
     range: { fromSeq: scene.range.fromSeq, toSeq: scene.range.toSeq },
     ...(asOf && { asOf: statedMoment(asOf) }),
+    ...(runs.selections.length > 0 && { selections: [...runs.selections] }),
     planSha256: evidence ? planSha256(evidence.plan) : null,
     projection: projection && { name: projection.ref.name, sha256: projection.ref.sha256 },
     ...outcome,

@@ -221,7 +221,7 @@ export async function judge(world: World): Promise<Discrepancies> {
   const content = fold.contentByPartition();
   checkCoverage(
     {
-      run: { plan, units, aggregateId: null, quarantined: 0 },
+      run: { plan, units, aggregateId: null, filter: null, quarantined: 0 },
       stream: world.stream,
       deleted: world.deleted,
       ...{ account: null, expired: 0 },

@@ -22,6 +22,7 @@ import {
   type NatsClient,
   type QuarantineStore,
 } from "@cim-replay/nats";
+import type { CompiledFilter } from "@cim-replay/filter";
 import { entriesDigests } from "./entries-digest.ts";
 import { RunStoppedError, UnitClaim } from "./unit-claim.ts";
 import type { UnitContext } from "./unit-context.ts";
@@ -197,6 +198,7 @@ async function openContext(
     unit,
     codec: compileDomain(plan.domain, run.record.settings.domainSettings),
     projection,
+    filter: plan.filter ? await filterOf(plan.filter) : null,
     ...routing(plan, unit.partitions),
     maxMessageBytes: services.client.maxPayloadBytes - 4_096,
     signal: AbortSignal.any([signal, claim.signal]),
@@ -207,6 +209,12 @@ async function openContext(
     recoveries: 0,
     checkpointRequested: false,
   };
+}
+
+/** With it comes the evaluator of conditions, which few runs need. */
+async function filterOf({ filter }: NonNullable<Plan["filter"]>): Promise<CompiledFilter> {
+  const { compileFilter } = await import("@cim-replay/filter");
+  return compileFilter(filter);
 }
 
 function routing(plan: Plan, partitions: readonly number[]): Pick<UnitContext, "partitionOf" | "partitionOfKey"> {

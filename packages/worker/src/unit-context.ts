@@ -1,5 +1,6 @@
 import type { CompiledProjection, DomainCodec, Log, Plan, PlannedUnit, RunRecord } from "@cim-replay/core";
 import type { CheckpointStore, NatsClient, QuarantineStore, ReadGauge } from "@cim-replay/nats";
+import type { CompiledFilter } from "@cim-replay/filter";
 import type { UnitClaim } from "./unit-claim.ts";
 
 /** Milliseconds spent by a unit's attempt in each stage. */
@@ -23,6 +24,8 @@ export interface UnitContext {
   readonly unit: PlannedUnit;
   readonly codec: DomainCodec;
   readonly projection: CompiledProjection;
+  /** Null: every event of the domain is taken. */
+  readonly filter: CompiledFilter | null;
   /** Of a routing key, or of an entry key; the position in the unit's list, -1 where it is another unit's. */
   readonly partitionOf: (routeKey: string) => number;
   readonly partitionOfKey: (entryKey: string) => number;

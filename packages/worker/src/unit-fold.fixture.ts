@@ -47,6 +47,7 @@ export function foldOf(changes: Partial<UnitFoldOptions> & { subject?: string } 
     takesNameless: true,
     fromTimeMs: null,
     toTimeMs: null,
+    filter: null,
     skipErrors: 0,
     badSequences: new Set(),
     careful: new Set(),

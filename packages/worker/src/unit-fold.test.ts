@@ -1,3 +1,4 @@
+import type { CompiledFilter } from "@cim-replay/filter";
 import { describe, expect, it } from "vitest";
 import { accountedFor, eventOf, foldOf, messageOf, START_MS, states, takeAll } from "./unit-fold.fixture.ts";
 
@@ -131,6 +132,18 @@ describe("UnitFold", () => {
     expect(states(fold)).toEqual({ a: [2, 4, 6] });
     expect(fold.counts).toMatchObject({ applied: 3, filtered: 3, timesApart: 2 });
     expect(accountedFor(fold)).toBe(6);
+  });
+
+  it("takes what a filter takes, and calls neither gaps nor events that cannot be judged mistakes of the producer", () => {
+    const filter: CompiledFilter = {
+      judge: ({ seq }) => (seq === 3 ? "undecided" : seq % 2 === 0 ? "taken" : "left"),
+      mayTake: ({ seq }) => seq !== 5,
+    };
+    const at = (seq: number) => eventOf("a", seq, { sequence: seq });
+    const fold = takeAll(foldOf({ filter }), [at(1), at(2), at(3), at(4), torn("a", 5)]);
+    expect(states(fold)).toEqual({ a: [2, 4] });
+    expect(fold.counts).toMatchObject({ applied: 2, filtered: 3, undecided: 1, quarantined: 0, sequenceGaps: 0 });
+    expect(accountedFor(fold)).toBe(5);
   });
 
   it("lets one end of the times stay open", () => {

@@ -8,6 +8,7 @@ import {
   type StreamMessage,
   type UnitCounts,
 } from "@cim-replay/core";
+import type { CompiledFilter } from "@cim-replay/filter";
 import { type Aggregate, type AggregateTable, assertSameId } from "./aggregate-table.ts";
 import type { CheckpointMeta } from "./checkpoint-codec.ts";
 import type { ContentDigest } from "./content-digest.ts";
@@ -35,6 +36,8 @@ export interface UnitFoldOptions {
   readonly takesNameless: boolean;
   readonly fromTimeMs: number | null;
   readonly toTimeMs: number | null;
+  /** Null: every event is asked for. */
+  readonly filter: CompiledFilter | null;
   /** How many bad events may be skipped; those beyond park their aggregates. */
   readonly skipErrors: number;
   readonly badSequences: ReadonlySet<number>;
@@ -164,7 +167,7 @@ export class UnitFold {
       this.#countDelivered(aggregate.partition, -1);
       return;
     }
-    if (this.#isFilteredByTime(message, event)) {
+    if (this.#isFilteredByTime(message, event) || this.#isFilteredOut(message, event)) {
       this.counts.filtered += 1;
       return;
     }
@@ -215,6 +218,10 @@ export class UnitFold {
   }
 
   #malformed(message: StreamMessage, reason: string, routeKey: string | null, partition: number): void {
+    if (this.#options.filter?.mayTake(message, routeKey) === false) {
+      this.counts.filtered += 1;
+      return;
+    }
     this.badEvents.push({ message, aggregateId: routeKey, kind: "decode", reason });
     this.counts.quarantined += 1;
     if (this.#maySkip()) return;
@@ -245,6 +252,14 @@ export class UnitFold {
     this.aggregates.markChanged(aggregate);
   }
 
+  #isFilteredOut(message: StreamMessage, event: DecodedEvent): boolean {
+    const { filter } = this.#options;
+    if (filter === null) return false;
+    const verdict = filter.judge(message, event);
+    if (verdict === "undecided") this.counts.undecided += 1;
+    return verdict !== "taken";
+  }
+
   #isFilteredByTime(message: StreamMessage, event: DecodedEvent): boolean {
     const { fromTimeMs, toTimeMs } = this.#options;
     if (fromTimeMs === null && toTimeMs === null) return false;
@@ -260,6 +275,8 @@ export class UnitFold {
   #checkChain(event: DecodedEvent, aggregate: Aggregate): void {
     const { counts } = this;
     if (event.eventId !== null && this.#repeatedIds.seen(event.eventId)) counts.repeatedIds += 1;
+    // The events between were left out by request: gaps are what was asked for.
+    if (this.#options.filter !== null) return;
     // What the event before it was, the entry does not say.
     const isFirstSinceEntry = aggregate.appliedUpToSeq > 0 && aggregate.lastSeq === aggregate.appliedUpToSeq;
     if (event.cid !== null || event.previousCid !== null) {

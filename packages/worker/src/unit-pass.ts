@@ -260,12 +260,13 @@ export class UnitPass {
 }
 
 function foldOptions(context: UnitContext): Omit<UnitFoldOptions, "aggregates" | "digest"> {
-  const { claim, run, unit, codec, projection, partitionOf, careful } = context;
+  const { claim, run, unit, codec, projection, filter, partitionOf, careful } = context;
   const { timeBasis, fromTimeMs, toTimeMs, continueFromEntries, skipErrors } = run.settings;
   const byEventTime = timeBasis === "event";
   return {
     codec,
     projection,
+    filter,
     partitionOf,
     careful,
     skipErrors,

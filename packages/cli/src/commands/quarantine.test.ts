@@ -60,7 +60,9 @@ test("list has all runs' events, or a run's, or a domain's", async () => {
   expect(await sequences()).toEqual(expect.arrayContaining(["list1 3", "list1 4", "list2 3"]));
   expect(await sequences("--run", "list1")).toEqual(["list1 3", "list1 4"]);
   expect(await sequences("--domain", "shop")).toEqual(["list1 4"]);
-  expect((await tool("quarantine", "list", "--run", "list1")).stdout).toMatch(/^list1 +shop +4 +decode .*no JSON$/m);
+  expect((await tool("quarantine", "list", "--run", "list1")).stdout).toMatch(
+    /^list1 +shop +4 +open +decode .*no JSON$/m,
+  );
 });
 
 test("show gives reason, headers and payload, binary as hex, and lets no control character through", async () => {

@@ -10,12 +10,15 @@ import { Argument } from "commander";
 import { canAsk, isSure } from "../ask.ts";
 import type { CommandModule, Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
-import { keptEventText, keptJson, keptListText, wholeJson } from "../output/quarantine-text.ts";
+import { keptEventText, keptJson, keptListText, type ListedEvent, wholeJson } from "../output/quarantine-text.ts";
 import { json } from "../output/run-record.ts";
+import { Resolutions } from "../quarantine/resolutions.ts";
 import { withNats } from "../session.ts";
+import type { SettingName } from "../settings/definitions.ts";
 import { type CallFlagValues, callFlag, connectionSettings } from "../settings/flags.ts";
 import { count, flag, text } from "../settings/values.ts";
 import { addFlags, readInvocation, shared } from "./invoked.ts";
+import { retryKept } from "./quarantine-retry.ts";
 
 const flags = {
   run: callFlag("--run <id>", "only what this run kept", text),
@@ -25,13 +28,24 @@ const flags = {
 };
 type Flags = CallFlagValues<typeof flags>;
 
+const settingNames = [
+  ...["projection", "parallel", "units", "localWorkers", "concurrency", "memoryLimit", "certify", "queuePrefix"],
+  ...connectionSettings,
+] as const satisfies readonly SettingName[];
+
 const MOST_LISTED = 1_000;
 
 export const command: CommandModule = {
   configure(parser) {
-    parser.addArgument(new Argument("<action>", "what to do").choices(["list", "show", "discard"]));
-    parser.argument("[sequence]", "the event's sequence in its stream (show, discard)");
-    addFlags(parser, flags, connectionSettings);
+    parser.addArgument(new Argument("<action>", "what to do").choices(["list", "show", "retry", "discard"]));
+    parser.argument("[sequence]", "the event's sequence in its stream (show, retry, discard)");
+    addFlags(parser, flags, settingNames);
+    parser.addHelpText(
+      "after",
+      `
+retry folds the aggregates of kept events again, each from its beginning, after a mistake was mended: with the projection
+and the domain's settings as they are now. See docs/quarantine.md.`,
+    );
   },
   async run(invocation) {
     const { flags: given, loaded } = readInvocation(invocation, flags);
@@ -42,7 +56,8 @@ export const command: CommandModule = {
       const store = await QuarantineStore.open(client, { create: false });
       const places = store ? await fitting(store, given, seq) : [];
       if (store === null || places.length === 0) return nothingKept(invocation, given, seq);
-      if (action === "list") return list(invocation, store, places, given);
+      if (action === "list") return list(invocation, client, { store, places, given });
+      if (action === "retry") return retryKept(invocation, { loaded, format: given.format, store, places });
       if (action === "show") return show(invocation, store, places, given);
       return discard(invocation, client, { store, places, given });
     });
@@ -90,19 +105,21 @@ function nothingKept({ print, screen }: Invocation, { run, domain, format }: Fla
 
 async function list(
   { print }: Invocation,
-  store: QuarantineStore,
-  places: readonly QuarantinePlace[],
-  { format }: Flags,
+  client: NatsClient,
+  { store, places, given: { format } }: { store: QuarantineStore; places: readonly QuarantinePlace[]; given: Flags },
 ): Promise<number> {
+  const ledger = await Ledger.open(client);
+  const resolutions = ledger && (await Resolutions.open(ledger, store));
+  const resolvedBy = async (event: QuarantinedEvent) => (await resolutions?.resolvedBy(event)) ?? null;
   if (format === "json") {
     const records: object[] = [];
-    for await (const event of store.read(places)) records.push(keptJson(event));
+    for await (const event of store.read(places)) records.push(keptJson(event, await resolvedBy(event)));
     print(json(records));
     return EXIT.done;
   }
-  const events: QuarantinedEvent[] = [];
+  const events: ListedEvent[] = [];
   for await (const event of store.read(places.slice(0, MOST_LISTED)))
-    events.push({ ...event, data: event.data.slice() });
+    events.push({ ...event, data: event.data.slice(), resolvedBy: await resolvedBy(event) });
   print(keptListText(events));
   const more = places.length - events.length;
   if (more > 0) print(`… and ${formatCount(more)} more (--format json shows all)`);

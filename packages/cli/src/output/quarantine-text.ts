@@ -3,12 +3,16 @@ import { payloadText, textOf } from "./payload-text.ts";
 import { printable } from "./short-value.ts";
 import { renderFacts, renderTable } from "./table.ts";
 
-export function keptListText(events: readonly QuarantinedEvent[]): string {
-  return renderTable<QuarantinedEvent>(
+/** `resolvedBy`: the later run that took it; null where none did. */
+export type ListedEvent = QuarantinedEvent & { readonly resolvedBy: string | null };
+
+export function keptListText(events: readonly ListedEvent[]): string {
+  return renderTable<ListedEvent>(
     [
       { title: "run", value: ({ runId }) => printable(runId) },
       { title: "domain", value: ({ domain }) => printable(domain) },
       { title: "sequence", align: "right", value: ({ seq }) => String(seq) },
+      { title: "state", value: ({ resolvedBy }) => (resolvedBy === null ? "open" : `resolved by ${resolvedBy}`) },
       { title: "kind", value: ({ kind }) => kind },
       { title: "subject", value: ({ subject }) => printable(subject) },
       { title: "aggregate", value: ({ aggregateId }) => printable(aggregateId ?? "–") },
@@ -40,10 +44,11 @@ export function keptEventText(event: QuarantinedEvent): string {
   return [facts, "", shown, "", `payload, ${event.data.byteLength} bytes${cut}:`, payloadText(event.data)].join("\n");
 }
 
-export function keptJson(event: QuarantinedEvent): Record<string, unknown> {
+export function keptJson(event: QuarantinedEvent, resolvedBy?: string | null): Record<string, unknown> {
   const { runId, domain, unit, stream, seq, subject, aggregateId, kind, reason } = event;
   const of = { run_id: runId, domain, unit, stream, sequence: seq, subject, aggregate_id: aggregateId };
-  return { ...of, kind, reason, bytes: sizeOf(event) };
+  const state = resolvedBy === undefined ? {} : { resolved_by: resolvedBy };
+  return { ...of, kind, reason, bytes: sizeOf(event), ...state };
 }
 
 /** The payload as text where it is text, else as hex. */

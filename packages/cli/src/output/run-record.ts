@@ -12,6 +12,7 @@ export function runJson(run: RunRecord): Record<string, unknown> {
     target: settings.target,
     aggregate_id: settings.aggregateId,
     projection: settings.projection.name,
+    ...(settings.filter && { filter: settings.filter }),
     created_at: run.createdAt,
     started_at: run.startedAt,
     ended_at: run.endedAt,

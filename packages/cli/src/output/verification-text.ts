@@ -4,6 +4,7 @@ import { renderFacts, renderTable } from "./table.ts";
 
 const MOST_SHOWN = 20;
 const MOST_NAMED = 5;
+const MOST_SELECTIONS = 3;
 
 const CHECK_NAMES = {
   coverage: "coverage",
@@ -76,7 +77,7 @@ function wordsOf(name: string): string {
 }
 
 function factsOf(certificate: Certificate): [string, string][] {
-  const { stream, range, projection, runId, leftOut, behind, asOf, expired } = certificate;
+  const { stream, range, projection, runId, leftOut, behind, asOf, expired, selections = [] } = certificate;
   const facts: [string, string][] = [
     ["stream", `${stream.name}, sequences ${formatCount(range.fromSeq)} to ${formatCount(range.toSeq)}`],
   ];
@@ -87,6 +88,7 @@ function factsOf(certificate: Certificate): [string, string][] {
     ]);
   if (projection) facts.push(["projection", `${projection.name} (SHA-256 ${projection.sha256.slice(0, 12)}…)`]);
   if (runId !== null) facts.push(["run", runId]);
+  if (selections.length > 0) facts.push(["selection", selectionsText(selections, asOf !== undefined)]);
   if (leftOut.total > 0)
     facts.push(["left out", `${formatCount(leftOut.total)} events that cannot be decoded or folded`]);
   if (behind.entries > 0) {
@@ -108,6 +110,17 @@ function factsOf(certificate: Certificate): [string, string][] {
 function shortList({ entries, first }: NonNullable<Certificate["expired"]>): string {
   const shown = first.slice(0, MOST_NAMED).join(", ");
   return entries > MOST_NAMED ? `${shown}, …` : shown;
+}
+
+/** At a moment everything counts, whatever a run was asked for. */
+function selectionsText(selections: NonNullable<Certificate["selections"]>, isAtMoment: boolean): string {
+  const named = selections
+    .slice(0, MOST_SELECTIONS)
+    .map((each) => `${each.run} (filter ${each.filterSha256.slice(0, 12)}…)`);
+  const runs = named.join(", ") + (selections.length > named.length ? ", …" : "");
+  return isAtMoment
+    ? `${runs} replayed a selection of events: such entries are not the whole state, and are held to it here`
+    : `${runs} replayed a selection of events: such entries hold it alone, and are compared with it`;
 }
 
 function discrepancyLines({ discrepancies }: Certificate): string[] {

@@ -33,7 +33,7 @@ export const replayFlags = {
 
 export type ReplayFlags = CallFlagValues<typeof replayFlags>;
 
-const replaySettings = [
+export const replaySettings = [
   "target",
   "projection",
   "timeBasis",

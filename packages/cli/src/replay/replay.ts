@@ -11,8 +11,20 @@ import { listenToSignals } from "./signals.ts";
 /** What `event-replay` and `domain-replay` do. */
 export async function replay(invocation: Invocation, options: { needsDomain: boolean }): Promise<number> {
   const request = readRequest(invocation, options.needsDomain);
+  if (request.flags.dryRun) {
+    return withNats(request.loaded.settings, invocation.tool, (client) => dryRun(invocation, client, request));
+  }
+  return runRequest(invocation, request);
+}
+
+/** Runs what is asked for, one domain after another, with signals, log and metrics. */
+export async function runRequest(
+  invocation: Invocation,
+  request: ReplayRequest,
+  /** Looks at what is asked for before anything is begun. */
+  check: (ctx: ReplayContext) => Promise<void> = async () => undefined,
+): Promise<number> {
   const { settings } = request.loaded;
-  if (request.flags.dryRun) return withNats(settings, invocation.tool, (client) => dryRun(invocation, client, request));
   let runner: ReplayRunner | null = null;
   const note = (line: string) => invocation.screen.note(line);
   const signals = listenToSignals({
@@ -22,7 +34,8 @@ export async function replay(invocation: Invocation, options: { needsDomain: boo
   });
   try {
     return await withLog(settings, invocation, (log) =>
-      withCoordination(settings, invocation.tool, log, (ctx) => {
+      withCoordination(settings, invocation.tool, log, async (ctx) => {
+        await check(ctx);
         runner = new ReplayRunner(invocation, ctx, request, signals.signal);
         return runWithMetrics(invocation, ctx, request, runner);
       }),

@@ -1,4 +1,4 @@
-import { UsageError } from "@cim-replay/core";
+import { type PinnedFilter, UsageError } from "@cim-replay/core";
 import type { Invocation } from "../command.ts";
 import { type LoadedSettings, loadSettings } from "../settings/load.ts";
 import { readCallFlags } from "../settings/flags.ts";
@@ -9,6 +9,8 @@ import { type ReplayFlags, replayFlags } from "./flags.ts";
 export interface ReplayRequest {
   readonly flags: ReplayFlags;
   readonly loaded: LoadedSettings;
+  /** Of a selective replay; absent: every event is replayed. */
+  readonly filter?: PinnedFilter;
 }
 
 export function readRequest({ tool, flags: given }: Invocation, needsDomain: boolean): ReplayRequest {

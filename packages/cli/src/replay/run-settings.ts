@@ -1,4 +1,10 @@
-import { type CompiledProjection, domainSettingsSchema, type RunSettings } from "@cim-replay/core";
+import {
+  type CompiledProjection,
+  domainSettingsSchema,
+  type EventFilter,
+  type PinnedFilter,
+  type RunSettings,
+} from "@cim-replay/core";
 import { builtinFor } from "@cim-replay/projections";
 import type { Settings } from "../settings/definitions.ts";
 import type { LoadedSettings } from "../settings/load.ts";
@@ -16,6 +22,7 @@ export async function runSettingsFor(
   domain: string,
   { settings, domains }: LoadedSettings,
   flags: ReplayFlags,
+  filter: PinnedFilter | null = null,
 ): Promise<{ settings: RunSettings; projection: CompiledProjection }> {
   const domainSettings = domains.get(domain) ?? domainSettingsSchema.parse({});
   const named = settings.projection ?? domainSettings.projection ?? builtinFor(domain).name;
@@ -35,6 +42,7 @@ export async function runSettingsFor(
       fromTimeMs: flags.fromTime ?? null,
       toTimeMs: flags.toTime ?? null,
       timeBasis: settings.timeBasis,
+      filter,
       target: bucketOf(settings.target),
       projection: ref,
       parallel: settings.parallel,
@@ -43,7 +51,19 @@ export async function runSettingsFor(
       memoryLimitBytes: settings.memoryLimit,
       prune: flags.prune ?? false,
       certify: settings.certify,
+      ...(filter && boundsOf(filter.filter)),
     },
+  };
+}
+
+/** What of a filter says how far to read: a run over a few sequences need not read the others. */
+function boundsOf({ time_range: times, sequences }: EventFilter): Partial<RunSettings> {
+  return {
+    ...(times && { fromTimeMs: times.startMs, toTimeMs: times.endMs }),
+    ...(sequences && {
+      fromSeq: Math.min(...sequences.map(({ fromSeq }) => fromSeq)),
+      toSeq: Math.max(...sequences.map(({ toSeq }) => toSeq)),
+    }),
   };
 }
 

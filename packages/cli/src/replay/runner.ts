@@ -61,10 +61,10 @@ export class ReplayRunner {
 
   /** The exit status: that of the first run that did not complete. */
   async run(): Promise<number> {
-    const { flags, loaded } = this.#request;
+    const { flags } = this.#request;
     if (flags.resume) return this.#finish(await this.#drive(await this.#resume()));
     let status: number = EXIT.done;
-    for (const domain of await domainsToReplay(this.#ctx.client, loaded, flags)) {
+    for (const domain of await this.#domains()) {
       const held = await this.#begin(domain);
       if (!held) return EXIT.interrupted;
       const ended = this.#finish(await this.#drive(held));
@@ -74,10 +74,15 @@ export class ReplayRunner {
     return status;
   }
 
+  async #domains(): Promise<readonly string[]> {
+    const { flags, loaded, filter } = this.#request;
+    return filter?.filter.domains ?? (await domainsToReplay(this.#ctx.client, loaded, flags));
+  }
+
   /** Null where the plan was interrupted. */
   async #begin(domain: string): Promise<HeldRun | null> {
-    const { flags, loaded } = this.#request;
-    const { settings, projection } = await runSettingsFor(domain, loaded, flags);
+    const { flags, loaded, filter } = this.#request;
+    const { settings, projection } = await runSettingsFor(domain, loaded, flags, filter);
     const localWorkers = await this.#localWorkers();
     if (localWorkers !== 0 && localWorkers !== "if-needed") {
       this.#warming = this.#newPool(settings);

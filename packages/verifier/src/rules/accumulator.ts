@@ -1,4 +1,4 @@
-import { type CelContext, whyNotEvaluated } from "./cel.ts";
+import { type CelContext, whyNotEvaluated } from "@cim-replay/filter";
 import type { Collected } from "./rule.ts";
 
 type Gathered = bigint | number | string;

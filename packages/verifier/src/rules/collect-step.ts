@@ -1,5 +1,5 @@
 import { Accumulator } from "./accumulator.ts";
-import type { CelContext } from "./cel.ts";
+import type { CelContext } from "@cim-replay/filter";
 import { type EntryStep, GIVEN_UP, Patience, TOO_LONG } from "./entry-step.ts";
 import { judge } from "./judge.ts";
 import { ENTRY_BUDGET_MS } from "./limits.ts";

@@ -1,4 +1,5 @@
-import { type CelEnvironment, celEnvironment, compileExpression, type Expression, isNameTaken } from "./cel.ts";
+import { type CelEnvironment, compileExpression, type Expression } from "@cim-replay/filter";
+import { celEnvironment, isNameTaken } from "./cel.ts";
 import { compileMessage, expressionsIn, type MessageTemplate } from "./message-template.ts";
 import { type Collected, GATHERINGS, type Rule } from "./rule.ts";
 import type { WrittenRule } from "./rules-schema.ts";

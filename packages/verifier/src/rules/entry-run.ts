@@ -1,7 +1,7 @@
 import { errorMessage, parseEntryKey } from "@cim-replay/core";
 import type { Entry } from "@cim-replay/nats";
-import type { CelContext } from "./cel.ts";
-import { celValue } from "./cel-value.ts";
+import type { CelContext } from "@cim-replay/filter";
+import { celValue } from "@cim-replay/filter";
 import type { EntryStep } from "./entry-step.ts";
 import { TimeGuard } from "./time-guard.ts";
 

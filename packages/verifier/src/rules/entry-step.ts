@@ -1,4 +1,4 @@
-import type { CelContext } from "./cel.ts";
+import type { CelContext } from "@cim-replay/filter";
 import { judge } from "./judge.ts";
 import { OVERRUNS_ALLOWED } from "./limits.ts";
 import type { Rule } from "./rule.ts";

@@ -1,5 +1,5 @@
-import { type CelContext, whyNotEvaluated } from "./cel.ts";
-import { showCelValue } from "./cel-value.ts";
+import { type CelContext, whyNotEvaluated } from "@cim-replay/filter";
+import { showCelValue } from "@cim-replay/filter";
 import type { Rule } from "./rule.ts";
 import type { RuleTally } from "./rule-tally.ts";
 

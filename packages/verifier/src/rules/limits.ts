@@ -1,22 +1,14 @@
+import { MAX_EXPRESSION_LENGTH } from "@cim-replay/filter";
+
 /** What a file of rules may ask for. Generous for what people write, small for what would harm the machine. */
 export const RULES_LIMITS = {
   fileBytes: 256 * 1024,
-  yamlAliases: 50,
   rules: 200,
   accumulatorsPerRule: 16,
   nameLength: 80,
   descriptionLength: 500,
   messageLength: 1_000,
-  expressionLength: 2_000,
-} as const;
-
-/** Of one expression, at parse time. What an expression may cost when it runs is bounded by the time an entry may take. */
-export const CEL_LIMITS = {
-  maxAstNodes: 1_000,
-  maxDepth: 40,
-  maxListElements: 200,
-  maxMapEntries: 100,
-  maxCallArguments: 8,
+  expressionLength: MAX_EXPRESSION_LENGTH,
 } as const;
 
 /** All rules on one entry together. */

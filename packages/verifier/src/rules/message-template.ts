@@ -5,8 +5,8 @@ import {
   type Expression,
   type ExpressionMistake,
   whyNotEvaluated,
-} from "./cel.ts";
-import { plainLine, showCelValue } from "./cel-value.ts";
+} from "@cim-replay/filter";
+import { plainLine, showCelValue } from "@cim-replay/filter";
 
 /** Says what is wrong with one entry, in one line. Never throws. */
 export type MessageTemplate = (context: CelContext) => string;

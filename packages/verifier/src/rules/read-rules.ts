@@ -2,10 +2,10 @@ import type { z } from "zod";
 import { compileRule, type PlacedMistake } from "./compile-rule.ts";
 import type { Rule } from "./rule.ts";
 import { ruleSchema, rulesFileSchema, type WrittenRule } from "./rules-schema.ts";
-import type { RulesMistake, RulesSource } from "./rules-source.ts";
+import type { YamlMistake, YamlSource } from "@cim-replay/filter";
 
 /** The rules, and everything that is wrong: with the file's form and with its expressions at once. */
-export function readRules(source: RulesSource): { rules: readonly Rule[]; mistakes: readonly RulesMistake[] } {
+export function readRules(source: YamlSource): { rules: readonly Rule[]; mistakes: readonly YamlMistake[] } {
   const read = source.read();
   if (!("value" in read)) return { rules: [], mistakes: read };
   const { error, data } = rulesFileSchema.safeParse(read.value);
@@ -64,7 +64,7 @@ function repeatedNames(rules: readonly (WrittenRule | null)[]): PlacedMistake[] 
   return mistakes;
 }
 
-function mistakesOf(issue: z.core.$ZodIssue, source: RulesSource): RulesMistake[] {
+function mistakesOf(issue: z.core.$ZodIssue, source: YamlSource): YamlMistake[] {
   const { path } = issue;
   const last = path.at(-1);
   const key = String(last ?? "");

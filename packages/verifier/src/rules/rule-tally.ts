@@ -1,4 +1,4 @@
-import { plainLine } from "./cel-value.ts";
+import { plainLine } from "@cim-replay/filter";
 import { EXAMPLES_PER_RULE } from "./limits.ts";
 import type { Rule } from "./rule.ts";
 import type { Example, RuleResult } from "./validation.ts";

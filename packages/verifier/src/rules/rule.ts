@@ -1,4 +1,4 @@
-import type { Expression } from "./cel.ts";
+import type { Expression } from "@cim-replay/filter";
 import type { MessageTemplate } from "./message-template.ts";
 import type { Scope, Severity } from "./scope.ts";
 

@@ -1,4 +1,4 @@
-import type { CelContext } from "./cel.ts";
+import type { CelContext } from "@cim-replay/filter";
 import type { Scope, Severity } from "./scope.ts";
 
 /** Where a rule does not hold, and what its message says of it. */

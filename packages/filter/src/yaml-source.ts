@@ -11,17 +11,19 @@ import {
   type Scalar,
 } from "yaml";
 import { errorMessage } from "@cim-replay/core";
-import { RULES_LIMITS } from "./limits.ts";
+
+/** Of a few lines many aliases make gigabytes. */
+export const MAX_ALIASES = 50;
 
 /** One thing that is wrong in a file; lines and columns count from 1. */
-export interface RulesMistake {
+export interface YamlMistake {
   readonly line: number;
   readonly column: number;
   readonly message: string;
 }
 
-/** The text of a file of rules, and where in it everything stands. */
-export class RulesSource {
+/** The text of a file that people write, and where in it everything stands. */
+export class YamlSource {
   readonly #text: string;
   readonly #lines = new LineCounter();
   readonly #document: Document.Parsed;
@@ -32,35 +34,35 @@ export class RulesSource {
   }
 
   /** The plain value, or why this is no YAML that may be read. */
-  read(): { readonly value: unknown } | RulesMistake[] {
+  read(): { readonly value: unknown } | YamlMistake[] {
     // A warning is, for example, a tag that nobody knows.
     const faults = [...this.#document.errors, ...this.#document.warnings];
     if (faults.length > 0) {
       return faults.map(({ message, pos: [offset] }) => this.#mistake(offset, firstLine(message)));
     }
     try {
-      return { value: this.#document.toJS({ maxAliasCount: RULES_LIMITS.yamlAliases }) };
+      return { value: this.#document.toJS({ maxAliasCount: MAX_ALIASES }) };
     } catch (error) {
       return [this.#mistake(0, errorMessage(error))];
     }
   }
 
   /** At a value, or at the innermost part of the path that is there. `offset`: within the text that the value is. */
-  mistakeAt(path: readonly PropertyKey[], message: string, offset = 0): RulesMistake {
+  mistakeAt(path: readonly PropertyKey[], message: string, offset = 0): YamlMistake {
     const node = this.#nodeAt(path);
     const start = isScalar(node) ? this.#placeIn(node, offset) : node?.range?.[0];
     return this.#mistake(start ?? 0, message);
   }
 
   /** At a key, where the mistake is that it is there. */
-  mistakeAtKey(path: readonly PropertyKey[], key: string, message: string): RulesMistake {
+  mistakeAtKey(path: readonly PropertyKey[], key: string, message: string): YamlMistake {
     const parent = this.#nodeAt(path);
     const pair = isMap(parent) ? parent.items.find((item) => isScalar(item.key) && item.key.value === key) : undefined;
     const start = isNode(pair?.key) ? pair.key.range?.[0] : parent?.range?.[0];
     return this.#mistake(start ?? 0, message);
   }
 
-  #mistake(offset: number, message: string): RulesMistake {
+  #mistake(offset: number, message: string): YamlMistake {
     const { line, col } = this.#lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1), message };
   }
