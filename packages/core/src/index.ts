@@ -13,6 +13,7 @@ export {
   type RunRecord,
   type RunSettings,
   type RunState,
+  type RunBackup,
   type RunSummary,
   runRecordSchema,
   runSettingsSchema,

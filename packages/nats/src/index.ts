@@ -41,3 +41,4 @@ export { type QuarantinePlace, QuarantineStore } from "./quarantine.ts";
 export type { QuarantinedEvent } from "./quarantine-message.ts";
 export { type PublishAllOptions, type PublishedRange, publishAll } from "./publish-all.ts";
 export { AuditLog, type AuditRecord } from "./audit.ts";
+export { FileStore, type KeptFile } from "./file-store.ts";

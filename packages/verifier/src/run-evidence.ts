@@ -19,11 +19,17 @@ export async function loadRun(ledger: Ledger, runId: string): Promise<RunEvidenc
   return { run: run.record, plan, units: units.map(({ record }) => record) };
 }
 
-/** The newest completed run that wrote a whole domain into a bucket; null where there is none. */
-export async function lastCompletedRun(ledger: Ledger, domain: string, bucket: string): Promise<RunEvidence | null> {
+/** The newest completed run that wrote a whole domain into a bucket, up to a time where one is given; null: there is none. */
+export async function lastCompletedRun(
+  ledger: Ledger,
+  domain: string,
+  bucket: string,
+  endedByMs = Number.POSITIVE_INFINITY,
+): Promise<RunEvidence | null> {
   const run = (await ledger.listRuns()).find(
-    ({ state, settings }) =>
+    ({ state, settings, endedAt }) =>
       state === "completed" &&
+      (endedAt === null || Date.parse(endedAt) <= endedByMs) &&
       settings.domain === domain &&
       settings.target === bucket &&
       settings.aggregateId === null,

@@ -129,6 +129,7 @@ function readBackInput(verification: Verification, gathered: Gathered): ReadBack
     run: verifiedRun(verification),
     keepsOrphans: !verification.toPresent && isToKeepOrphans(verification.evidence?.run),
     othersMayWrite: verification.toPresent,
+    wasRestored: verification.wasRestored === true,
     termsOf: runs.of,
     partitionOf: ({ key, id }) => scene.partitionOf(reading?.fold.get(key)?.routeKey ?? id ?? ""),
   };

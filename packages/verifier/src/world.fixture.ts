@@ -245,6 +245,7 @@ export async function judge(world: World): Promise<Discrepancies> {
         termsOf: () => terms,
         keepsOrphans: false,
         othersMayWrite: false,
+        wasRestored: false,
         partitionOf: ({ id }) => partitionOf(id ?? ""),
       },
       run: { id: RUN, createdAt: "2026", plan, units, isWhole: true, wentOn: false },

@@ -18,7 +18,12 @@ export function replayToMoment(
   loaded: LoadedSettings,
   certifyFully: boolean,
 ): ReplayRequest {
-  const settings = certifyFully ? { ...loaded.settings, certify: "full" as const } : loaded.settings;
+  const settings = {
+    ...loaded.settings,
+    ...(certifyFully && { certify: "full" as const }),
+    // Of all domains together there is a checkpoint.
+    backupFirst: false as const,
+  };
   return {
     flags: {
       ...{ domain, toTime: timeMs, toSeq, prune: true, format: undefined },

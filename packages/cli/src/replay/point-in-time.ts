@@ -7,6 +7,7 @@ import { EXIT } from "../exit-status.ts";
 import { firstDiscrepancy } from "../output/verification-text.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { domainToVerify, withVerifySession } from "../verify/session.ts";
+import type { WayBack } from "./checkpoint-first.ts";
 import { type Moment, replayToMoment } from "./moment-request.ts";
 import { ReplayRunner } from "./runner.ts";
 
@@ -32,6 +33,11 @@ export interface DomainOutcome {
   readonly isDone: boolean;
   /** Why it is not done. */
   readonly reason: string | null;
+}
+
+export interface ReplayedDomains {
+  readonly wayBack: WayBack;
+  readonly outcomes: readonly DomainOutcome[];
 }
 
 /**

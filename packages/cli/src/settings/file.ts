@@ -71,7 +71,7 @@ function checkContent(content: unknown, at: (keys: readonly PropertyKey[]) => st
 function pathLike(name: SettingName, value: unknown, folder: string): unknown {
   if (typeof value !== "string") return value;
   if (name === "projection") return resolvedProjection(value, folder).projection;
-  return name === "logFile" || name === "checkpointDir" ? resolve(folder, value) : value;
+  return name === "logFile" || name === "checkpointDir" || name === "backupDir" ? resolve(folder, value) : value;
 }
 
 function resolvedProjection(projection: string | undefined, folder: string): { projection?: string } {

@@ -63,6 +63,8 @@ const asText = (input: unknown) => (typeof input === "number" ? String(input) : 
 export const text = valueFrom(readText);
 export const textOrNone = valueFrom(orNone(readText));
 export const flag = valueFrom(readFlag);
+/** Named alone, a flag is true. */
+export const flagOrAuto = valueFrom((input) => (input === "auto" ? "auto" : readFlag(input)));
 export const count = valueFrom((input) => readCount(input, 1));
 export const countOrZero = valueFrom((input) => readCount(input, 0));
 export const countOrNone = valueFrom(orNone((input) => readCount(input, 1)));
