@@ -15,8 +15,8 @@ export interface MomentOptions {
   readonly bucket: string;
   readonly output: string;
   readonly toolVersion: string;
-  /** Entries so far, of this attempt. */
-  readonly onProgress?: (entries: number) => void;
+  /** Entries so far, of this attempt; waited for. */
+  readonly onProgress?: (entries: number) => void | Promise<void>;
   /** Something changed meanwhile; it is tried again. */
   readonly onRetry?: (reason: string) => void;
   readonly attempts?: number;
@@ -72,7 +72,7 @@ async function keepOnce(client: NatsClient, options: MomentOptions): Promise<Wri
       for await (const batch of readEntries(client, bucket, filter)) {
         for (const entry of batch) yield entryLine(entry);
         entries += batch.length;
-        onProgress?.(entries);
+        await onProgress?.(entries);
       }
     }
     if ((await look()) !== before) throw new Moved("entries changed while they were read");
