@@ -7,7 +7,7 @@ export {
   streamFacts,
 } from "./stream-info.ts";
 export { deletionsSha256 } from "./deletions-digest.ts";
-export { seqAtTime } from "./seq-at-time.ts";
+export { lastSeqAtNanos, seqAtTime } from "./seq-at-time.ts";
 export { subjectCounts } from "./subject-index.ts";
 export { subjectsAbove } from "./subject-total.ts";
 export { type ReadGauge, type ReadOptions, readStream } from "./reader.ts";

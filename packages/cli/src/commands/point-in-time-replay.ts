@@ -15,19 +15,23 @@ import {
 import { bucketOf } from "../replay/run-settings.ts";
 import type { ReplayRunner } from "../replay/runner.ts";
 import { listenToSignals } from "../replay/signals.ts";
-import { domainsToReplay } from "../replay/which-domains.ts";
+import { everyDomain } from "../replay/which-domains.ts";
 import { withCoordination, withLog } from "../session.ts";
 import type { SettingName } from "../settings/definitions.ts";
 import { callFlag } from "../settings/flags.ts";
 import type { LoadedSettings } from "../settings/load.ts";
-import { count, flag, timeMs, words } from "../settings/values.ts";
+import { count, flag, preciseTime, words } from "../settings/values.ts";
 import { allDomains } from "../verify/all-domains.ts";
 import { addFlags, readInvocation, shared } from "./invoked.ts";
 
 const flags = {
-  targetTime: callFlag("--target-time <time>", "the moment, itself included, e.g. 2026-01-31T12:00:00Z", timeMs),
+  targetTime: callFlag("--target-time <time>", "the moment, itself included, e.g. 2026-01-31T12:00:00Z", preciseTime),
   targetSeq: callFlag("--target-seq <n>", "and nothing behind this stream sequence", count),
-  domains: callFlag("--domains <all|names>", "separated by commas (default: all that settings or stream hold)", words),
+  domains: callFlag(
+    "--domains <all|names>",
+    "separated by commas (default: all that settings describe or EVENTS holds)",
+    words,
+  ),
   verifyChecksums: callFlag(
     "--verify-checksums",
     "certifies each run at level full, then compares the bucket with the state at that time",
@@ -62,7 +66,7 @@ async function pointInTimeReplay(invocation: Invocation): Promise<number> {
   if (given.targetTime === undefined) {
     throw new UsageError("Cannot replay to a moment: none is given. Give --target-time, e.g. 2026-01-31T12:00:00Z.");
   }
-  const moment = { timeMs: given.targetTime, toSeq: given.targetSeq };
+  const moment = { ...given.targetTime, toSeq: given.targetSeq };
   const told = {
     ...{ moment, basis: loaded.settings.timeBasis, bucket: bucketOf(loaded.settings.target) },
     reach: reachFlags(invocation.flags),
@@ -113,7 +117,7 @@ async function domainsOf(
     if (named.length > 0) return [...new Set(named)];
     throw new UsageError("Cannot replay to a moment: --domains names none. Give all, or names separated by commas.");
   }
-  const domains = await domainsToReplay(client, loaded, { domain: undefined, aggregateId: undefined });
+  const domains = await everyDomain(client, loaded);
   await tellStrangers(invocation, client, loaded, domains);
   return domains;
 }

@@ -7,7 +7,7 @@ import { connectNats, Ledger, type NatsClient, readEntries } from "@cim-replay/n
 import { QUEUE_DEFAULTS } from "@cim-replay/queue";
 import { startNats, uniqueName } from "@cim-replay/testkit";
 import { loadProjection, type ReplayWorker, startWorker } from "@cim-replay/worker";
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test, vi } from "vitest";
 import { runTool, type ToolResult } from "../run-tool.fixture.ts";
 
 const PROJECTION = `export default {
@@ -18,6 +18,9 @@ const PROJECTION = `export default {
     return state;
   },
 };\n`;
+
+// Each test starts a dozen commands, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 180_000 });
 
 let nats: Awaited<ReturnType<typeof startNats>>;
 let client: NatsClient;

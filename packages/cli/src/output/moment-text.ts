@@ -1,6 +1,7 @@
 import { formatCount, formatTime } from "@cim-replay/core";
 import type { Moment } from "../replay/moment-request.ts";
 import type { DomainOutcome, ReplayedDomains } from "../replay/point-in-time.ts";
+import { preciseText } from "../replay/server-moment.ts";
 import { runJson } from "./run-record.ts";
 import type { WayBack } from "../replay/checkpoint-first.ts";
 import { renderTable } from "./table.ts";
@@ -48,7 +49,7 @@ function wayBackCommand({ checkpoint }: WayBack, { bucket, reach }: Told): strin
 function momentInWords({ moment, basis }: Told): string {
   const by = basis === "event" ? "by the events' own times" : "by the server's receipt";
   const seq = moment.toSeq === undefined ? "" : ` and sequence ${formatCount(moment.toSeq)}`;
-  return `${formatTime(moment.timeMs)} (${by})${seq}`;
+  return `${preciseText(moment, formatTime)} (${by})${seq}`;
 }
 
 function entriesOf(run: DomainOutcome["run"]): number | undefined {
@@ -58,7 +59,7 @@ function entriesOf(run: DomainOutcome["run"]): number | undefined {
 export function momentJson({ outcomes, wayBack }: ReplayedDomains, told: Told): object {
   const { moment, basis, bucket } = told;
   return {
-    target_time: formatTime(moment.timeMs),
+    target_time: preciseText(moment, formatTime),
     target_seq: moment.toSeq ?? null,
     time_basis: basis,
     target: bucket,

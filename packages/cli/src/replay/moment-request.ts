@@ -1,9 +1,9 @@
 import type { LoadedSettings } from "../settings/load.ts";
+import type { PreciseTime } from "../settings/values.ts";
 import type { ReplayRequest } from "./request.ts";
 
 /** What all domains are brought to. */
-export interface Moment {
-  readonly timeMs: number;
+export interface Moment extends PreciseTime {
   /** Nor anything behind this stream sequence; undefined: the time alone decides. */
   readonly toSeq: number | undefined;
 }
