@@ -13,6 +13,9 @@ import type { WrittenArchive } from "./write-archive.ts";
 /** The object store that holds them, for every machine that reaches the server. */
 export const CHECKPOINT_STORE = "CIM_REPLAY_NAMED_CHECKPOINTS";
 
+/** What is without a name for so long is no checkpoint that is being made. */
+const LEFT_ALONE_MS = 24 * 3_600_000;
+
 export interface CheckpointOptions extends Omit<MomentOptions, "output"> {
   readonly name: string;
   readonly automatic: boolean;
@@ -24,6 +27,7 @@ export async function createCheckpoint(client: NatsClient, options: CheckpointOp
   checkName(name);
   const store = await openStore(client, true);
   if (await store.find(name)) throw taken(name);
+  await store.sweep(LEFT_ALONE_MS);
   return withFolder(async (folder) => {
     const output = join(folder, `${name}.tar.gz`);
     const written = await keepMoment(client, { ...options, output });

@@ -77,3 +77,15 @@ test("never takes a file for whole that lacks a chunk or was changed", async () 
   await client.js.publish(`$O.${bucket}.C.${nuid}`, "other");
   await expect(contentOf("m")).rejects.toThrow(/its bytes are not those that were kept/);
 });
+
+test("sweeps away what a killed writer left, once it is old enough, and nothing else", async () => {
+  await store.put("n", bytes(300_000), {});
+  await client.js.publish(`$O.${bucket}.C.left`, "half a file");
+  const messages = async () => (await client.jsm.streams.info(`OBJ_${bucket}`)).state.messages;
+  const before = await messages();
+  await store.sweep(60_000);
+  expect(await messages()).toBe(before);
+  await store.sweep(0);
+  expect(await messages()).toBe(before - 1);
+  expect(await contentOf("n")).toHaveLength(300_000);
+});

@@ -67,17 +67,24 @@ export class FileStore {
 
   /** All of them, by name; complete by the server's subject index, which the client's own listing is not. */
   async list(): Promise<KeptFile[]> {
-    const prefix = this.#metaSubject("");
-    const what = `list object store ${this.#bucket}`;
-    const index = await withRetries(this.#client, what, () =>
-      subjectCounts(this.#client, streamOf(this.#bucket), `${prefix}>`),
-    );
-    const files: KeptFile[] = [];
-    for (const subject of index.keys()) {
-      const file = await this.find(Buffer.from(subject.slice(prefix.length), "base64url").toString("utf8"));
-      if (file) files.push(file);
-    }
+    const files = (await this.#infos()).filter(({ deleted }) => !deleted).map(fileOf);
     return files.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Removes what writers left that were killed before their file was whole. Younger chunks may still become one. */
+  async sweep(olderThanMs: number): Promise<void> {
+    const chunks = await this.#tokens(this.#chunkSubject(""));
+    if (chunks.length === 0) return;
+    const named = new Set((await this.#infos()).map(({ nuid }) => nuid));
+    for (const nuid of chunks.filter((each) => !named.has(each))) {
+      const filter = this.#chunkSubject(nuid);
+      const stream = streamOf(this.#bucket);
+      await withRetries(this.#client, `sweep object store ${this.#bucket}`, async () => {
+        const last = await this.#client.jsm.streams.getMessage(stream, { last_by_subj: filter });
+        if (last === null || Date.now() - last.time.getTime() < olderThanMs) return;
+        await this.#client.jsm.streams.purge(stream, { filter });
+      });
+    }
   }
 
   /** The file's bytes. Throws ReplayError where they are not those that were kept. */
@@ -131,6 +138,23 @@ export class FileStore {
         if (!(error instanceof PullInterrupted) || attempt === READ_ATTEMPTS) throw error;
       }
     }
+  }
+
+  async #infos(): Promise<ObjectInfo[]> {
+    const infos: ObjectInfo[] = [];
+    for (const encoded of await this.#tokens(this.#metaSubject(""))) {
+      const info = await this.#info(Buffer.from(encoded, "base64url").toString("utf8"));
+      if (info) infos.push(info);
+    }
+    return infos;
+  }
+
+  /** The last tokens of all subjects that begin so. */
+  async #tokens(prefix: string): Promise<string[]> {
+    const index = await withRetries(this.#client, `list object store ${this.#bucket}`, () =>
+      subjectCounts(this.#client, streamOf(this.#bucket), `${prefix}>`),
+    );
+    return [...index.keys()].map((subject) => subject.slice(prefix.length));
   }
 
   #info(name: string): Promise<ObjectInfo | null> {
