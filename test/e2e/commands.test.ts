@@ -50,8 +50,9 @@ function publish(domain: string, events: number) {
 
 function start(tool: string, args: readonly string[], env: Record<string, string> = {}): ReplayProcess {
   const servers = { NATS_URL: inject("natsUrl"), REDIS_URL: inject("redisUrl") };
+  const backups = { CIM_REPLAY_BACKUP_DIR: join(cwd, "backups") };
   const { PATH, HOME } = process.env;
-  return new ReplayProcess(tool, args, { cwd, env: { PATH, HOME, ...servers, ...env } });
+  return new ReplayProcess(tool, args, { cwd, env: { PATH, HOME, ...backups, ...servers, ...env } });
 }
 
 async function run(tool: string, args: readonly string[], env: Record<string, string> = {}) {

@@ -70,6 +70,7 @@ export class FaultStage {
       NATS_URL: nats.url,
       REDIS_URL: redis.url,
       CIM_REPLAY_METRICS_PORT: "off",
+      CIM_REPLAY_BACKUP_DIR: join(parts.cwd, "backups"),
       CIM_REPLAY_LOG_LEVEL: "info",
       CIM_REPLAY_LOCK_DURATION: options.lockDuration ?? "4s",
       FAULTS_MARKER: this.#marker,

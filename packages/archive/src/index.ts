@@ -4,3 +4,14 @@ export { type BackupOptions, backupProjections, type DomainSource } from "./back
 export { type BackupAggregateOptions, backupAggregate } from "./backup-aggregate.ts";
 export { type CheckedArchive, openArchive } from "./read-archive.ts";
 export { type Restored, type RestoreOptions, restoreArchive } from "./restore.ts";
+export { keepMoment, type MomentOptions } from "./keep-moment.ts";
+export {
+  CHECKPOINT_STORE,
+  type CheckpointOptions,
+  createCheckpoint,
+  deleteCheckpoint,
+  dropOldAutomatic,
+  listCheckpoints,
+  withCheckpoint,
+} from "./checkpoints.ts";
+export { checkName, type NamedCheckpoint } from "./checkpoint-facts.ts";

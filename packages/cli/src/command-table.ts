@@ -37,7 +37,11 @@ export const commandTable: readonly CommandEntry[] = [
   entry("replay-status", "shows a run: state, units, errors, outcome", () => import("./commands/replay-status.ts")),
   entry("replay-progress", "shows how far a run is", () => import("./commands/replay-progress.ts")),
   entry("replay-list", "lists the runs in the ledger", () => import("./commands/replay-list.ts")),
-  entry("audit-log", "shows who replayed, cleared or cancelled what", () => import("./commands/audit-log.ts")),
+  entry(
+    "audit-log",
+    "shows who replayed, restored, cleared or discarded what",
+    () => import("./commands/audit-log.ts"),
+  ),
   entry("debug-replay", "says what keeps a run from going on", () => import("./commands/debug-replay.ts")),
   entry(
     "quarantine",
@@ -64,6 +68,18 @@ export const commandTable: readonly CommandEntry[] = [
     "makes a bucket hold what an archive holds",
     () => import("./commands/restore-projections.ts"),
   ),
+  entry(
+    "create-checkpoint",
+    "keeps all domains' entries as they are at one moment, by a name",
+    () => import("./commands/create-checkpoint.ts"),
+  ),
+  entry("list-checkpoints", "lists the named checkpoints", () => import("./commands/list-checkpoints.ts")),
+  entry(
+    "restore-checkpoint",
+    "makes a bucket hold what a named checkpoint holds",
+    () => import("./commands/restore-checkpoint.ts"),
+  ),
+  entry("delete-checkpoint", "deletes a named checkpoint", () => import("./commands/delete-checkpoint.ts")),
   entry(
     "validate-domain",
     "holds a domain's entries to business rules, and reports",

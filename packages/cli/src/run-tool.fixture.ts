@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { join } from "node:path";
 
 export interface ToolResult {
   readonly status: number | null;
@@ -19,7 +20,8 @@ export function runTool(
   const { PATH = "" } = process.env;
   const child = spawn(process.execPath, flags, {
     cwd: where.cwd,
-    env: { PATH, ...where.env },
+    // What runs keep first stays beside the test.
+    env: { PATH, CIM_REPLAY_BACKUP_DIR: join(where.cwd, "backups"), ...where.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const output = { stdout: "", stderr: "" };

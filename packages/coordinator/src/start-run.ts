@@ -26,6 +26,7 @@ export async function startRun(
   command: string,
   settings: RunSettings,
   plan: Plan,
+  backup: RunRecord["backup"] = null,
 ): Promise<HeldRun> {
   const subject = { domain: settings.domain, target: settings.target, runId: plan.runId };
   const lease = await acquireTarget(ctx, subject);
@@ -42,6 +43,7 @@ export async function startRun(
       startedAt: null,
       endedAt: null,
       coordinator: { id: coordinatorId, host: hostname(), pid: process.pid },
+      backup,
       summary: null,
     };
     const units = plan.units.map(({ id, partitions }) =>

@@ -14,6 +14,7 @@ export {
   type RunRecord,
   type RunSettings,
   type RunState,
+  type RunBackup,
   type RunSummary,
   runRecordSchema,
   runSettingsSchema,
@@ -49,6 +50,6 @@ export { type CompiledProjection, compileProjection, parseProjection } from "./f
 export { entryKey, parseEntryKey } from "./key.ts";
 export { type Log, silentLog } from "./log.ts";
 export { formatCount, formatDuration, formatSize, parseDuration, parseSize } from "./sizes.ts";
-export { formatTime, parseTime } from "./times.ts";
+export { finerNanos, formatTime, parseTime } from "./times.ts";
 export { compileDomain, type DomainCodec } from "./decode/domain-codec.ts";
 export { isMalformed } from "./decode/malformed.ts";

@@ -83,6 +83,8 @@ export const runRecordSchema = z.strictObject({
   startedAt: z.iso.datetime().nullable(),
   endedAt: z.iso.datetime().nullable(),
   coordinator: z.strictObject({ id: z.string(), host: z.string(), pid: z.int() }),
+  /** What the target held before the run: the archive, or why there is none; null in records of older versions. */
+  backup: z.strictObject({ file: z.string().nullable(), note: z.string().nullable() }).nullable().default(null),
   /** Set when the run ends: what `replay-status` shows afterwards. */
   summary: z
     .strictObject({
@@ -106,6 +108,7 @@ export const runRecordSchema = z.strictObject({
 });
 export type RunRecord = z.infer<typeof runRecordSchema>;
 export type RunSummary = NonNullable<RunRecord["summary"]>;
+export type RunBackup = NonNullable<RunRecord["backup"]>;
 
 /** Throws where the state machine has no such step. */
 export function moveRun(run: RunRecord, to: RunState, reason: string | null = null): RunRecord {

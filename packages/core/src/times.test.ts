@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { UsageError } from "./errors.ts";
-import { formatTime, parseTime } from "./times.ts";
+import { finerNanos, formatTime, parseTime } from "./times.ts";
 
 describe("times", () => {
   it.each([
@@ -44,4 +44,16 @@ describe("times", () => {
       }),
     );
   });
+});
+
+it.each([
+  ["2026-01-31T12:00:00.123456789Z", 456_789],
+  ["2026-01-31T12:00:00.1230004+02:00", 400],
+  ["2026-01-31T12:00:00.1234567891Z", 456_789],
+  ["2026-01-31T12:00:00.123Z", null],
+  ["2026-01-31T12:00:00Z", null],
+  ["1769860800.1234567", null],
+  ["2026-13-31T12:00:00.123456Z", null],
+])("%s has %s nanoseconds beyond its millisecond", (text, nanos) => {
+  expect(finerNanos(text)).toBe(nanos);
 });

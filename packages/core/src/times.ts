@@ -24,6 +24,15 @@ export function parseTime(text: string, flag = "time"): number {
   return timeMs;
 }
 
+/**
+ * Nanoseconds beyond the whole millisecond (0 to 999,999) of an RFC 3339 time whose fraction has more than three digits; null for
+ * any other text. Digits beyond the ninth are cut off.
+ */
+export function finerNanos(text: string): number | null {
+  const digits = /[.](\d{4,})/.exec(text.trim())?.[1];
+  return digits === undefined || parseDateTime(text.trim()) === null ? null : Number(digits.slice(3, 9).padEnd(6, "0"));
+}
+
 /** RFC 3339 in UTC, with milliseconds only where there are any. */
 export function formatTime(timeMs: number): string {
   return new Date(timeMs).toISOString().replace(".000Z", "Z");

@@ -52,17 +52,18 @@ export class AuditLog {
   /** Adds the record once, however often it has to be sent. */
   async append(record: AuditRecord): Promise<void> {
     const options = { msgID: nuid.next(), timeout: REQUEST_TIMEOUT_MS };
-    const subject = subjectOf(entryKey("audit", record.domain).slice("audit.".length));
+    const subject = subjectOfDomain(record.domain);
     await withRetries(this.#client, "write the audit record", () =>
       this.#client.js.publish(subject, JSON.stringify(record), options),
     );
   }
 
-  /** All records, oldest first. Throws ReplayError at one that is none. */
-  async *read(): AsyncGenerator<AuditRecord> {
+  /** All records, or one domain's, oldest first. Throws ReplayError at one that is none. */
+  async *read(domain?: string): AsyncGenerator<AuditRecord> {
+    const filter = domain === undefined ? {} : { filter_subject: subjectOfDomain(domain) };
     let reached = 0;
     for (let attempt = 1; ; attempt++) {
-      const config = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: reached + 1 };
+      const config = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: reached + 1, ...filter };
       try {
         for await (const batch of pullToEnd(this.#client, STREAM, config)) {
           for (const { seq, message } of batch) {
@@ -80,6 +81,10 @@ export class AuditLog {
 
 function subjectOf(domainToken: string): string {
   return `_CIM_REPLAY.audit.${domainToken}`;
+}
+
+function subjectOfDomain(domain: string): string {
+  return subjectOf(entryKey("audit", domain).slice("audit.".length));
 }
 
 function parse(seq: number, data: Uint8Array): AuditRecord {

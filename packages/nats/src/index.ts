@@ -8,7 +8,7 @@ export {
   streamFacts,
 } from "./stream-info.ts";
 export { deletionsSha256 } from "./deletions-digest.ts";
-export { seqAtTime } from "./seq-at-time.ts";
+export { lastSeqAtNanos, seqAtTime } from "./seq-at-time.ts";
 export { subjectCounts } from "./subject-index.ts";
 export { subjectsAbove } from "./subject-total.ts";
 export { type ReadGauge, type ReadOptions, readStream } from "./reader.ts";
@@ -42,3 +42,4 @@ export { type QuarantinePlace, QuarantineStore } from "./quarantine.ts";
 export type { QuarantinedEvent } from "./quarantine-message.ts";
 export { type PublishAllOptions, type PublishedRange, publishAll } from "./publish-all.ts";
 export { AuditLog, type AuditRecord } from "./audit.ts";
+export { FileStore, type KeptFile } from "./file-store.ts";

@@ -1,6 +1,6 @@
 import { ReplayError } from "@cim-replay/core";
 import type { NatsClient } from "./connect.ts";
-import { messageFrom } from "./message-from.ts";
+import { messageFrom, type Receipt } from "./message-from.ts";
 import { streamFacts } from "./stream-info.ts";
 
 /**
@@ -15,9 +15,23 @@ export async function seqAtTime(
   timeMs: number,
   which: "first-at-or-after" | "last-at-or-before",
 ): Promise<number | null> {
+  const borderMs = which === "first-at-or-after" ? timeMs : timeMs + 1;
+  const found = await border(client, stream, ({ receivedAtMs }) => receivedAtMs >= borderMs);
+  return which === "first-at-or-after" ? found.firstAfter : found.lastBefore;
+}
+
+/** As `seqAtTime` for the last message at or before a time in nanoseconds since the epoch, to the nanosecond. */
+export async function lastSeqAtNanos(client: NatsClient, stream: string, timeNanos: bigint): Promise<number | null> {
+  return (await border(client, stream, ({ receivedAtNanos }) => receivedAtNanos > timeNanos)).lastBefore;
+}
+
+async function border(
+  client: NatsClient,
+  stream: string,
+  isAfter: (message: Receipt) => boolean,
+): Promise<{ lastBefore: number | null; firstAfter: number | null }> {
   const facts = await streamFacts(client, stream);
   if (!facts) throw new ReplayError(`Cannot search stream ${stream} by time: there is no such stream. Check its name.`);
-  const borderMs = which === "first-at-or-after" ? timeMs : timeMs + 1;
   let low = facts.firstSeq;
   let high = facts.lastSeq + 1;
   let lastBefore: number | null = null;
@@ -26,7 +40,7 @@ export async function seqAtTime(
     const middle = Math.floor((low + high) / 2);
     const message = await messageFrom(client, stream, middle);
     if (message === null) high = middle;
-    else if (message.receivedAtMs >= borderMs) {
+    else if (isAfter(message)) {
       high = middle;
       firstAfter = message.seq;
     } else {
@@ -34,5 +48,5 @@ export async function seqAtTime(
       lastBefore = message.seq;
     }
   }
-  return which === "first-at-or-after" ? firstAfter : lastBefore;
+  return { lastBefore, firstAfter };
 }

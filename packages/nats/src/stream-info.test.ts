@@ -3,7 +3,7 @@ import { type ServerHandle, startNats } from "@cim-replay/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectNats, type NatsClient } from "./connect.ts";
 import { factsOf, fillStream, makeStream } from "./reader-fixture.ts";
-import { seqAtTime } from "./seq-at-time.ts";
+import { lastSeqAtNanos, seqAtTime } from "./seq-at-time.ts";
 import { deletedWithin, findStreamsFor, lastMatchingSeq, streamFacts } from "./stream-info.ts";
 import { subjectCounts } from "./subject-index.ts";
 
@@ -107,6 +107,25 @@ test("a time is turned into a sequence exactly, over deleted messages too", asyn
     const before = present.findLast((message) => message.timeMs <= timeMs)?.seq ?? null;
     expect(await seqAtTime(client, "TIME", timeMs, "first-at-or-after")).toBe(after);
     expect(await seqAtTime(client, "TIME", timeMs, "last-at-or-before")).toBe(before);
+  }
+});
+
+test("a time is turned into a sequence to the nanosecond, also of messages of one millisecond", async () => {
+  await makeStream(client, "NANOS");
+  await Promise.all(Array.from({ length: 200 }, (_, i) => client.js.publish("NANOS.x", String(i))));
+  const nanos: bigint[] = [];
+  for (let seq = 1; seq <= 200; seq++) {
+    const { timestamp } = (await client.jsm.streams.getMessage("NANOS", { seq })) ?? { timestamp: "" };
+    const [, second = "", fraction = ""] = /^(.*:\d\d)\.?(\d*)Z$/.exec(timestamp) ?? [];
+    nanos.push(BigInt(Date.parse(`${second}Z`)) * 1_000_000n + BigInt(fraction.padEnd(9, "0")));
+  }
+  // Otherwise it would show nothing.
+  expect(new Set(nanos.map((time) => time / 1_000_000n)).size).toBeLessThan(200);
+  for (const time of [nanos[0] ?? 0n, nanos[99] ?? 0n, nanos[100] ?? 0n, nanos[199] ?? 0n]) {
+    for (const at of [time - 1n, time, time + 1n]) {
+      const expected = nanos.findLastIndex((each) => each <= at) + 1;
+      expect(await lastSeqAtNanos(client, "NANOS", at)).toBe(expected || null);
+    }
   }
 });
 

@@ -43,6 +43,7 @@ export function runOf(id: string, changes: Partial<RunRecord> = {}): RunRecord {
     startedAt: null,
     endedAt: null,
     coordinator: { id: "c", host: "h", pid: 1 },
+    backup: null,
     summary: null,
     ...changes,
   };

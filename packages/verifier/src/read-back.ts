@@ -33,6 +33,8 @@ export interface ReadBackInput {
   readonly othersMayWrite: boolean;
   /** Entries whose events have gone, wholly or in part: that there are none says nothing. */
   readonly expired: Expired;
+  /** An archive was restored after the run: entries of runs before it are back, under new revisions. */
+  readonly wasRestored: boolean;
   /** −1 where it lies in none of the run's. */
   readonly partitionOf: (entry: EntryFacts) => number;
 }
@@ -56,7 +58,8 @@ export function checkReadBack(
     const origin = originOf(entry, input);
     if (origin === "run") ofRun[input.partitionOf(entry)]?.push(entry);
     else evidence[origin] = (evidence[origin] ?? 0) + 1;
-    if (origin === "ofLaterRuns" || origin === "ofOtherWriters") changed.add(input.partitionOf(entry));
+    if (origin === "ofLaterRuns" || origin === "ofOtherWriters" || origin === "ofRestored")
+      changed.add(input.partitionOf(entry));
   }
   if (accounts) evidence.due = findMissing(accounts, input, found);
   const digests = ofRun.map(digestOf);
@@ -89,9 +92,12 @@ function whyNotWholly({ accounts, run }: ReadBackInput, changed: number, kept: r
   return reasons.length > 0 ? reasons.join(" ") : null;
 }
 
-type Origin = "run" | "ofLaterRuns" | "ofEarlierRuns" | "ofOtherWriters" | "foreign";
+type Origin = "run" | "ofLaterRuns" | "ofEarlierRuns" | "ofOtherWriters" | "ofRestored" | "foreign";
 
-function originOf({ id, stated, revision }: EntryFacts, { run, termsOf, othersMayWrite }: ReadBackInput): Origin {
+function originOf(
+  { id, stated, revision }: EntryFacts,
+  { run, termsOf, othersMayWrite, wasRestored }: ReadBackInput,
+): Origin {
   if (!stated) {
     const isLater = run !== null && id !== null && revision > run.plan.target.lastRevision;
     return isLater && othersMayWrite ? "ofOtherWriters" : "foreign";
@@ -100,7 +106,8 @@ function originOf({ id, stated, revision }: EntryFacts, { run, termsOf, othersMa
   if (stated.run === run.id) return "run";
   if (revision <= run.plan.target.lastRevision) return "ofEarlierRuns";
   const { createdAt } = termsOf(stated.run);
-  return createdAt !== null && createdAt > run.createdAt ? "ofLaterRuns" : "foreign";
+  if (createdAt !== null && createdAt > run.createdAt) return "ofLaterRuns";
+  return wasRestored ? "ofRestored" : "foreign";
 }
 
 function checkEntry(entry: EntryFacts, input: ReadBackInput, found: Discrepancies): void {
@@ -130,7 +137,8 @@ function checkEntry(entry: EntryFacts, input: ReadBackInput, found: Discrepancie
 function isExtra(entry: EntryFacts, input: ReadBackInput, accounts: Accounts): boolean {
   if (accounts.due(entry.key) !== null || input.expired.has(entry.key)) return false;
   const origin = originOf(entry, input);
-  return input.run === null || origin === "run" || (origin !== "ofLaterRuns" && input.run.isWhole);
+  const isOfOthers = origin === "ofLaterRuns" || origin === "ofRestored";
+  return input.run === null || origin === "run" || (!isOfOthers && input.run.isWhole);
 }
 
 /** Returns how many entries are due. */

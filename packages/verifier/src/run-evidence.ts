@@ -20,13 +20,19 @@ export async function loadRun(ledger: Ledger, runId: string): Promise<RunEvidenc
 }
 
 /**
- * The newest completed run that wrote a whole domain into a bucket; where every run there took a selection of events, the
- * newest of those; null where there is none.
+ * The newest completed run that wrote a whole domain into a bucket, up to a time where one is given; where every run there
+ * took a selection of events, the newest of those; null where there is none.
  */
-export async function lastCompletedRun(ledger: Ledger, domain: string, bucket: string): Promise<RunEvidence | null> {
+export async function lastCompletedRun(
+  ledger: Ledger,
+  domain: string,
+  bucket: string,
+  endedByMs = Number.POSITIVE_INFINITY,
+): Promise<RunEvidence | null> {
   const runs = (await ledger.listRuns()).filter(
-    ({ state, settings }) =>
+    ({ state, settings, endedAt }) =>
       state === "completed" &&
+      (endedAt === null || Date.parse(endedAt) <= endedByMs) &&
       settings.domain === domain &&
       settings.target === bucket &&
       settings.aggregateId === null,

@@ -55,6 +55,8 @@ export interface Verification {
   readonly evidence: RunEvidence | null;
   /** All entries are held to this moment, whatever their runs read; null: each to its own run. */
   readonly asOf: AsOf | null;
+  /** An archive was restored since the run that is evidence; by default false. */
+  readonly wasRestored?: boolean;
   /** Reads on to the stream's end, to say which entries are behind it. */
   readonly toPresent: boolean;
   readonly toolVersion: string;

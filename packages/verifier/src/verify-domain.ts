@@ -16,6 +16,8 @@ export interface VerifyDomainOptions {
   readonly projection: Verification["projection"];
   /** As `lastCompletedRun` gives it; null: the bucket is compared with the stream alone. */
   readonly run: RunEvidence | null;
+  /** Entries were restored from an archive since that run: those of runs before it are no surprise. */
+  readonly wasRestored?: boolean;
   /** Holds every entry to the state at a moment, whatever its run read; goes with `run: null`. */
   readonly asOf?: AsOf;
   readonly toolVersion: string;

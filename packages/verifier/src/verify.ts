@@ -160,6 +160,7 @@ function readBackInput(verification: Verification, gathered: Gathered): ReadBack
     keepsOrphans: !verification.toPresent && isToKeepOrphans(verification.evidence?.run),
     othersMayWrite: verification.toPresent,
     expired: gathered.expired,
+    wasRestored: verification.wasRestored === true,
     termsOf: runs.of,
     partitionOf: ({ key, id }) => scene.partitionOf(reading?.fold.get(key)?.routeKey ?? id ?? ""),
   };

@@ -247,6 +247,7 @@ export async function judge(world: World): Promise<Discrepancies> {
         keepsOrphans: false,
         othersMayWrite: false,
         expired: new Set<string>(),
+        wasRestored: false,
         partitionOf: ({ id }) => partitionOf(id ?? ""),
       },
       run: { id: RUN, createdAt: "2026", plan, units, isWhole: true, wentOn: false },

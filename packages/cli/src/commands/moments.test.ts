@@ -6,7 +6,7 @@ import { connectNats, ensureBucket, type NatsClient, readEntries } from "@cim-re
 import { QUEUE_DEFAULTS } from "@cim-replay/queue";
 import { startNats, uniqueName } from "@cim-replay/testkit";
 import { loadProjection, type ReplayWorker, startWorker } from "@cim-replay/worker";
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test, vi } from "vitest";
 import { runTool, type ToolResult } from "../run-tool.fixture.ts";
 
 const PROJECTION = `export default {
@@ -19,6 +19,9 @@ const PROJECTION = `export default {
     return state;
   },
 };\n`;
+
+// Each test starts several commands, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 180_000 });
 
 let nats: Awaited<ReturnType<typeof startNats>>;
 let client: NatsClient;
@@ -71,6 +74,12 @@ function run(tool: string, ...args: readonly string[]): Promise<ToolResult> {
   return runTool(tool, args, { cwd: folder, env });
 }
 
+/** Of an RFC 3339 time with a fraction. */
+function nanoBefore(time: string): string {
+  const [second = "", fraction = ""] = time.replace("Z", "").split(".");
+  return `${second}.${String(Number(fraction.padEnd(9, "0")) - 1).padStart(9, "0")}Z`;
+}
+
 describe("state-at", () => {
   const ask = (id: string, ...args: readonly string[]) =>
     run("state-at", "--domain", "shop", "--aggregate-id", id, ...args);
@@ -94,6 +103,15 @@ describe("state-at", () => {
     const received = await stateOf("--time", "2026-01-02T00:00:00Z", "--time-basis", "server");
     expect(received).toMatchObject({ events: 0, last_event: null, state: null });
     expect((await stateOf("--time", `${Date.now()}`, "--time-basis", "server")).state.sum).toBe(7);
+  });
+
+  test("by the server's receipt is exact to the nanosecond where the time is", async () => {
+    const received = (await client.jsm.streams.getMessage("EVENTS", { seq: 4 }))?.timestamp ?? "";
+    const server = ["--time-basis", "server"];
+    expect((await stateOf("--time", received, ...server)).state.sum).toBe(3);
+    expect((await stateOf("--time", nanoBefore(received), ...server)).state.sum).toBe(1);
+    const first = (await client.jsm.streams.getMessage("EVENTS", { seq: 1 }))?.timestamp ?? "";
+    expect((await stateOf("--time", nanoBefore(first), ...server)).state).toBeNull();
   });
 
   test("says what each event changed, newest last", async () => {
@@ -181,6 +199,30 @@ describe("point-in-time-replay", () => {
     const all = await replay(...at);
     expect(all.stderr).toContain("also holds entries of strange, which neither settings nor stream know");
     expect(await entries()).toEqual({ "shop.a": 3, "shop.b": 10, "depot.d": 5, "strange.s": 1 });
+  });
+
+  test("by the server's receipt is a prefix of each stream, exact to the nanosecond where the time is", async () => {
+    const received = (await client.jsm.streams.getMessage("EVENTS", { seq: 4 }))?.timestamp ?? "";
+    const to = (time: string) => replay("--target-time", time, "--time-basis", "server", "--verify-checksums");
+    const with4 = await to(received);
+    expect(with4, with4.stderr).toMatchObject({ status: 0 });
+    expect(await entries()).toEqual({ "shop.a": 3, "shop.b": 10, "depot.d": 5 });
+    const before4 = nanoBefore(received);
+    const without4 = await to(before4);
+    expect(without4, without4.stderr).toMatchObject({ status: 0 });
+    expect(without4.stdout).toContain(`the state at ${before4} (by the server's receipt)`);
+    expect(await entries()).toEqual({ "shop.a": 1, "shop.b": 10, "depot.d": 5 });
+    const expected = ["--target", target, "--time-basis", "server", "--expected-time"];
+    expect((await run("validate-system-state", ...expected, before4)).status).toBe(0);
+    expect((await run("validate-system-state", ...expected, received)).status).toBe(1);
+  });
+
+  test("`all` is also what the stream holds and the settings do not describe", async () => {
+    await publish("attic", "x", 2, { n: 1 });
+    const done = await replay("--target-time", "2026-01-02", "--domains", "all");
+    await client.jsm.streams.purge("EVENTS", { filter: "events.attic.>" });
+    expect(done, done.stderr).toMatchObject({ status: 0 });
+    expect(done.stdout).toMatch(/^attic +\S+ +completed +1 +1 /m);
   });
 
   test("is not done where an entry stays whose aggregate's events were all skipped", async () => {

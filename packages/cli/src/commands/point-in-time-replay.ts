@@ -4,23 +4,34 @@ import type { CommandModule, Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { momentJson, momentText } from "../output/moment-text.ts";
 import { json } from "../output/run-record.ts";
-import { type DomainOutcome, type PointInTime, replayDomainsToMoment } from "../replay/point-in-time.ts";
+import { reachFlags } from "../output/rollback.ts";
+import { checkpointFirst } from "../replay/checkpoint-first.ts";
+import {
+  type DomainOutcome,
+  type PointInTime,
+  type ReplayedDomains,
+  replayDomainsToMoment,
+} from "../replay/point-in-time.ts";
 import { bucketOf } from "../replay/run-settings.ts";
 import type { ReplayRunner } from "../replay/runner.ts";
 import { listenToSignals } from "../replay/signals.ts";
-import { domainsToReplay } from "../replay/which-domains.ts";
+import { everyDomain } from "../replay/which-domains.ts";
 import { withCoordination, withLog } from "../session.ts";
 import type { SettingName } from "../settings/definitions.ts";
 import { callFlag, natsSettings } from "../settings/flags.ts";
 import type { LoadedSettings } from "../settings/load.ts";
-import { count, flag, timeMs, words } from "../settings/values.ts";
+import { count, flag, preciseTime, words } from "../settings/values.ts";
 import { allDomains } from "../verify/all-domains.ts";
 import { addFlags, readInvocation, shared } from "./invoked.ts";
 
 const flags = {
-  targetTime: callFlag("--target-time <time>", "the moment, itself included, e.g. 2026-01-31T12:00:00Z", timeMs),
+  targetTime: callFlag("--target-time <time>", "the moment, itself included, e.g. 2026-01-31T12:00:00Z", preciseTime),
   targetSeq: callFlag("--target-seq <n>", "and nothing behind this stream sequence", count),
-  domains: callFlag("--domains <all|names>", "separated by commas (default: all that settings or stream hold)", words),
+  domains: callFlag(
+    "--domains <all|names>",
+    "separated by commas (default: all that settings describe or EVENTS holds)",
+    words,
+  ),
   verifyChecksums: callFlag(
     "--verify-checksums",
     "certifies each run at level full, then compares the bucket with the state at that time",
@@ -31,7 +42,7 @@ const flags = {
 
 const settingNames = [
   ...["target", "timeBasis", "parallel", "units", "localWorkers", "concurrency", "memoryLimit", "skipErrors"],
-  ...["certify", ...natsSettings, "redisUrl", "queuePrefix", "logLevel", "logFile"],
+  ...["backupFirst", "backupKeep", "certify", ...natsSettings, "redisUrl", "queuePrefix", "logLevel", "logFile"],
 ] as const satisfies readonly SettingName[];
 
 export const command: CommandModule = {
@@ -41,6 +52,7 @@ export const command: CommandModule = {
       "after",
       `
 Entries of the target whose aggregates had no event up to then are removed: without --target, from CIM_PROJECTIONS.
+Where the target holds entries, a checkpoint is made first, and the command that goes back to it is printed.
 
 Example:
   point-in-time-replay --target-time 2026-01-31T12:00:00Z --domains all --verify-checksums --target before-noon`,
@@ -54,19 +66,23 @@ async function pointInTimeReplay(invocation: Invocation): Promise<number> {
   if (given.targetTime === undefined) {
     throw new UsageError("Cannot replay to a moment: none is given. Give --target-time, e.g. 2026-01-31T12:00:00Z.");
   }
-  const moment = { timeMs: given.targetTime, toSeq: given.targetSeq };
-  const told = { moment, basis: loaded.settings.timeBasis, bucket: bucketOf(loaded.settings.target) };
+  const moment = { ...given.targetTime, toSeq: given.targetSeq };
+  const told = {
+    ...{ moment, basis: loaded.settings.timeBasis, bucket: bucketOf(loaded.settings.target) },
+    reach: reachFlags(invocation.flags),
+  };
   let runner: ReplayRunner | null = null;
   const onRunner = (next: ReplayRunner) => {
     runner = next;
   };
   const task = { invocation, loaded, moment, verifies: given.verifyChecksums === true, onRunner };
-  const { outcomes, isInterrupted } = await interruptibly(
+  const { done, isInterrupted } = await interruptibly(
     invocation,
     () => runner,
     (signal) => replayAll(task, given.domains, signal),
   );
-  invocation.print(given.format === "json" ? json(momentJson(outcomes, told)) : momentText(outcomes, told));
+  const { outcomes } = done;
+  invocation.print(given.format === "json" ? json(momentJson(done, told)) : momentText(done, told));
   if (outcomes.every(({ isDone }) => isDone)) return EXIT.done;
   return isInterrupted ? EXIT.interrupted : EXIT.failed;
 }
@@ -75,14 +91,15 @@ function replayAll(
   task: PointInTime,
   named: readonly string[] | undefined,
   signal: AbortSignal,
-): Promise<DomainOutcome[]> {
+): Promise<ReplayedDomains> {
   const { invocation, loaded } = task;
   return withLog(loaded.settings, invocation, (log) =>
     withCoordination(loaded.settings, invocation.tool, log, async (ctx) => {
       const domains = await domainsOf(named, ctx.client, task);
+      const wayBack = await checkpointFirst(ctx.client, invocation, loaded, domains);
       const outcomes = await replayDomainsToMoment(ctx, domains, task, signal);
       const untouched = domains.slice(outcomes.length).map((domain) => notBegun(domain));
-      return [...outcomes, ...untouched];
+      return { wayBack, outcomes: [...outcomes, ...untouched] };
     }),
   );
 }
@@ -100,7 +117,7 @@ async function domainsOf(
     if (named.length > 0) return [...new Set(named)];
     throw new UsageError("Cannot replay to a moment: --domains names none. Give all, or names separated by commas.");
   }
-  const domains = await domainsToReplay(client, loaded, { domain: undefined, aggregateId: undefined });
+  const domains = await everyDomain(client, loaded);
   await tellStrangers(invocation, client, loaded, domains);
   return domains;
 }
@@ -124,8 +141,8 @@ async function tellStrangers(
 async function interruptibly(
   { screen, exitNow }: Invocation,
   runner: () => ReplayRunner | null,
-  work: (signal: AbortSignal) => Promise<DomainOutcome[]>,
-): Promise<{ outcomes: DomainOutcome[]; isInterrupted: boolean }> {
+  work: (signal: AbortSignal) => Promise<ReplayedDomains>,
+): Promise<{ done: ReplayedDomains; isInterrupted: boolean }> {
   const note = (line: string) => screen.note(line);
   const checkpoint = () => {
     const atWork = runner();
@@ -134,7 +151,7 @@ async function interruptibly(
   };
   const signals = listenToSignals({ checkpoint, note, exitNow });
   try {
-    return { outcomes: await work(signals.signal), isInterrupted: signals.signal.aborted };
+    return { done: await work(signals.signal), isInterrupted: signals.signal.aborted };
   } finally {
     signals.dispose();
   }

@@ -98,6 +98,13 @@ test("discard removes what it is told to and no more, when it is sure", async ()
   expect(await tool("quarantine", "discard", "--run", "gone", "--yes")).toMatchObject({ status: 0 });
   expect(await store.count("gone")).toBe(0);
   expect(await store.count("stays")).toBe(1);
+  const { stdout } = await tool("audit-log", "--format", "json");
+  expect(JSON.parse(stdout)).toMatchObject([
+    { command: "quarantine discard", step: "started", runId: "gone", parameters: { events: 1, sequences: [2] } },
+    { step: "ended", outcome: "1 kept events discarded", who: expect.stringContaining("@") },
+    { step: "started", parameters: { run: "gone", events: 2, sequences: [1, 3] } },
+    { step: "ended" },
+  ]);
 });
 
 test("discard refuses what a run that can go on needs", async () => {

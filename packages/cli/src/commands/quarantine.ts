@@ -15,6 +15,7 @@ import { json } from "../output/run-record.ts";
 import { Resolutions } from "../quarantine/resolutions.ts";
 import { withNats } from "../session.ts";
 import type { SettingName } from "../settings/definitions.ts";
+import { type AuditedWork, whileAudited } from "../while-audited.ts";
 import { type CallFlagValues, callFlag, connectionSettings } from "../settings/flags.ts";
 import { count, flag, text } from "../settings/values.ts";
 import { addFlags, readInvocation, shared } from "./invoked.ts";
@@ -140,7 +141,7 @@ async function show(
 }
 
 async function discard(
-  { print, screen }: Invocation,
+  { tool, print, screen }: Invocation,
   client: NatsClient,
   { store, places, given }: { store: QuarantineStore; places: readonly QuarantinePlace[]; given: Flags },
 ): Promise<number> {
@@ -152,9 +153,32 @@ async function discard(
     screen.note("Nothing was discarded.");
     return EXIT.failed;
   }
-  await store.discard(places);
+  for (const run of runs) {
+    const own = places.filter(({ runId }) => runId === run);
+    await whileAudited(
+      client,
+      await auditedDiscard(client, { tool, screen }, { run, own, given }),
+      () => store.discard(own),
+      () => `${formatCount(own.length)} kept events discarded`,
+    );
+  }
   print(given.format === "json" ? json({ discarded: places.length, runs }) : `Discarded ${what}.`);
   return EXIT.done;
+}
+
+/** Of a run that the ledger no longer knows, the domain is the one that was asked for. */
+async function auditedDiscard(
+  client: NatsClient,
+  { tool, screen }: Pick<Invocation, "tool" | "screen">,
+  { run, own, given }: { run: string; own: readonly QuarantinePlace[]; given: Flags },
+): Promise<AuditedWork> {
+  const ledger = await Ledger.open(client);
+  const settings = (await ledger?.getRun(run))?.record.settings;
+  const { domain = given.domain ?? "unknown", target = "unknown" } = settings ?? {};
+  const sequences = own.slice(0, MOST_LISTED).map(({ seq }) => seq);
+  const parameters = { run: given.run ?? null, domain: given.domain ?? null, events: own.length, sequences };
+  const note = (line: string) => screen.note(line);
+  return { command: `${tool} discard`, domains: [domain], target, runId: run, parameters, note };
 }
 
 /** What such a run has left out is looked up in the quarantine when it ends: without it, it would fail. */

@@ -18,7 +18,7 @@ export const command: CommandModule = {
       const ledger = await Ledger.open(client);
       const all = ledger ? await ledger.listRuns() : [];
       const runs = all.filter(({ settings }) => given.domain === undefined || settings.domain === given.domain);
-      if (given.format === "json") invocation.print(json(runs.map(runJson)));
+      if (given.format === "json") invocation.print(json(runs.map((run) => runJson(run))));
       else if (runs.length > 0) invocation.print(runListText(runs));
       else invocation.screen.note("No runs yet. Start one with `event-replay --domain DOMAIN`.");
       return EXIT.done;

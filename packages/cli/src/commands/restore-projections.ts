@@ -1,16 +1,13 @@
-import { type CheckedArchive, openArchive, type Restored, restoreArchive } from "@cim-replay/archive";
+import { openArchive } from "@cim-replay/archive";
 import { UsageError } from "@cim-replay/core";
-import type { NatsClient } from "@cim-replay/nats";
-import { whileTargetsAreHeld } from "../archives/hold-targets.ts";
-import { progressNotes } from "../archives/progress-notes.ts";
-import type { CommandModule, Invocation } from "../command.ts";
+import { resolve } from "node:path";
+import { restoreInto, targetOf } from "../archives/restore-into.ts";
+import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { restoreJson, restoreText } from "../output/archive-text.ts";
 import { json } from "../output/run-record.ts";
-import { bucketOf } from "../replay/run-settings.ts";
 import { withNats } from "../session.ts";
 import { callFlag, connectionSettings } from "../settings/flags.ts";
-import type { LoadedSettings } from "../settings/load.ts";
 import { flag, text } from "../settings/values.ts";
 import { addFlags, readInvocation, shared } from "./invoked.ts";
 
@@ -28,37 +25,13 @@ export const command: CommandModule = {
     if (file === undefined) throw new UsageError("Cannot restore: no archive is named. Give --backup.");
     await using archive = await openArchive(file);
     const { manifest } = archive;
-    const bucket = targetOf(archive, loaded);
+    const bucket = targetOf(archive, file, loaded);
+    const parameters = { backup: resolve(file) };
     const restored = await withNats(loaded.settings, invocation.tool, (client) =>
-      restore(client, invocation, { archive, bucket, dryRun }),
+      restoreInto(client, invocation, { archive, bucket, dryRun, parameters }),
     );
     const report = { file, manifest, bucket, dryRun, restored };
     invocation.print(format === "json" ? json(restoreJson(report)) : restoreText(report));
     return EXIT.done;
   },
 };
-
-/** Where nobody named a target, the archive's own bucket must be the usual one: others' entries would be removed. */
-function targetOf({ path, manifest }: CheckedArchive, { settings, isGiven }: LoadedSettings): string {
-  const bucket = bucketOf(settings.target);
-  if (isGiven("target") || bucket === manifest.bucket.name) return bucket;
-  throw new UsageError(
-    `Cannot tell where to restore to: ${path} was taken from bucket ${manifest.bucket.name}, not from ${bucket}. Give --target.`,
-  );
-}
-
-function restore(
-  client: NatsClient,
-  { tool, screen }: Invocation,
-  { archive, bucket, dryRun }: { archive: CheckedArchive; bucket: string; dryRun: boolean },
-): Promise<Restored> {
-  const note = (line: string) => screen.note(line);
-  const work = () =>
-    restoreArchive(client, {
-      ...{ archive, bucket, dryRun, signal: new AbortController().signal },
-      onProgress: progressNotes(note, "entries restored"),
-    });
-  if (dryRun) return work();
-  const domains = archive.manifest.domains.map(({ name }) => name);
-  return whileTargetsAreHeld(client, { domains, target: bucket, tool, note }, work);
-}

@@ -6,16 +6,17 @@ import type { CommandModule, Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { exactJson } from "../output/short-value.ts";
 import { stateJson, stateText } from "../output/state-text.ts";
+import { lastSeqBy } from "../replay/server-moment.ts";
 import { withNats } from "../session.ts";
 import { callFlag, connectionSettings } from "../settings/flags.ts";
-import { count, flag, text, timeMs } from "../settings/values.ts";
+import { count, flag, type PreciseTime, preciseTime, text } from "../settings/values.ts";
 import { addFlags, readInvocation, shared } from "./invoked.ts";
 
 const flags = {
   domain: callFlag("--domain <name>", "domain of the aggregate", text),
   aggregateId: callFlag("--aggregate-id <id>", "the aggregate", text),
   seq: callFlag("--seq <n>", "its state at this stream sequence, itself included", count),
-  time: callFlag("--time <time>", "its state at this moment, itself included, e.g. 2026-01-31T12:00:00Z", timeMs),
+  time: callFlag("--time <time>", "its state at this moment, itself included, e.g. 2026-01-31T12:00:00Z", preciseTime),
   history: callFlag("--history", "also what each event changed", flag),
   format: shared.format,
 };
@@ -33,9 +34,12 @@ export const command: CommandModule = {
     const named = loaded.settings.projection ?? domainSettings.projection ?? builtinFor(domain).name;
     const { ref, projection } = await resolveProjection(named);
     const signal = new AbortController().signal;
-    const state = await withNats(loaded.settings, invocation.tool, (client) =>
-      stateAt({ client, domain, domainSettings, aggregateId, projection, at, history, signal }),
-    );
+    const state = await withNats(loaded.settings, invocation.tool, async (client) => {
+      const seq = given.time && (await lastSeqBy(client, loaded, domain, given.time));
+      // Where nothing was there by then, nothing was there a millisecond before.
+      const exactly = seq === 0 ? justBefore(at) : seq === undefined ? at : { seq };
+      return stateAt({ client, domain, domainSettings, aggregateId, projection, at: exactly, history, signal });
+    });
     const question = { domain, aggregateId, at, history, projection: { name: ref.name, sha256: ref.sha256 } };
     tellDoubts(invocation, state);
     invocation.print(given.format === "json" ? exactJson(stateJson(state, question), 2) : stateText(state, question));
@@ -43,12 +47,20 @@ export const command: CommandModule = {
   },
 };
 
-function momentOf(seq: number | undefined, time: number | undefined, basis: "event" | "server"): StateAtTask["at"] {
+function momentOf(
+  seq: number | undefined,
+  time: PreciseTime | undefined,
+  basis: "event" | "server",
+): StateAtTask["at"] {
   if (seq !== undefined && time === undefined) return { seq };
-  if (time !== undefined && seq === undefined) return { timeMs: time, basis };
+  if (time !== undefined && seq === undefined) return { timeMs: time.timeMs, basis };
   throw new UsageError(
     `Cannot tell a state: ${seq === undefined ? "no moment is given" : "--seq and --time are both given"}. Give one of --seq and --time.`,
   );
+}
+
+function justBefore(at: StateAtTask["at"]): StateAtTask["at"] {
+  return "seq" in at ? at : { ...at, timeMs: at.timeMs - 1 };
 }
 
 /** What makes the state less than the whole truth. */

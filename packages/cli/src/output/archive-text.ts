@@ -2,10 +2,10 @@ import type { Manifest, Restored, WrittenArchive } from "@cim-replay/archive";
 import { formatCount, formatSize } from "@cim-replay/core";
 import { renderFacts } from "./table.ts";
 
-export function backupText({ manifest, bytes, sha256 }: WrittenArchive, file: string): string {
+export function backupText({ manifest, bytes, sha256 }: WrittenArchive, file: string, title = "archive"): string {
   const { bucket, entries, events } = manifest;
   return renderFacts([
-    ["archive", `${file} (${formatSize(bytes)})`],
+    [title, `${file} (${formatSize(bytes)})`],
     ["of", subjectOf(manifest)],
     ["entries", `${formatCount(entries)} from bucket ${bucket.name} at revision ${formatCount(bucket.last_revision)}`],
     ...(manifest.kind === "aggregate" ? [["events", formatCount(events)] as const] : []),
@@ -17,10 +17,11 @@ export function backupText({ manifest, bytes, sha256 }: WrittenArchive, file: st
   ]);
 }
 
-export function backupJson({ manifest, bytes, sha256 }: WrittenArchive, file: string): object {
+export function backupJson({ manifest, bytes, sha256 }: WrittenArchive, file?: string): object {
   const { members, domains, ...rest } = manifest;
   return {
-    ...{ file, bytes, sha256 },
+    ...(file !== undefined && { file }),
+    ...{ bytes, sha256 },
     ...rest,
     domains: domains.map(({ name, stream }) => ({ name, stream })),
     members: members.length,

@@ -1,7 +1,9 @@
 import { formatCount, formatTime } from "@cim-replay/core";
 import type { Moment } from "../replay/moment-request.ts";
-import type { DomainOutcome } from "../replay/point-in-time.ts";
+import type { DomainOutcome, ReplayedDomains } from "../replay/point-in-time.ts";
+import { preciseText } from "../replay/server-moment.ts";
 import { runJson } from "./run-record.ts";
+import type { WayBack } from "../replay/checkpoint-first.ts";
 import { renderTable } from "./table.ts";
 import { verificationLine } from "./verification-text.ts";
 
@@ -9,10 +11,12 @@ interface Told {
   readonly moment: Moment;
   readonly basis: "event" | "server";
   readonly bucket: string;
+  /** Flags with which other commands find the same servers. */
+  readonly reach: string;
 }
 
 /** One row a domain, and whether all of them are what was asked for. */
-export function momentText(outcomes: readonly DomainOutcome[], told: Told): string {
+export function momentText({ outcomes, wayBack }: ReplayedDomains, told: Told): string {
   const open = outcomes.filter(({ isDone }) => !isDone);
   const count = (of: number | undefined) => (of === undefined ? "–" : formatCount(of));
   const table = renderTable<DomainOutcome>(
@@ -33,26 +37,34 @@ export function momentText(outcomes: readonly DomainOutcome[], told: Told): stri
     open.length === 0
       ? `${outcomes.length === 1 ? "The domain is" : `All ${formatCount(outcomes.length)} domains are`} ${where}.`
       : `NOT ${where}: ${open.map(({ domain }) => domain).join(", ")}.`;
-  return [table, "", verdict, ...open.map(({ domain, reason }) => `  ${domain}: ${reason}`)].join("\n");
+  const command = wayBackCommand(wayBack, told);
+  const undo = command === null ? [] : [`Go back to what it held before: ${command}`];
+  return [table, "", verdict, ...open.map(({ domain, reason }) => `  ${domain}: ${reason}`), ...undo].join("\n");
+}
+
+function wayBackCommand({ checkpoint }: WayBack, { bucket, reach }: Told): string | null {
+  return checkpoint === null ? null : `restore-checkpoint --name ${checkpoint} --target ${bucket} --yes${reach}`;
 }
 
 function momentInWords({ moment, basis }: Told): string {
   const by = basis === "event" ? "by the events' own times" : "by the server's receipt";
   const seq = moment.toSeq === undefined ? "" : ` and sequence ${formatCount(moment.toSeq)}`;
-  return `${formatTime(moment.timeMs)} (${by})${seq}`;
+  return `${preciseText(moment, formatTime)} (${by})${seq}`;
 }
 
 function entriesOf(run: DomainOutcome["run"]): number | undefined {
   return run?.summary ? run.summary.entriesWritten + run.summary.entriesUnchanged : undefined;
 }
 
-export function momentJson(outcomes: readonly DomainOutcome[], { moment, basis, bucket }: Told): object {
+export function momentJson({ outcomes, wayBack }: ReplayedDomains, told: Told): object {
+  const { moment, basis, bucket } = told;
   return {
-    target_time: formatTime(moment.timeMs),
+    target_time: preciseText(moment, formatTime),
     target_seq: moment.toSeq ?? null,
     time_basis: basis,
     target: bucket,
     done: outcomes.every(({ isDone }) => isDone),
+    before: { ...wayBack, restore: wayBackCommand(wayBack, told) },
     domains: outcomes.map(({ domain, run, certificate, isDone, reason }) => ({
       ...{ domain, done: isDone, reason },
       run: run && runJson(run),

@@ -1,8 +1,9 @@
 import type { RunRecord } from "@cim-replay/core";
+import { rollbackCommand } from "./rollback.ts";
 
 /** A run as `--format json` prints it: names as in the runbook's progress record. */
-export function runJson(run: RunRecord): Record<string, unknown> {
-  const { summary, settings } = run;
+export function runJson(run: RunRecord, reach = ""): Record<string, unknown> {
+  const { summary, settings, backup } = run;
   return {
     domain: settings.domain,
     run_id: run.id,
@@ -16,6 +17,7 @@ export function runJson(run: RunRecord): Record<string, unknown> {
     created_at: run.createdAt,
     started_at: run.startedAt,
     ended_at: run.endedAt,
+    backup: backup && { ...backup, rollback: rollbackCommand(run, reach) },
     summary: summary && {
       events: summary.events,
       aggregates: summary.aggregates,

@@ -9,12 +9,13 @@ import {
 } from "@cim-replay/core";
 import { PROJECTIONS_BUCKET } from "../replay/run-settings.ts";
 import { progressLine } from "./progress-lines.ts";
+import { rollbackCommand } from "./rollback.ts";
 import { renderFacts, renderTable } from "./table.ts";
 
 const MOST_FINDINGS = 20;
 
-/** What a replay command prints when its run has ended. */
-export function summaryText(run: RunRecord): string {
+/** What a replay command prints when its run has ended. `reach`: flags with which other commands find the same servers. */
+export function summaryText(run: RunRecord, reach = ""): string {
   const { summary, settings } = run;
   const facts: [string, string][] = [
     ["run", `${run.id} ${run.state}`],
@@ -39,7 +40,9 @@ export function summaryText(run: RunRecord): string {
   const shown = findings.slice(0, MOST_FINDINGS).map((finding) => `  ${finding}`);
   const left = findings.length - shown.length;
   const notes = findings.length === 0 ? [] : ["findings", ...shown, ...(left > 0 ? [`  … and ${left} more`] : [])];
-  return [renderFacts(facts), ...notes, "", ...nextSteps(run)].join("\n");
+  const rollback = rollbackCommand(run, reach);
+  const undo = rollback === null ? [] : [`Undo it: ${rollback}`];
+  return [renderFacts(facts), ...notes, "", ...nextSteps(run), ...undo].join("\n");
 }
 
 function certificateText({ level, holds, discrepancies }: NonNullable<RunSummary["certificate"]>): string {

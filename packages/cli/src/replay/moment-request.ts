@@ -1,9 +1,9 @@
 import type { LoadedSettings } from "../settings/load.ts";
+import type { PreciseTime } from "../settings/values.ts";
 import type { ReplayRequest } from "./request.ts";
 
 /** What all domains are brought to. */
-export interface Moment {
-  readonly timeMs: number;
+export interface Moment extends PreciseTime {
   /** Nor anything behind this stream sequence; undefined: the time alone decides. */
   readonly toSeq: number | undefined;
 }
@@ -18,7 +18,12 @@ export function replayToMoment(
   loaded: LoadedSettings,
   certifyFully: boolean,
 ): ReplayRequest {
-  const settings = certifyFully ? { ...loaded.settings, certify: "full" as const } : loaded.settings;
+  const settings = {
+    ...loaded.settings,
+    ...(certifyFully && { certify: "full" as const }),
+    // Of all domains together there is a checkpoint.
+    backupFirst: false as const,
+  };
   return {
     flags: {
       ...{ domain, toTime: timeMs, toSeq, prune: true, format: undefined },

@@ -1,14 +1,16 @@
 import type { ReplayContext } from "@cim-replay/coordinator";
-import { errorMessage, ReplayError, type RunRecord, UnreachableError } from "@cim-replay/core";
-import { readHeads } from "@cim-replay/nats";
+import { errorMessage, formatTime, ReplayError, type RunRecord, UnreachableError, UsageError } from "@cim-replay/core";
+import { type NatsClient, readHeads } from "@cim-replay/nats";
 import { type Certificate, verifyDomain } from "@cim-replay/verifier";
 import type { Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { firstDiscrepancy } from "../output/verification-text.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { domainToVerify, withVerifySession } from "../verify/session.ts";
+import type { WayBack } from "./checkpoint-first.ts";
 import { type Moment, replayToMoment } from "./moment-request.ts";
 import { ReplayRunner } from "./runner.ts";
+import { earlier, lastSeqBy, preciseText } from "./server-moment.ts";
 
 const MOST_NAMED = 5;
 
@@ -34,6 +36,11 @@ export interface DomainOutcome {
   readonly reason: string | null;
 }
 
+export interface ReplayedDomains {
+  readonly wayBack: WayBack;
+  readonly outcomes: readonly DomainOutcome[];
+}
+
 /**
  * One domain after the other; one that fails does not keep the others from being done. Ends early where it is interrupted.
  * Throws UnreachableError: without servers there is nothing to go on with.
@@ -57,9 +64,10 @@ export async function replayDomainsToMoment(
 async function replayOne(
   ctx: ReplayContext,
   domain: string,
-  task: PointInTime,
+  asked: PointInTime,
   interruption: AbortSignal,
 ): Promise<DomainOutcome> {
+  const task = { ...asked, moment: await momentOf(ctx.client, domain, asked) };
   const { invocation, loaded, moment, verifies, onRunner } = task;
   const request = replayToMoment(domain, moment, loaded, verifies);
   // Its summaries give way to the table at the end.
@@ -80,6 +88,15 @@ async function replayOne(
   const certificate = await compareWithMoment(domain, task);
   const isDone = certificate.verdict === "holds";
   return { domain, run, certificate, isDone, reason: isDone ? null : firstDiscrepancy(certificate) };
+}
+
+/** Of this domain's stream. Throws UsageError where that held nothing then. */
+async function momentOf(client: NatsClient, domain: string, { loaded, moment }: PointInTime): Promise<Moment> {
+  const toSeq = await lastSeqBy(client, loaded, domain, moment);
+  if (toSeq !== 0) return { ...moment, toSeq: earlier(moment.toSeq, toSeq) };
+  throw new UsageError(
+    `Cannot replay ${domain}: the server had received nothing by ${preciseText(moment, formatTime)}. Ask for a later time.`,
+  );
 }
 
 /** The run wrote every aggregate that there was: whatever else is left of the domain is no part of the state. */

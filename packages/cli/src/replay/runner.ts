@@ -18,8 +18,10 @@ import type { Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { noRun } from "../no-run.ts";
 import { json, runJson } from "../output/run-record.ts";
+import { reachFlags } from "../output/rollback.ts";
 import { summaryText } from "../output/run-text.ts";
 import { LocalWorkers } from "../workers/local-workers.ts";
+import { backUpFirst } from "./backup-first.ts";
 import { CheckpointWatch } from "./checkpoint-watch.ts";
 import { natsOptions } from "../session.ts";
 import type { ReplayRequest } from "./request.ts";
@@ -108,7 +110,11 @@ export class ReplayRunner {
       screen.note("Nothing was begun.");
       return null;
     }
-    return startRun(this.#ctx, tool, settings, plan);
+    const note = (line: string) => screen.note(line);
+    const backup = await backUpFirst(this.#ctx.client, {
+      ...{ settings: this.#request.loaded.settings, run: settings, plan, note },
+    });
+    return startRun(this.#ctx, tool, settings, plan, backup);
   }
 
   async #resume(): Promise<HeldRun> {
@@ -216,12 +222,13 @@ export class ReplayRunner {
 
   /** Prints how a run ended and gives its status. */
   #finish(run: RunRecord): number {
-    const { screen, print } = this.#invocation;
+    const { screen, print, flags } = this.#invocation;
+    const reach = reachFlags(flags);
     screen.end();
     this.ended.push(run);
     const isInterrupted = run.state === "paused";
-    if (this.#request.flags.format === "json") print(json(runJson(run)));
-    else if (!isInterrupted) print(summaryText(run));
+    if (this.#request.flags.format === "json") print(json(runJson(run, reach)));
+    else if (!isInterrupted) print(summaryText(run, reach));
     if (run.state === "completed") return EXIT.done;
     if (!isInterrupted) {
       screen.note(`Cannot complete run ${run.id} of ${run.settings.domain}: ${run.reason ?? `it is ${run.state}`}`);

@@ -1,4 +1,4 @@
-import { domainSettingsSchema, UsageError } from "@cim-replay/core";
+import { compileDomain, domainSettingsSchema, UsageError } from "@cim-replay/core";
 import { findStreamsFor, type NatsClient, streamFacts, subjectCounts } from "@cim-replay/nats";
 import type { LoadedSettings } from "../settings/load.ts";
 import type { ReplayFlags } from "./flags.ts";
@@ -17,7 +17,25 @@ export async function domainsToReplay(
   );
 }
 
-async function domainsInStream(client: NatsClient): Promise<string[]> {
+/**
+ * Every domain that streams hold: those that the settings describe, and what else the default stream has on the default subject.
+ * Subjects that a described domain claims are no other domain's, whatever stands in their tokens.
+ */
+export async function everyDomain(client: NatsClient, { domains }: LoadedSettings): Promise<readonly string[]> {
+  const { stream } = domainSettingsSchema.parse({});
+  if (domains.size > 0 && !(await streamFacts(client, stream))) return [...domains.keys()];
+  const here = [...domains].filter(([, settings]) => settings.stream === stream);
+  const codecs = here.map(([name, settings]) => compileDomain(name, settings));
+  const isClaimed = (subject: string) => codecs.some((codec) => codec.route(subject) !== undefined);
+  const others = await domainsInStream(client, isClaimed, domains.size > 0);
+  return [...new Set([...domains.keys(), ...others])];
+}
+
+async function domainsInStream(
+  client: NatsClient,
+  isClaimed: (subject: string) => boolean = () => false,
+  mayBeNone = false,
+): Promise<string[]> {
   const { stream, subject } = domainSettingsSchema.parse({});
   const tokens = subject.split(".");
   const position = tokens.indexOf("{domain}");
@@ -32,8 +50,8 @@ async function domainsInStream(client: NatsClient): Promise<string[]> {
   const names = new Set<string>();
   for (const found of (await subjectCounts(client, stream, filter)).keys()) {
     const name = found.split(".")[position];
-    if (name !== undefined) names.add(name);
+    if (name !== undefined && !isClaimed(found)) names.add(name);
   }
-  if (names.size > 0) return [...names].sort();
+  if (names.size > 0 || mayBeNone) return [...names].sort();
   throw new UsageError(`Cannot tell what to replay: stream ${stream} holds no event on ${filter}. Give --domain.`);
 }

@@ -1,4 +1,5 @@
-import { availableParallelism } from "node:os";
+import { availableParallelism, homedir } from "node:os";
+import { join } from "node:path";
 import type { z } from "zod";
 import {
   bytesOrNone,
@@ -9,6 +10,7 @@ import {
   countOrZero,
   durationMs,
   flag,
+  flagOrAuto,
   oneOf,
   port,
   text,
@@ -51,6 +53,11 @@ export function keyOf(spelled: string): string {
 }
 
 const cores = availableParallelism();
+
+/** Where a user's programs keep what outlives them. */
+function stateFolder(): string {
+  return process.env.XDG_STATE_HOME || join(homedir(), ".local", "state");
+}
 
 /** Every setting there is, in the order in which a reader needs them; the sections of the documentation follow it. */
 export const settings = {
@@ -160,6 +167,25 @@ export const settings = {
     "auto",
   ),
   checkpointDir: setting("--checkpoint-dir <folder>", "also keeps a copy of the run's ledger here", textOrNone, null),
+  backupFirst: setting(
+    "--backup-first",
+    "keeps what the target holds before anything is written; auto: of whole domains",
+    flagOrAuto,
+    "auto",
+  ),
+  backupDir: setting(
+    "--backup-dir <folder>",
+    "where archives made before runs are kept",
+    text,
+    join(stateFolder(), "cim-replay", "backups"),
+    { fallbackText: "~/.local/state/cim-replay/backups" },
+  ),
+  backupKeep: setting(
+    "--backup-keep <n>",
+    "how many automatic backups of the same entries stay; none: all",
+    countOrNone,
+    5,
+  ),
   skipErrors: setting("--skip-errors <n>", "goes on over up to n bad events", countOrZero, 0),
   certify: setting(
     "--certify <level>",

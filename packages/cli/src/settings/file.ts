@@ -85,6 +85,7 @@ function checkContent(content: unknown, at: (keys: readonly PropertyKey[]) => st
 const PATHS: ReadonlySet<SettingName> = new Set<SettingName>([
   "logFile",
   "checkpointDir",
+  "backupDir",
   "natsPasswordFile",
   "natsTokenFile",
   "natsCreds",

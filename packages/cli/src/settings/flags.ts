@@ -8,6 +8,8 @@ export function addSettingFlags(command: Command, names: readonly SettingName[])
   for (const name of names) {
     const { flag, help, fallbackText, env } = settings[name];
     command.addOption(new Option(flag, `${help} (default: ${fallbackText}; ${env})`));
+    // Without a value it can only say yes.
+    if (!flag.includes(" ")) command.addOption(new Option(flag.replace("--", "--no-"), `sets ${flag} aside`));
   }
 }
 

@@ -1,4 +1,4 @@
-import { errorMessage, parseDuration, parseSize, parseTime } from "@cim-replay/core";
+import { errorMessage, finerNanos, parseDuration, parseSize, parseTime } from "@cim-replay/core";
 import { z } from "zod";
 
 /**
@@ -63,12 +63,25 @@ const asText = (input: unknown) => (typeof input === "number" ? String(input) : 
 export const text = valueFrom(readText);
 export const textOrNone = valueFrom(orNone(readText));
 export const flag = valueFrom(readFlag);
+/** Named alone, a flag is true. */
+export const flagOrAuto = valueFrom((input) => (input === "auto" ? "auto" : readFlag(input)));
 export const count = valueFrom((input) => readCount(input, 1));
 export const countOrZero = valueFrom((input) => readCount(input, 0));
 export const countOrNone = valueFrom(orNone((input) => readCount(input, 1)));
 export const bytesOrNone = valueFrom(orNone((input) => parseSize(asText(input))));
 export const durationMs = valueFrom((input) => parseDuration(asText(input)));
 export const timeMs = valueFrom((input) => parseTime(asText(input)));
+
+export interface PreciseTime {
+  readonly timeMs: number;
+  /** Beyond the millisecond; null where the time was given without such digits: then it means all of its millisecond. */
+  readonly finerNanos: number | null;
+}
+
+export const preciseTime = valueFrom((input): PreciseTime => {
+  const words = asText(input);
+  return { timeMs: parseTime(words), finerNanos: finerNanos(words) };
+});
 export const number = valueFrom((input) => {
   const value = typeof input === "string" && input.trim() !== "" ? Number(input) : input;
   return typeof value === "number" && Number.isFinite(value) ? value : reject(input, "a number");

@@ -7,12 +7,13 @@ import {
 } from "@cim-replay/core";
 import { Ledger, type NatsClient } from "@cim-replay/nats";
 import { builtinFor } from "@cim-replay/projections";
-import { lastCompletedRun, type Level, type VerifyDomainOptions, type VerifyProgress } from "@cim-replay/verifier";
+import type { Level, VerifyDomainOptions, VerifyProgress } from "@cim-replay/verifier";
 import { loadProjection, resolveProjection } from "@cim-replay/worker";
 import type { Invocation } from "../command.ts";
 import { toolVersion } from "../output/tool-version.ts";
 import { bucketOf } from "../replay/run-settings.ts";
 import { withNats } from "../session.ts";
+import { lastEvidence } from "./last-evidence.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 
 const PROGRESS_EVERY_MS = 5_000;
@@ -49,7 +50,7 @@ export async function domainToVerify(
   level: Level,
 ): Promise<VerifyDomainOptions> {
   const bucket = bucketOf(loaded.settings.target);
-  const run = ledger ? await lastCompletedRun(ledger, domain, bucket) : null;
+  const { run, wasRestored } = await lastEvidence(client, ledger, { domain, bucket });
   const known = loaded.domains.get(domain);
   // Those that the run was planned with: its partitions and its stream are theirs.
   const domainSettings = run?.run.settings.domainSettings ?? known ?? domainSettingsSchema.parse({});
@@ -57,7 +58,8 @@ export async function domainToVerify(
   const projection = level === "full" ? await projectionFor(domain, named, run?.run ?? null) : null;
   const signal = new AbortController().signal;
   return {
-    ...{ client, ledger, domain, domainSettings, bucket, level, projection, run, signal, onProgress },
+    ...{ client, ledger, domain, domainSettings, bucket, level, projection, run, wasRestored, signal },
+    onProgress,
     toolVersion: toolVersion(),
   };
 }

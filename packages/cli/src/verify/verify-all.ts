@@ -14,12 +14,12 @@ interface AllDomains {
   readonly level: VerifyDomainOptions["level"];
   readonly format: "text" | "json" | undefined;
   /** What is asked of each domain beside the usual. */
-  readonly adapt?: (options: VerifyDomainOptions) => VerifyDomainOptions;
+  readonly adapt?: (options: VerifyDomainOptions) => Promise<VerifyDomainOptions>;
 }
 
 /** Verifies one domain after the other, prints what came of each, and gives the exit status. */
 export async function verifyAllDomains(invocation: Invocation, options: AllDomains): Promise<number> {
-  const { loaded, level, format, adapt = (each) => each } = options;
+  const { loaded, level, format, adapt = async (each) => each } = options;
   let unverified = 0;
   const certificates = await withVerifySession(invocation, loaded, async (session) => {
     const issued: Certificate[] = [];
@@ -27,7 +27,7 @@ export async function verifyAllDomains(invocation: Invocation, options: AllDomai
     await requireBucket(session.client, bucket, "verify the system's state");
     for (const domain of await allDomains(session.client, loaded, bucket)) {
       try {
-        const certificate = await verifyDomain(adapt(await domainToVerify(session, domain, level)));
+        const certificate = await verifyDomain(await adapt(await domainToVerify(session, domain, level)));
         invocation.screen.note(verificationLine(certificate));
         issued.push(certificate);
       } catch (error) {
