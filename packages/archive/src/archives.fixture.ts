@@ -4,7 +4,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { domainSettingsSchema } from "@cim-replay/core";
 import { EntryWriter, type NatsClient, readEntries } from "@cim-replay/nats";
 import type { DomainSource } from "./backup-projections.ts";
-import { sealOf } from "./seal.ts";
+import { packingOf } from "./compression.ts";
 import { paddingOf, TAR_BLOCK, TAR_END, tarHeader } from "./tar-write.ts";
 
 export interface Wanted {
@@ -71,7 +71,7 @@ export function tarOf(pieces: readonly Piece[]): Buffer {
 
 export function writeSealed(path: string, tar: Buffer): string {
   const body = gzipSync(tar);
-  writeFileSync(path, Buffer.concat([body, sealOf(hash("sha256", body))]));
+  writeFileSync(path, Buffer.concat([body, packingOf("gzip").seal(hash("sha256", body))]));
   return path;
 }
 
