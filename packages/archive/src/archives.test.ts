@@ -203,7 +203,9 @@ describe("a backup of an aggregate", () => {
       [4, [], { base64: "/w==" }],
     ]);
     const stored = await client.jsm.streams.getMessage(stream, { seq: 1 });
-    expect(BigInt(lines[0].received_at_ns) % 1_000_000_000n).toBe(BigInt(stored?.timestamp.slice(20, -1).padEnd(9, "0") ?? 0));
+    expect(BigInt(lines[0].received_at_ns) % 1_000_000_000n).toBe(
+      BigInt(stored?.timestamp.slice(20, -1).padEnd(9, "0") ?? 0),
+    );
     expect(Math.abs(Number(BigInt(lines[0].received_at_ns) / 1_000_000n) - Date.now())).toBeLessThan(60_000);
 
     const before = await contentOf(client, bucket);

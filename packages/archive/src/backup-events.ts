@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import {
   compileDomain,
-  DeletedSequences,
+  type DeletedSequences,
   domainSettingsSchema,
   ReplayError,
   type SequenceRange,
@@ -57,7 +57,7 @@ export async function backupEvents(
     describe: (members) => ({
       ...{ format: ARCHIVE_FORMAT, version: ARCHIVE_VERSION, kind: "events", tool_version: toolVersion },
       ...{ taken_at: takenAt, events: recordsIn("events/", members), stream },
-      domain: domain && { name: domain.name, settings: domainSettingsSchema.parse(domain.settings) },
+      domain: domain && describe(domain),
       range: { from_seq: range.fromSeq, to_seq: range.toSeq },
       ...{ deleted: pass.deleted.map(({ fromSeq, toSeq }): [number, number] => [fromSeq, toSeq]), others: pass.others },
       parent: since && { sha256: since.sha256, to_seq: since.manifest.range.to_seq },
@@ -76,6 +76,10 @@ async function requireStream(
   return { name, created: facts.created, config, first_seq: facts.firstSeq, last_seq: facts.lastSeq };
 }
 
+function describe({ name, settings }: DomainSource): NonNullable<EventsManifest["domain"]> {
+  return { name, settings: domainSettingsSchema.parse(settings) };
+}
+
 function checkParent(
   { path, manifest }: Pick<CheckedEvents, "path" | "manifest">,
   now: { name: string; created: string; lastSeq: number; domain: DomainSource | null },
@@ -87,22 +91,29 @@ function checkParent(
   if (stream.created !== now.created) {
     throw refuse(`its stream was created at ${stream.created}, the one of today at ${now.created}: they are two`);
   }
-  if (JSON.stringify(domain) !== JSON.stringify(now.domain && { name: now.domain.name, settings: now.domain.settings })) {
+  const asked = now.domain && describe(now.domain);
+  if (JSON.stringify(domain) !== JSON.stringify(asked)) {
     const of = (one: { name: string } | null) => (one ? `domain ${one.name}` : "all domains");
-    throw refuse(`it is of ${of(domain)}${domain?.name === now.domain?.name ? " with other settings" : ""}, not of ${of(now.domain)}`);
+    throw refuse(
+      domain?.name === asked?.name
+        ? `its ${of(domain)} has other settings`
+        : `it is of ${of(domain)}, not of ${of(asked)}`,
+    );
   }
   if (now.lastSeq < range.to_seq) {
     throw refuse(`it reaches sequence ${range.to_seq}, and the stream now ends at ${now.lastSeq}`);
   }
 }
 
-function rangeOf({ stream, fromSeq, toSeq, since }: BackupEventsOptions, facts: EventsManifest["stream"]): SequenceRange {
+function rangeOf(
+  { stream, fromSeq, toSeq, since }: BackupEventsOptions,
+  facts: EventsManifest["stream"],
+): SequenceRange {
   const from = since ? since.manifest.range.to_seq + 1 : Math.max(fromSeq ?? 1, facts.first_seq, 1);
   const to = Math.min(toSeq ?? facts.last_seq, facts.last_seq);
-  // Nothing new since the last one, or nothing at all yet, is an archive too: the next goes on from it.
-  if (to < from && (since || facts.last_seq < from) && (toSeq ?? to) >= to && (fromSeq ?? 1) <= from) {
-    return { fromSeq: from, toSeq: from - 1 };
-  }
+  // Nothing new since the last one, or nothing at all, is an archive too: the next goes on from it.
+  const mayBeEmpty = toSeq === null && (since !== null || (fromSeq === null && facts.last_seq < from));
+  if (to < from && mayBeEmpty) return { fromSeq: from, toSeq: from - 1 };
   if (to >= from) return { fromSeq: from, toSeq: to };
   throw new UsageError(
     `Cannot back up sequences ${fromSeq ?? 1} to ${toSeq ?? facts.last_seq} of stream ${stream}: it holds ${facts.first_seq} to ${facts.last_seq}. Give --from-seq and --to-seq within that.`,

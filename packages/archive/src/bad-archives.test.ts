@@ -125,7 +125,9 @@ describe("an archive", () => {
   test("is refused where its compressed data is broken, though its seal fits", async () => {
     const body = gzipSync(tarOf(pieces));
     body.fill(0xa5, 200, 300);
-    await expect(open(written(Buffer.concat([body, packingOf("gzip").seal(hash("sha256", body))])))).rejects.toThrow(/broken/);
+    await expect(open(written(Buffer.concat([body, packingOf("gzip").seal(hash("sha256", body))])))).rejects.toThrow(
+      /broken/,
+    );
   });
 
   test("is refused where a member is missing, added, twice there, changed, or out of order", async () => {

@@ -104,7 +104,11 @@ export function* linesOf(file: string, path: string, body: Buffer): Generator<st
   }
 }
 
-function compareMembers(file: string, { members, entries = 0, events }: Counted, found: readonly ManifestMember[]): void {
+function compareMembers(
+  file: string,
+  { members, entries = 0, events }: Counted,
+  found: readonly ManifestMember[],
+): void {
   for (const [index, expected] of members.entries()) {
     const member = found[index];
     if (member?.path !== expected.path) throw refused(file, `member ${expected.path} is missing`);

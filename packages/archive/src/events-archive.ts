@@ -58,7 +58,11 @@ async function check(file: SealedFile): Promise<EventsManifest> {
 }
 
 /** `first`, `last`: of its events; 0 where it has none. */
-function wrongSequences({ range, deleted, others, events }: EventsManifest, first: number, last: number): string | null {
+function wrongSequences(
+  { range, deleted, others, events }: EventsManifest,
+  first: number,
+  last: number,
+): string | null {
   const { from_seq: fromSeq, to_seq: toSeq } = range;
   if (toSeq < fromSeq - 1) return "its range ends before it begins";
   if (events > 0 && (first < fromSeq || last > toSeq)) return "it holds events outside its range";
@@ -70,7 +74,9 @@ function wrongSequences({ range, deleted, others, events }: EventsManifest, firs
     gone += to - from + 1;
   }
   const sum = events + others + gone;
-  return sum === toSeq - fromSeq + 1 ? null : "its events, those of others and the deleted ones do not add up to its range";
+  return sum === toSeq - fromSeq + 1
+    ? null
+    : "its events, those of others and the deleted ones do not add up to its range";
 }
 
 /** What can be told of an event only when the manifest behind it is known; a pass of its own, so as to keep nothing. */

@@ -8,4 +8,4 @@ export { type CheckedArchive, openArchive } from "./read-archive.ts";
 export { type CheckedEvents, openEventsArchive } from "./events-archive.ts";
 export { type Restored, type RestoreOptions, restoreArchive } from "./restore.ts";
 export { type RestoredEvents, type RestoreEventsOptions, restoreEvents } from "./restore-events.ts";
-export { unfinishedRestore } from "./restore-mark.ts";
+export { unfinishedRestore, unfinishedStreamRestore } from "./restore-mark.ts";

@@ -66,7 +66,8 @@ export function readEntryLine(line: string): EntryRecord {
 /** Throws a plain Error where the message could not be read back from its line. */
 export function recordOf(message: StreamMessage): EventRecord {
   const { seq, subject, receivedAtNs, headerPairs, data } = message;
-  if (receivedAtNs === undefined || headerPairs === undefined) throw new Error(`message ${seq} came without its headers`);
+  if (receivedAtNs === undefined || headerPairs === undefined)
+    throw new Error(`message ${seq} came without its headers`);
   return { seq, subject, receivedAtNs, headers: headerPairs, data };
 }
 

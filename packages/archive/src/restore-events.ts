@@ -154,7 +154,8 @@ async function beginRestore(client: NatsClient, target: RestoreTarget, command: 
 }
 
 async function endRestore(client: NatsClient, stream: string): Promise<void> {
-  if ((await streamMark(client, stream, RESTORE_MARK)) !== null) await setStreamMark(client, stream, RESTORE_MARK, null);
+  if ((await streamMark(client, stream, RESTORE_MARK)) !== null)
+    await setStreamMark(client, stream, RESTORE_MARK, null);
 }
 
 /** `skip`: so many of the first are there. The number of ids that had to be renamed. */

@@ -7,3 +7,8 @@ export const RESTORE_MARK = "cim-replay-unfinished-restore";
 export function unfinishedRestore(client: NatsClient, bucket: string): Promise<string | null> {
   return streamMark(client, bucketStream(bucket), RESTORE_MARK);
 }
+
+/** The same for a stream of events. */
+export function unfinishedStreamRestore(client: NatsClient, stream: string): Promise<string | null> {
+  return streamMark(client, stream, RESTORE_MARK);
+}

@@ -152,7 +152,9 @@ function matches(pattern: string, subject: string): boolean {
   const tokens = subject.split(".");
   const wanted = pattern.split(".");
   if (wanted.at(-1) === ">") {
-    return tokens.length >= wanted.length && wanted.slice(0, -1).every((token, i) => token === "*" || token === tokens[i]);
+    return (
+      tokens.length >= wanted.length && wanted.slice(0, -1).every((token, i) => token === "*" || token === tokens[i])
+    );
   }
   return tokens.length === wanted.length && wanted.every((token, i) => token === "*" || token === tokens[i]);
 }

@@ -123,7 +123,7 @@ export class OrderedWriter {
     const isOurs = Buffer.compare(stored.data, message.data) === 0 && hasAll(stored.header, message.headers);
     if (isOurs) return "settled";
     throw new ConflictingWriterError(
-      `Cannot write on to stream ${this.#stream}: somebody else has written to it (sequence ${seq}). Stop whoever writes there, then run it again: it goes on where it was.`,
+      `Cannot write on to stream ${this.#stream}: somebody else has written to it (sequence ${seq}), in between. Stop whoever writes there, and write to another stream, or purge this one first.`,
     );
   }
 }

@@ -1,6 +1,8 @@
 import { type CheckedArchive, openArchive, type Restored, restoreArchive } from "@cim-replay/archive";
 import { UsageError } from "@cim-replay/core";
 import type { NatsClient } from "@cim-replay/nats";
+import { untilInterrupted } from "../archives/until-interrupted.ts";
+import { noteUnfinishedRestore } from "../archives/unfinished-restore.ts";
 import { whileTargetsAreHeld } from "../archives/hold-targets.ts";
 import { progressNotes } from "../archives/progress-notes.ts";
 import type { CommandModule, Invocation } from "../command.ts";
@@ -29,9 +31,13 @@ export const command: CommandModule = {
     await using archive = await openArchive(file);
     const { manifest } = archive;
     const bucket = targetOf(archive, loaded);
-    const restored = await withNats(loaded.settings, invocation.tool, (client) =>
-      restore(client, invocation, { archive, bucket, dryRun }),
+    const restored = await untilInterrupted(invocation, (signal) =>
+      withNats(loaded.settings, invocation.tool, async (client) => {
+        await noteUnfinishedRestore(client, bucket, invocation.screen);
+        return restore(client, invocation, { archive, bucket, dryRun, signal });
+      }),
     );
+    if (restored === null) return EXIT.interrupted;
     const report = { file, manifest, bucket, dryRun, restored };
     invocation.print(format === "json" ? json(restoreJson(report)) : restoreText(report));
     return EXIT.done;
@@ -50,12 +56,17 @@ function targetOf({ path, manifest }: CheckedArchive, { settings, isGiven }: Loa
 function restore(
   client: NatsClient,
   { tool, screen }: Invocation,
-  { archive, bucket, dryRun }: { archive: CheckedArchive; bucket: string; dryRun: boolean },
+  {
+    archive,
+    bucket,
+    dryRun,
+    signal,
+  }: { archive: CheckedArchive; bucket: string; dryRun: boolean; signal: AbortSignal },
 ): Promise<Restored> {
   const note = (line: string) => screen.note(line);
   const work = () =>
     restoreArchive(client, {
-      ...{ archive, bucket, dryRun, signal: new AbortController().signal },
+      ...{ archive, bucket, dryRun, signal },
       onProgress: progressNotes(note, "entries restored"),
     });
   if (dryRun) return work();
