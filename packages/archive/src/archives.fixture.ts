@@ -49,7 +49,10 @@ export interface Piece {
 
 /** The members of an archive, and the other way round: a sealed one of whatever members. */
 export function piecesOf(archive: Buffer): Piece[] {
-  const tar = gunzipSync(archive);
+  return tarPieces(gunzipSync(archive));
+}
+
+export function tarPieces(tar: Buffer): Piece[] {
   const pieces: Piece[] = [];
   for (let at = 0; tar[at] !== 0; ) {
     const path = tar.toString("latin1", at, at + 100).replace(/\0.*$/s, "");
