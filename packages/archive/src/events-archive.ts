@@ -2,10 +2,13 @@ import { createHash } from "node:crypto";
 import { compileDomain, DeletedSequences } from "@cim-replay/core";
 import { checkedBodies, checkMembers, linesOf } from "./check-members.ts";
 import { type EventsManifest, eventsManifestSchema } from "./manifest.ts";
-import { type EventRecord, readEventLine } from "./records.ts";
+import { type EventRecord, readEventLine, readEventLineAgain } from "./records.ts";
 import { refused } from "./refused.ts";
 import { SealedFile } from "./sealed-file.ts";
 import type { ArchiveLimits } from "./tar-read.ts";
+
+/** Unpacked records take several times the room of their lines. */
+const EVENTS_AT_ONCE = 500;
 
 /** An archive of events that was found whole and sound. */
 export interface CheckedEvents extends AsyncDisposable {
@@ -13,7 +16,7 @@ export interface CheckedEvents extends AsyncDisposable {
   readonly manifest: EventsManifest;
   /** Of the whole file. */
   readonly sha256: string;
-  /** All messages in order, a chunk at a time. */
+  /** All messages in order, in batches. */
   events(): AsyncGenerator<readonly EventRecord[]>;
 }
 
@@ -99,6 +102,13 @@ async function checkEach(file: SealedFile, manifest: EventsManifest): Promise<vo
 
 async function* eventsOf(file: SealedFile, manifest: EventsManifest): AsyncGenerator<readonly EventRecord[]> {
   for await (const { path, body } of checkedBodies(file, "events", manifest)) {
-    yield Array.from(linesOf(file.path, path, body), readEventLine);
+    let batch: EventRecord[] = [];
+    for (const line of linesOf(file.path, path, body)) {
+      batch.push(readEventLineAgain(line));
+      if (batch.length < EVENTS_AT_ONCE) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
   }
 }

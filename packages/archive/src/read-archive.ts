@@ -1,7 +1,7 @@
 import { entryKey } from "@cim-replay/core";
 import { checkedBodies, checkMembers, linesOf } from "./check-members.ts";
 import { type Manifest, manifestSchema } from "./manifest.ts";
-import { entryDigest, type EntryRecord, readEntryLine, readEventLine } from "./records.ts";
+import { entryDigest, type EntryRecord, readEntryLine, readEntryLineAgain, readEventLine } from "./records.ts";
 import { refused } from "./refused.ts";
 import { scopeOf } from "./scope.ts";
 import { SealedFile } from "./sealed-file.ts";
@@ -84,6 +84,6 @@ function checkDomains(file: string, manifest: Manifest, digests: ReadonlyMap<str
 
 async function* entriesOf(file: SealedFile, manifest: Manifest): AsyncGenerator<readonly EntryRecord[]> {
   for await (const { path, body } of checkedBodies(file, "entries", manifest)) {
-    yield Array.from(linesOf(file.path, path, body), readEntryLine);
+    yield Array.from(linesOf(file.path, path, body), readEntryLineAgain);
   }
 }
