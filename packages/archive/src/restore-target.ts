@@ -3,7 +3,7 @@ import { findStreamsFor, type NatsClient, type StreamFacts, streamConfig, stream
 import type { EventsManifest } from "./manifest.ts";
 
 /** What happens to subjects. */
-export interface SubjectMapping {
+interface SubjectMapping {
   readonly kind: "same" | "prefix" | "transform";
   /** In a person's words. */
   readonly words: string;
