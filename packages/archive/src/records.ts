@@ -19,11 +19,12 @@ const provenanceSchema = z.strictObject({
 const bytesSchema = z.union([z.strictObject({ text: z.string() }), z.strictObject({ base64: z.base64() })]);
 const entrySchema = z.strictObject({ key: keySchema, value: bytesSchema, provenance: provenanceSchema.nullable() });
 /** What would end a header or begin another must not be in one. */
-const headerName = z.string().regex(/^[^\p{Cc}:\s]+$/u, "no name of a header");
+const headerName = z.string().regex(/^[^:\r\n]+$/, "no name of a header");
 const headerValue = z.string().regex(/^[^\r\n]*$/, "no value of a header");
+const SUBJECT = /^[^\s.*>\0]+(?:\.[^\s.*>\0]+)*$/;
 const eventSchema = z.strictObject({
   seq: z.int().min(1),
-  subject: z.string().regex(/^[^\s.*>\0]+(?:\.[^\s.*>\0]+)*$/, "no subject of a message"),
+  subject: z.string().regex(SUBJECT, "no subject of a message"),
   /** Nanoseconds since the epoch, which no number holds. */
   received_at_ns: z.string().regex(/^\d{1,19}$/, "no time"),
   /** Pairs: no name can be taken for anything else. */
@@ -75,6 +76,12 @@ function unpackEntry({ key, value, provenance }: z.infer<typeof entrySchema>): E
 /** Throws a plain Error where the message could not be read back from its line. */
 export function recordOf(message: StreamMessage): EventRecord {
   const { seq, subject, receivedAtNs, headerPairs, data } = message;
+  // Some servers take a publish to what is a pattern; nothing could be published there again.
+  if (!SUBJECT.test(subject)) {
+    throw new ReplayError(
+      `Cannot keep message ${seq}: its subject ${JSON.stringify(subject)} is none that can be published to. Delete the message, or leave it out with --from-seq and --to-seq.`,
+    );
+  }
   if (receivedAtNs === undefined || headerPairs === undefined)
     throw new Error(`message ${seq} came without its headers`);
   return { seq, subject, receivedAtNs, headers: headerPairs, data };
