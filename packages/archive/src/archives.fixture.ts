@@ -4,7 +4,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { domainSettingsSchema } from "@cim-replay/core";
 import { EntryWriter, type NatsClient, readEntries } from "@cim-replay/nats";
 import type { DomainSource } from "./backup-projections.ts";
-import { sealOf } from "./seal.ts";
+import { packingOf } from "./compression.ts";
 import { paddingOf, TAR_BLOCK, TAR_END, tarHeader } from "./tar-write.ts";
 
 export interface Wanted {
@@ -49,7 +49,10 @@ export interface Piece {
 
 /** The members of an archive, and the other way round: a sealed one of whatever members. */
 export function piecesOf(archive: Buffer): Piece[] {
-  const tar = gunzipSync(archive);
+  return tarPieces(gunzipSync(archive));
+}
+
+export function tarPieces(tar: Buffer): Piece[] {
   const pieces: Piece[] = [];
   for (let at = 0; tar[at] !== 0; ) {
     const path = tar.toString("latin1", at, at + 100).replace(/\0.*$/s, "");
@@ -71,7 +74,7 @@ export function tarOf(pieces: readonly Piece[]): Buffer {
 
 export function writeSealed(path: string, tar: Buffer): string {
   const body = gzipSync(tar);
-  writeFileSync(path, Buffer.concat([body, sealOf(hash("sha256", body))]));
+  writeFileSync(path, Buffer.concat([body, packingOf("gzip").seal(hash("sha256", body))]));
   return path;
 }
 

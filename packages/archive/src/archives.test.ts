@@ -202,7 +202,11 @@ describe("a backup of an aggregate", () => {
       [3, [["Nats-Msg-Id", "c2"]], { text: '{"n":2}' }],
       [4, [], { base64: "/w==" }],
     ]);
-    expect(Math.abs(lines[0].received_at_ms - Date.now())).toBeLessThan(60_000);
+    const stored = await client.jsm.streams.getMessage(stream, { seq: 1 });
+    expect(BigInt(lines[0].received_at_ns) % 1_000_000_000n).toBe(
+      BigInt(stored?.timestamp.slice(20, -1).padEnd(9, "0") ?? 0),
+    );
+    expect(Math.abs(Number(BigInt(lines[0].received_at_ns) / 1_000_000n) - Date.now())).toBeLessThan(60_000);
 
     const before = await contentOf(client, bucket);
     await plain(bucket, "shop.a0", "damaged");

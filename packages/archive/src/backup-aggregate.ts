@@ -9,7 +9,8 @@ import {
   requireBucket,
 } from "./backup-projections.ts";
 import { type Chunk, chunksOf } from "./chunks.ts";
-import { eventLine } from "./records.ts";
+import { entriesManifest } from "./manifest.ts";
+import { eventLine, recordOf } from "./records.ts";
 import { scopeOf } from "./scope.ts";
 import { type WrittenArchive, writeArchive } from "./write-archive.ts";
 
@@ -26,7 +27,7 @@ export interface BackupAggregateOptions extends Omit<BackupOptions, "domains" | 
  * stream are missing, ReplayError where there is neither entry nor event.
  */
 export async function backupAggregate(client: NatsClient, options: BackupAggregateOptions): Promise<WrittenArchive> {
-  const { domain, aggregateId, bucket, output, toolVersion } = options;
+  const { domain, aggregateId, bucket, output, toolVersion, compression } = options;
   const facts = await requireBucket(client, bucket);
   const stream = await streamFacts(client, domain.settings.stream);
   if (!stream) {
@@ -38,7 +39,9 @@ export async function backupAggregate(client: NatsClient, options: BackupAggrega
     ...({ kind: "aggregate", aggregate_id: aggregateId, tool_version: toolVersion, bucket: bucketOf(facts) } as const),
     domains: [await describeDomain(client, domain)],
   };
-  return writeArchive(output, head, chunksOfAggregate(client, options, stream));
+  return writeArchive(output, {
+    ...{ chunks: chunksOfAggregate(client, options, stream), describe: entriesManifest(head), compression },
+  });
 }
 
 async function* chunksOfAggregate(
@@ -79,6 +82,6 @@ async function* eventLines(
   const range = { fromSeq: firstSeq, toSeq: lastSeq };
   const filterSubjects = codec.aggregateSubjects(aggregateId) ?? codec.subjects;
   for await (const batch of readStream(client, { stream: name, created, range, filterSubjects, signal, ...READ })) {
-    for (const message of batch) if (isOurs(message)) yield eventLine(message);
+    for (const message of batch) if (isOurs(message)) yield eventLine(recordOf(message));
   }
 }

@@ -8,7 +8,8 @@ import {
   streamFacts,
 } from "@cim-replay/nats";
 import { chunksOf } from "./chunks.ts";
-import type { Manifest } from "./manifest.ts";
+import type { Compression } from "./compression.ts";
+import { entriesManifest, type Manifest } from "./manifest.ts";
 import { entryLine } from "./records.ts";
 import { scopeOf } from "./scope.ts";
 import { type WrittenArchive, writeArchive } from "./write-archive.ts";
@@ -24,6 +25,8 @@ export interface BackupOptions {
   readonly output: string;
   readonly toolVersion: string;
   readonly chunkBytes?: number;
+  /** Default: by the ending of `output`. */
+  readonly compression?: Compression | undefined;
   /** Entries so far. */
   readonly onProgress?: (entries: number) => void;
 }
@@ -33,7 +36,7 @@ export interface BackupOptions {
  * where somebody writes to them meanwhile: what would be kept then never was the bucket's state.
  */
 export async function backupProjections(client: NatsClient, options: BackupOptions): Promise<WrittenArchive> {
-  const { domains, bucket, output, toolVersion, chunkBytes } = options;
+  const { domains, bucket, output, toolVersion, chunkBytes, compression } = options;
   const facts = await requireBucket(client, bucket);
   const head = {
     ...({ kind: "projections", aggregate_id: null, tool_version: toolVersion, bucket: bucketOf(facts) } as const),
@@ -44,7 +47,9 @@ export async function backupProjections(client: NatsClient, options: BackupOptio
     null,
   );
   const lines = entryLines(client, bucket, scope.filters, options.onProgress);
-  return writeArchive(output, head, chunksOf("entries", lines, chunkBytes));
+  return writeArchive(output, {
+    ...{ chunks: chunksOf("entries", lines, chunkBytes), describe: entriesManifest(head), compression },
+  });
 }
 
 export async function* entryLines(

@@ -10,6 +10,7 @@ import { Header } from "tar";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { fill, type Piece, piecesOf, sourceOf, tarOf, withManifest, writeSealed } from "./archives.fixture.ts";
 import { backupProjections } from "./backup-projections.ts";
+import { packingOf } from "./compression.ts";
 import { openArchive } from "./read-archive.ts";
 import { restoreArchive } from "./restore.ts";
 import type { ArchiveLimits } from "./tar-read.ts";
@@ -95,7 +96,7 @@ describe("an archive", () => {
       const flipped = Buffer.from(whole);
       const at = random(whole.length);
       flipped[at] = (flipped[at] ?? 0) ^ (1 << random(8));
-      await expect(open(written(flipped)), `byte ${at}`).rejects.toThrow(/^Cannot use archive .*(seal|no \.tar\.gz)/);
+      await expect(open(written(flipped)), `byte ${at}`).rejects.toThrow(/^Cannot use archive .*(seal|no archive)/);
     }
   });
 
@@ -105,7 +106,7 @@ describe("an archive", () => {
     }
     await expect(open(written(Buffer.concat([whole, Buffer.alloc(1)])))).rejects.toThrow(/its seal/);
     await expect(open(written(gzipSync(tarOf(pieces))))).rejects.toThrow(/its seal/);
-    await expect(open(written(Buffer.alloc(1_000)))).rejects.toThrow(/no \.tar\.gz/);
+    await expect(open(written(Buffer.alloc(1_000)))).rejects.toThrow(/no archive/);
     await expect(open(join(folder, "none"))).rejects.toThrow(UsageError);
     await expect(open(folder)).rejects.toThrow(UsageError);
   });
@@ -124,8 +125,9 @@ describe("an archive", () => {
   test("is refused where its compressed data is broken, though its seal fits", async () => {
     const body = gzipSync(tarOf(pieces));
     body.fill(0xa5, 200, 300);
-    const { sealOf } = await import("./seal.ts");
-    await expect(open(written(Buffer.concat([body, sealOf(hash("sha256", body))])))).rejects.toThrow(/broken/);
+    await expect(open(written(Buffer.concat([body, packingOf("gzip").seal(hash("sha256", body))])))).rejects.toThrow(
+      /broken/,
+    );
   });
 
   test("is refused where a member is missing, added, twice there, changed, or out of order", async () => {

@@ -3,7 +3,7 @@ import { domainSettingsSchema, ReplayError } from "@cim-replay/core";
 import { bucketFacts, countKeys, lastRevision, type NatsClient, readEntries, streamFacts } from "@cim-replay/nats";
 import { bucketOf, type DomainSource, requireBucket } from "./backup-projections.ts";
 import { chunksOf } from "./chunks.ts";
-import type { Manifest } from "./manifest.ts";
+import { entriesManifest, type Manifest } from "./manifest.ts";
 import { entryLine } from "./records.ts";
 import { scopeOf } from "./scope.ts";
 import { type WrittenArchive, writeArchive } from "./write-archive.ts";
@@ -78,7 +78,7 @@ async function keepOnce(client: NatsClient, options: MomentOptions): Promise<Wri
     if ((await look()) !== before) throw new Moved("entries changed while they were read");
     await requireSameStreams(client, streams);
   }
-  return writeArchive(output, head, chunksOf("entries", lines()));
+  return writeArchive(output, { chunks: chunksOf("entries", lines()), describe: entriesManifest(head) });
 }
 
 /** Another text wherever an entry was written, deleted, or purged without a trace in its key. */

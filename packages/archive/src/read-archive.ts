@@ -1,19 +1,16 @@
-import { hash } from "node:crypto";
-import { entryKey, errorMessage } from "@cim-replay/core";
-import { chunkPath } from "./chunks.ts";
-import {
-  ARCHIVE_VERSION,
-  type Manifest,
-  type ManifestMember,
-  MANIFEST_PATH,
-  manifestKindSchema,
-  manifestSchema,
-} from "./manifest.ts";
-import { entryDigest, type EntryRecord, readEntryLine, readEventLine } from "./records.ts";
+import { entryKey } from "@cim-replay/core";
+import { checkedBodies, checkMembers, linesOf } from "./check-members.ts";
+import { type Manifest, manifestSchema } from "./manifest.ts";
+import { entryDigest, type EntryRecord, readEntryLine, readEntryLineAgain, readEventLine } from "./records.ts";
+import { refused } from "./refused.ts";
 import { scopeOf } from "./scope.ts";
-import { refused } from "./seal.ts";
 import { SealedFile } from "./sealed-file.ts";
-import type { ArchiveLimits, TarMember } from "./tar-read.ts";
+import type { ArchiveLimits } from "./tar-read.ts";
+
+interface LargestEntry {
+  readonly key: string;
+  readonly bytes: number;
+}
 
 /** An archive that was found whole and sound. */
 export interface CheckedArchive extends AsyncDisposable {
@@ -21,6 +18,8 @@ export interface CheckedArchive extends AsyncDisposable {
   readonly manifest: Manifest;
   /** Of each entry's bytes and provenance, by key; see `entryDigest`. */
   readonly digests: ReadonlyMap<string, string>;
+  /** The largest value; null where there is no entry. */
+  readonly largest: LargestEntry | null;
   /** All entries, a chunk at a time, each chunk compared with its hash once more. */
   entries(): AsyncGenerator<readonly EntryRecord[]>;
 }
@@ -32,9 +31,9 @@ export interface CheckedArchive extends AsyncDisposable {
 export async function openArchive(path: string, limits?: ArchiveLimits): Promise<CheckedArchive> {
   const file = await SealedFile.open(path, limits);
   try {
-    const { manifest, digests } = await check(file);
+    const { manifest, digests, largest } = await check(file);
     return {
-      ...{ path, manifest, digests },
+      ...{ path, manifest, digests, largest },
       entries: () => entriesOf(file, manifest),
       [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
     };
@@ -44,101 +43,27 @@ export async function openArchive(path: string, limits?: ArchiveLimits): Promise
   }
 }
 
-async function check(file: SealedFile): Promise<{ manifest: Manifest; digests: ReadonlyMap<string, string> }> {
-  const members: ManifestMember[] = [];
+interface Checked {
+  readonly manifest: Manifest;
+  readonly digests: ReadonlyMap<string, string>;
+  readonly largest: LargestEntry | null;
+}
+
+async function check(file: SealedFile): Promise<Checked> {
   const digests = new Map<string, string>();
-  let manifest: Manifest | null = null;
-  for await (const member of file.members()) {
-    if (manifest) throw refused(file.path, `member ${member.path} stands behind the manifest`);
-    if (member.path === MANIFEST_PATH) manifest = readManifest(file.path, member.body);
-    else members.push(checkChunk(file.path, member, members.at(-1)?.path, digests));
-  }
-  if (!manifest) throw refused(file.path, "it has no manifest");
-  compareMembers(file.path, manifest, members);
+  let largest: LargestEntry | null = null;
+  const takeEntry = (entry: EntryRecord): LargestEntry | null => {
+    const { key, value } = entry;
+    if (digests.has(key)) throw new Error(`key ${key} is there twice`);
+    digests.set(key, entryDigest(entry));
+    return largest === null || value.byteLength > largest.bytes ? { key, bytes: value.byteLength } : largest;
+  };
+  const manifest = await checkMembers(file, manifestSchema, (kind, line) => {
+    if (kind === "events") readEventLine(line);
+    else largest = takeEntry(readEntryLine(line));
+  });
   checkDomains(file.path, manifest, digests);
-  return { manifest, digests };
-}
-
-function readManifest(file: string, body: Buffer): Manifest {
-  let json: unknown;
-  try {
-    json = JSON.parse(body.toString("utf8"));
-  } catch (error) {
-    throw refused(file, `its manifest is no JSON (${errorMessage(error)})`);
-  }
-  const kind = manifestKindSchema.safeParse(json);
-  if (kind.success && kind.data.version > ARCHIVE_VERSION) {
-    throw refused(
-      file,
-      `it is of version ${kind.data.version}, this tool reads version ${ARCHIVE_VERSION}`,
-      "Restore it with the cim-replay that wrote it, or a newer one",
-    );
-  }
-  const manifest = manifestSchema.safeParse(json);
-  if (manifest.success) return manifest.data;
-  const [issue] = manifest.error.issues;
-  throw refused(file, `its manifest is none (${issue?.path.join(".") || "as a whole"}: ${issue?.message})`);
-}
-
-/** Paths are in order without a gap, entries before events, so that none can be there twice. */
-function checkChunk(
-  file: string,
-  { path, body }: TarMember,
-  before: string | undefined,
-  digests: Map<string, string>,
-): ManifestMember {
-  if (!isNext(path, before)) throw refused(file, `member ${path} stands behind ${before ?? "nothing"}, out of order`);
-  let records = 0;
-  for (const line of linesOf(file, path, body)) {
-    records += 1;
-    try {
-      if (path.startsWith("events/")) readEventLine(line);
-      else takeEntry(readEntryLine(line), digests);
-    } catch (error) {
-      throw refused(file, `line ${records} of ${path} is no record (${errorMessage(error).slice(0, 200)})`);
-    }
-  }
-  return { path, bytes: body.length, sha256: hash("sha256", body), records };
-}
-
-function isNext(path: string, before: string | undefined): boolean {
-  if (path === chunkPath("entries", 1)) return before === undefined;
-  if (path === chunkPath("events", 1)) return before === undefined || before.startsWith("entries/");
-  const [kind, number] = [path.split("/")[0], Number(/\d+/.exec(path)?.[0])];
-  if (kind !== "entries" && kind !== "events") return false;
-  return before === chunkPath(kind, number - 1) && path === chunkPath(kind, number);
-}
-
-function takeEntry(entry: EntryRecord, digests: Map<string, string>): void {
-  if (digests.has(entry.key)) throw new Error(`key ${entry.key} is there twice`);
-  digests.set(entry.key, entryDigest(entry));
-}
-
-/** One at a time: a hostile member may be nothing but ends of lines. */
-function* linesOf(file: string, path: string, body: Buffer): Generator<string> {
-  for (let at = 0; at < body.length; ) {
-    const end = body.indexOf("\n", at);
-    if (end === -1) throw refused(file, `the last line of ${path} is cut off`);
-    yield body.toString("utf8", at, end);
-    at = end + 1;
-  }
-}
-
-function compareMembers(file: string, { members, entries, events }: Manifest, found: readonly ManifestMember[]): void {
-  for (const [index, expected] of members.entries()) {
-    const member = found[index];
-    if (member?.path !== expected.path) throw refused(file, `member ${expected.path} is missing`);
-    const isSame =
-      member.bytes === expected.bytes && member.sha256 === expected.sha256 && member.records === expected.records;
-    if (!isSame) throw refused(file, `member ${expected.path} is not the one that the manifest describes`);
-  }
-  const added = found[members.length];
-  if (added) throw refused(file, `member ${added.path} is not in the manifest`);
-  const counted = { "entries/": 0, "events/": 0 };
-  for (const { path, records } of found) counted[path.startsWith("entries/") ? "entries/" : "events/"] += records;
-  if (counted["entries/"] !== entries || counted["events/"] !== events) {
-    throw refused(file, "its manifest's counts are not the sums of its members'");
-  }
+  return { manifest, digests, largest };
 }
 
 function checkDomains(file: string, manifest: Manifest, digests: ReadonlyMap<string, string>): void {
@@ -157,12 +82,8 @@ function checkDomains(file: string, manifest: Manifest, digests: ReadonlyMap<str
   }
 }
 
-async function* entriesOf(file: SealedFile, { members }: Manifest): AsyncGenerator<readonly EntryRecord[]> {
-  let index = 0;
-  for await (const { path, body } of file.members()) {
-    const expected = members[index++];
-    if (!path.startsWith("entries/")) return;
-    if (hash("sha256", body) !== expected?.sha256) throw refused(file.path, "it has changed since it was checked");
-    yield Array.from(linesOf(file.path, path, body), readEntryLine);
+async function* entriesOf(file: SealedFile, manifest: Manifest): AsyncGenerator<readonly EntryRecord[]> {
+  for await (const { path, body } of checkedBodies(file, "entries", manifest)) {
+    yield Array.from(linesOf(file.path, path, body), readEntryLineAgain);
   }
 }

@@ -1,8 +1,20 @@
+import { resolve } from "node:path";
 import { ConflictingWriterError, ReplayError } from "@cim-replay/core";
-import { bucketFacts, deleteEntry, ensureBucket, EntryWriter, type NatsClient, putPlainEntry } from "@cim-replay/nats";
+import {
+  bucketFacts,
+  bucketStream,
+  deleteEntry,
+  EntryWriter,
+  ensureBucket,
+  type NatsClient,
+  putPlainEntry,
+  readHeads,
+  setStreamMark,
+} from "@cim-replay/nats";
 import { type BucketEntry, readBucketState } from "./bucket-state.ts";
 import type { CheckedArchive } from "./read-archive.ts";
-import { type EntryRecord, entryDigest } from "./records.ts";
+import type { EntryRecord } from "./records.ts";
+import { RESTORE_MARK, unfinishedRestore } from "./restore-mark.ts";
 import { scopeOf } from "./scope.ts";
 
 export interface RestoreOptions {
@@ -10,6 +22,8 @@ export interface RestoreOptions {
   readonly bucket: string;
   /** Counts what would be done and writes nothing. */
   readonly dryRun: boolean;
+  /** What finishes this, for whoever finds the bucket half restored. Default: `restore-projections` with file and bucket. */
+  readonly command?: string;
   readonly signal: AbortSignal;
   /** Entries of the archive that were looked at so far; called after each chunk. */
   readonly onProgress?: (entries: number) => void;
@@ -26,10 +40,13 @@ export interface Restored {
 }
 
 const NAMED = 5;
+/** What an entry's headers come to at most, by far. */
+const HEADERS_BYTES = 512;
 
 /**
  * Makes the bucket hold, of the archive's domains, what the archive holds and nothing else. Each write and removal is on
- * condition of the revision that was read before. Whatever ends it early, doing it again goes on where it was.
+ * condition of the revision that was read before. What the archive has not is removed only when all that it has was read
+ * back. Whatever ends it early, the bucket says so, and doing it again goes on where it was.
  * Throws ConflictingWriterError where somebody else writes there, ReplayError where the bucket does not hold it afterwards.
  */
 export async function restoreArchive(client: NatsClient, options: RestoreOptions): Promise<Restored> {
@@ -40,41 +57,61 @@ export async function restoreArchive(client: NatsClient, options: RestoreOptions
     aggregate_id,
   );
   if (!dryRun) await ensureBucket(client, bucket);
+  await checkFits(client, archive, bucket);
   const before = await readBucketState(client, bucket, filters);
-  const { written, unchanged } = await writeMissing(client, options, before);
-  signal.throwIfAborted();
+  const written = [...archive.digests].filter(([key, digest]) => before.get(key)?.digest !== digest).length;
   const surplus = [...before].filter(([key, { deleted }]) => !deleted && !archive.digests.has(key));
-  if (dryRun) return { written, unchanged, removed: surplus.length, verified: 0 };
-  await removeAll(client, bucket, surplus);
-  const after = await readBucketState(client, bucket, filters);
-  verify(archive, bucket, after);
-  return { written, unchanged, removed: surplus.length, verified: archive.digests.size };
+  const counts = { written, unchanged: archive.digests.size - written, removed: surplus.length };
+  if (dryRun) return { ...counts, verified: 0 };
+  if (written + surplus.length > 0) {
+    await setStreamMark(client, bucketStream(bucket), RESTORE_MARK, options.command ?? commandFor(archive, bucket));
+    if (written > 0) await writeMissing(client, options, before);
+    signal.throwIfAborted();
+    if (written > 0) verify(archive, bucket, await readBucketState(client, bucket, filters), surplus);
+    await removeAll(client, bucket, surplus);
+    if (surplus.length > 0) await verifyRemoved(client, archive, bucket, filters);
+  }
+  // An earlier one may have been killed right before this.
+  if ((await unfinishedRestore(client, bucket)) !== null) {
+    await setStreamMark(client, bucketStream(bucket), RESTORE_MARK, null);
+  }
+  return { ...counts, verified: archive.digests.size };
+}
+
+function commandFor({ path }: CheckedArchive, bucket: string): string {
+  return `restore-projections --backup ${resolve(path)} --target ${bucket}`;
+}
+
+/** Before the first write, not in the middle. */
+async function checkFits(client: NatsClient, { path, largest }: CheckedArchive, bucket: string): Promise<void> {
+  const { maxValueSize = -1 } = (await bucketFacts(client, bucket)) ?? {};
+  const limit = maxValueSize > 0 ? Math.min(maxValueSize, client.maxPayloadBytes) : client.maxPayloadBytes;
+  if (!largest || largest.bytes + HEADERS_BYTES <= limit) return;
+  throw new ReplayError(
+    `Cannot restore ${path} into bucket ${bucket}: entry ${largest.key} is of ${largest.bytes} bytes, and with its headers the most is ${limit}. Raise the bucket's max value size, or the server's max_payload.`,
+  );
 }
 
 async function writeMissing(
   client: NatsClient,
-  { archive, bucket, dryRun, signal, onProgress }: RestoreOptions,
+  { archive, bucket, signal, onProgress }: RestoreOptions,
   before: ReadonlyMap<string, BucketEntry>,
-): Promise<{ written: number; unchanged: number }> {
+): Promise<void> {
   const maxValueSize = (await bucketFacts(client, bucket))?.maxValueSize ?? -1;
   const put = new Putting(client, bucket, new EntryWriter(client, bucket, { maxValueSize }));
-  let written = 0;
-  let unchanged = 0;
+  let looked = 0;
   for await (const records of archive.entries()) {
     signal.throwIfAborted();
     for (const record of records) {
       const there = before.get(record.key);
-      if (there?.digest === entryDigest(record)) {
-        unchanged += 1;
-        continue;
-      }
-      written += 1;
-      if (!dryRun) await put.put(record, there?.revision ?? 0);
+      if (there?.digest === archive.digests.get(record.key)) continue;
+      const room = put.put(record, there?.revision ?? 0);
+      if (room) await room;
     }
     await put.flush();
-    onProgress?.(written + unchanged);
+    looked += records.length;
+    onProgress?.(looked);
   }
-  return { written, unchanged };
 }
 
 /** Entries with provenance go out without waiting for each; the few without have no writer of their own. */
@@ -90,8 +127,13 @@ class Putting {
     this.#writer = writer;
   }
 
-  async put({ key, value, provenance }: EntryRecord, revision: number): Promise<void> {
-    if (provenance) return this.#writer.put(key, value, provenance, revision);
+  /** A promise only where it must be waited for. */
+  put(record: EntryRecord, revision: number): Promise<void> | undefined {
+    const { key, value, provenance } = record;
+    return provenance ? this.#writer.put(key, value, provenance, revision) : this.#putPlain(record, revision);
+  }
+
+  async #putPlain({ key, value }: EntryRecord, revision: number): Promise<void> {
     if (!(await putPlainEntry(this.#client, this.#bucket, key, value, revision))) this.#refused.push(key);
   }
 
@@ -118,12 +160,42 @@ async function removeAll(
   }
 }
 
-function verify({ digests, path }: CheckedArchive, bucket: string, after: ReadonlyMap<string, BucketEntry>): void {
+/** `surplus` may still be there, as it was. */
+function verify(
+  { digests, path }: CheckedArchive,
+  bucket: string,
+  after: ReadonlyMap<string, BucketEntry>,
+  surplus: readonly (readonly [key: string, entry: BucketEntry])[],
+): void {
   const wrong = [...digests].filter(([key, digest]) => after.get(key)?.digest !== digest).map(([key]) => key);
-  for (const [key, { deleted }] of after) if (!deleted && !digests.has(key)) wrong.push(key);
-  if (wrong.length === 0) return;
-  throw new ReplayError(
-    `Cannot call bucket ${bucket} restored: read back, ${wrong.length} entries are not as ${path} has them (${namesOf(wrong)}). Stop whoever writes there, then restore again.`,
+  const old = new Map(surplus);
+  for (const [key, { deleted, revision }] of after) {
+    if (!deleted && !digests.has(key) && old.get(key)?.revision !== revision) wrong.push(key);
+  }
+  if (wrong.length > 0) throw notRestored(path, bucket, wrong);
+}
+
+/** By the heads alone: the values were read back before the first removal. */
+async function verifyRemoved(
+  client: NatsClient,
+  { digests, path }: CheckedArchive,
+  bucket: string,
+  filters: readonly string[],
+): Promise<void> {
+  const present = new Map<string, boolean>();
+  for (const filter of filters) {
+    for await (const heads of readHeads(client, bucket, filter)) {
+      for (const { key, deleted } of heads) present.set(key, !deleted);
+    }
+  }
+  const missing = [...digests.keys()].filter((key) => present.get(key) !== true);
+  const extra = [...present].filter(([key, there]) => there && !digests.has(key)).map(([key]) => key);
+  if (missing.length + extra.length > 0) throw notRestored(path, bucket, [...missing, ...extra]);
+}
+
+function notRestored(path: string, bucket: string, keys: readonly string[]): ReplayError {
+  return new ReplayError(
+    `Cannot call bucket ${bucket} restored: read back, ${keys.length} entries are not as ${path} has them (${namesOf(keys)}). Stop whoever writes there, then restore again.`,
   );
 }
 

@@ -2,19 +2,26 @@ import { createHash, hash, randomBytes } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
 import { errorMessage, formatSize, ReplayError } from "@cim-replay/core";
 import type { Chunk } from "./chunks.ts";
-import { ARCHIVE_FORMAT, ARCHIVE_VERSION, type Manifest, type ManifestHead, MANIFEST_PATH } from "./manifest.ts";
-import { sealOf } from "./seal.ts";
+import { type Compression, compressionByName, packingOf } from "./compression.ts";
+import { type Manifest, type ManifestMember, MANIFEST_PATH } from "./manifest.ts";
 import { ARCHIVE_LIMITS } from "./tar-read.ts";
 import { paddingOf, TAR_END, tarHeader } from "./tar-write.ts";
 
-export interface WrittenArchive {
-  readonly manifest: Manifest;
+export interface WrittenArchive<Described = Manifest> {
+  readonly manifest: Described;
   readonly bytes: number;
   /** Of the whole file, as `sha256sum` gives it. */
   readonly sha256: string;
+}
+
+interface ArchiveParts<Described> {
+  readonly chunks: AsyncIterable<Chunk>;
+  /** The manifest; asked for when all members are written. */
+  readonly describe: (members: readonly ManifestMember[]) => Described;
+  /** Default: by the path's ending. */
+  readonly compression?: Compression | undefined;
 }
 
 /**
@@ -22,14 +29,13 @@ export interface WrittenArchive {
  * `.new` file without a seal. Holds one chunk at a time. Throws ReplayError where the file cannot be written, and
  * whatever `chunks` throws.
  */
-export async function writeArchive(
+export async function writeArchive<Described>(
   path: string,
-  head: ManifestHead,
-  chunks: AsyncIterable<Chunk>,
-): Promise<WrittenArchive> {
+  parts: ArchiveParts<Described>,
+): Promise<WrittenArchive<Described>> {
   const temporary = `${path}.${randomBytes(6).toString("hex")}.new`;
   try {
-    const written = await writeSealed(temporary, head, chunks);
+    const written = await writeSealed(temporary, parts.compression ?? compressionByName(path), parts);
     await rename(temporary, path);
     await syncFolder(dirname(path));
     return written;
@@ -40,8 +46,13 @@ export async function writeArchive(
   }
 }
 
-async function writeSealed(path: string, head: ManifestHead, chunks: AsyncIterable<Chunk>): Promise<WrittenArchive> {
-  const tar = new TarBytes(head, chunks);
+async function writeSealed<Described>(
+  path: string,
+  compression: Compression,
+  { chunks, describe }: ArchiveParts<Described>,
+): Promise<WrittenArchive<Described>> {
+  const { pack, seal } = packingOf(compression);
+  const described: Described[] = [];
   const digest = createHash("sha256");
   let bytes = 0;
   await using file = await open(path, "wx");
@@ -50,49 +61,34 @@ async function writeSealed(path: string, head: ManifestHead, chunks: AsyncIterab
     bytes += chunk.length;
     await file.appendFile(chunk);
   };
-  await pipeline(tar, createGzip(), async (compressed: AsyncIterable<Buffer>) => {
+  const tar = tarBytes(chunks, (members) => {
+    const manifest = describe(members);
+    described.push(manifest);
+    return manifest;
+  });
+  await pipeline(tar, pack(), async (compressed: AsyncIterable<Buffer>) => {
     for await (const chunk of compressed) await write(chunk);
   });
-  await write(sealOf(digest.copy().digest("hex")));
+  await write(seal(digest.copy().digest("hex")));
   await file.sync();
-  return { manifest: tar.manifest(), bytes, sha256: digest.digest("hex") };
+  const [manifest] = described;
+  if (manifest === undefined) throw new Error("an archive was written without a manifest");
+  return { manifest, bytes, sha256: digest.digest("hex") };
 }
 
 /** The chunks as a tar, and behind them the manifest that describes them. */
-class TarBytes {
-  readonly #head: ManifestHead;
-  readonly #chunks: AsyncIterable<Chunk>;
-  readonly #takenAt = new Date().toISOString();
-  readonly #members: Manifest["members"][number][] = [];
-
-  constructor(head: ManifestHead, chunks: AsyncIterable<Chunk>) {
-    this.#head = head;
-    this.#chunks = chunks;
+async function* tarBytes(
+  chunks: AsyncIterable<Chunk>,
+  describe: (members: readonly ManifestMember[]) => unknown,
+): AsyncGenerator<Buffer> {
+  const members: ManifestMember[] = [];
+  for await (const { path, body, records } of chunks) {
+    if (body.length > ARCHIVE_LIMITS.memberBytes) throw tooLarge(path, body.length);
+    members.push({ path, bytes: body.length, sha256: hash("sha256", body), records });
+    yield* memberBytes(path, body);
   }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
-    for await (const { path, body, records } of this.#chunks) {
-      if (body.length > ARCHIVE_LIMITS.memberBytes) throw tooLarge(path, body.length);
-      this.#members.push({ path, bytes: body.length, sha256: hash("sha256", body), records });
-      yield* memberBytes(path, body);
-    }
-    yield* memberBytes(MANIFEST_PATH, Buffer.from(`${JSON.stringify(this.manifest(), null, 1)}\n`));
-    yield TAR_END;
-  }
-
-  manifest(): Manifest {
-    return {
-      ...{ format: ARCHIVE_FORMAT, version: ARCHIVE_VERSION, taken_at: this.#takenAt },
-      ...this.#head,
-      entries: this.#recordsIn("entries/"),
-      events: this.#recordsIn("events/"),
-      members: this.#members,
-    };
-  }
-
-  #recordsIn(folder: string): number {
-    return this.#members.reduce((sum, { path, records }) => sum + (path.startsWith(folder) ? records : 0), 0);
-  }
+  yield* memberBytes(MANIFEST_PATH, Buffer.from(`${JSON.stringify(describe(members), null, 1)}\n`));
+  yield TAR_END;
 }
 
 function* memberBytes(path: string, body: Buffer): Generator<Buffer> {

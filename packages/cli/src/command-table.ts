@@ -64,10 +64,16 @@ export const commandTable: readonly CommandEntry[] = [
     () => import("./commands/backup-projections.ts"),
   ),
   entry(
+    "backup-events",
+    "keeps a stream's messages, or a domain's, in an archive",
+    () => import("./commands/backup-events.ts"),
+  ),
+  entry(
     "restore-projections",
     "makes a bucket hold what an archive holds",
     () => import("./commands/restore-projections.ts"),
   ),
+  entry("restore-events", "makes a stream hold the messages of archives", () => import("./commands/restore-events.ts")),
   entry(
     "create-checkpoint",
     "keeps all domains' entries as they are at one moment, by a name",

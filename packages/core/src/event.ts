@@ -1,6 +1,9 @@
 /** Header names as the producer wrote them, each with its values joined by ", ". Has no prototype. */
 export type EventHeaders = Readonly<Record<string, string>>;
 
+/** A header's name and one of its values. */
+export type HeaderPair = readonly [name: string, value: string];
+
 /** One message as a stream reader delivers it. `data` is valid only until the next message is asked for. */
 export interface StreamMessage {
   /** Stream sequence. */
@@ -11,6 +14,10 @@ export interface StreamMessage {
   readonly data: Uint8Array;
   /** Parsed when asked for; `undefined` where the message has none. */
   readonly headers: EventHeaders | undefined;
+  /** As `receivedAtMs`, to the nanosecond; undefined where it is not at hand. */
+  readonly receivedAtNs?: bigint | undefined;
+  /** Every header with every value by itself; undefined where they are not at hand. */
+  readonly headerPairs?: readonly HeaderPair[] | undefined;
   /** The subject in UTF-8 as it was received, for those who compare or copy bytes; undefined where it is not at hand. */
   readonly rawSubject?: RawSubject | undefined;
 }

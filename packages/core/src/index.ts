@@ -1,4 +1,12 @@
-export type { DecodedEvent, EventHeaders, MalformedEvent, RawSubject, ReplayEvent, StreamMessage } from "./event.ts";
+export type {
+  DecodedEvent,
+  EventHeaders,
+  HeaderPair,
+  MalformedEvent,
+  RawSubject,
+  ReplayEvent,
+  StreamMessage,
+} from "./event.ts";
 export { defineProjection, type Projection, type ProjectionRef } from "./projection.ts";
 export { DeletedSequences, type SequenceRange, tileSlices } from "./range.ts";
 export { type Partition, type Plan, type PlannedUnit, planSchema } from "./plan.ts";

@@ -69,7 +69,10 @@ export class CheckpointStore {
       this.#client,
       {
         what,
-        onStored: (item, answer) => (place = extend(place, storedSeq(answer), item.payload.byteLength)),
+        onStored: (item, answer) => {
+          place = extend(place, storedSeq(answer), item.payload.byteLength);
+          return "settled";
+        },
         onRefused: (_, ack) => {
           throw new ReplayError(`Cannot ${what}: ${"words" in ack ? ack.words : ack.kind}. Give JetStream more room.`);
         },

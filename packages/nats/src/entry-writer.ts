@@ -50,7 +50,7 @@ export class EntryWriter {
       client,
       {
         what: `write entries to bucket ${bucket}`,
-        onStored: () => {},
+        onStored: () => "settled",
         onRefused: (put, ack) => this.#onRefused(put, ack),
         resolve: (put) => this.#resolve(put),
       },

@@ -43,3 +43,6 @@ export type { QuarantinedEvent } from "./quarantine-message.ts";
 export { type PublishAllOptions, type PublishedRange, publishAll } from "./publish-all.ts";
 export { AuditLog, type AuditRecord } from "./audit.ts";
 export { FileStore, type KeptFile } from "./file-store.ts";
+export { makeStream, streamConfig, streamMark, setStreamMark } from "./stream-config.ts";
+export { type OrderedMessage, OrderedWriter } from "./ordered-writer.ts";
+export { bucketStream } from "./kv-layout.ts";

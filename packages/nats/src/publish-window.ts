@@ -17,7 +17,8 @@ export interface Outgoing {
 export interface WindowPolicy<T extends Outgoing> {
   /** Completes "Cannot …". */
   readonly what: string;
-  onStored(item: T, answer: Msg): void;
+  /** `doubtful`: the answer is a good one, and yet the item is not there, so `resolve` must look. */
+  onStored(item: T, answer: Msg): "settled" | "doubtful";
   /** `doubtful`: an earlier send of it may be what stands in the way, so `resolve` must look. Throws what is final. */
   onRefused(item: T, ack: Exclude<Ack, { kind: "stored" | "not-available" }>): "settled" | "doubtful";
   /** Called for an item that was sent and whose answer was lost. */
@@ -125,8 +126,8 @@ export class PublishWindow<T extends Outgoing> {
     if (item === undefined) return;
     const ack = readAck(message);
     if (ack.kind === "stored") {
-      this.#policy.onStored(item, message);
-      this.#settle(token, item);
+      if (this.#policy.onStored(item, message) === "settled") this.#settle(token, item);
+      else this.#doubt = true;
     } else if (ack.kind === "not-available") {
       this.#doubt = true;
     } else {
@@ -183,12 +184,12 @@ export class PublishWindow<T extends Outgoing> {
     this.#doubt = false;
     this.#silentTicks = 0;
     try {
-      const again: [number, T][] = [];
+      const again = new Set<number>();
       await inParallel([...this.#pending], RESOLVE_AT_ONCE, async ([token, item]) => {
         const outcome = item.sends === 0 ? "send-again" : await this.#policy.resolve(item);
         if (!this.#pending.has(token)) return;
         if (outcome === "settled") this.#settle(token, item);
-        else again.push([token, item]);
+        else again.add(token);
       });
       this.#sendAgain(again);
     } catch (error) {
@@ -198,15 +199,15 @@ export class PublishWindow<T extends Outgoing> {
     }
   }
 
-  #sendAgain(items: readonly (readonly [number, T])[]): void {
-    for (const [token, item] of items) {
-      // Answered while the others were looked at.
-      if (!this.#pending.delete(token)) continue;
+  /** In the order in which they were sent at first, with what has come since behind them. */
+  #sendAgain(tokens: ReadonlySet<number>): void {
+    for (const [token, item] of [...this.#pending].sort(([a], [b]) => a - b)) {
+      if (!tokens.has(token) && item.sends > 0) continue;
+      this.#pending.delete(token);
       const fresh = this.#nextToken++;
       this.#pending.set(fresh, item);
       this.#publish(fresh, item);
     }
-    for (const [token, item] of this.#pending) if (item.sends === 0) this.#publish(token, item);
   }
 
   #open(): void {

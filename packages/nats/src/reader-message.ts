@@ -1,4 +1,4 @@
-import type { EventHeaders, RawSubject, StreamMessage } from "@cim-replay/core";
+import type { EventHeaders, HeaderPair, RawSubject, StreamMessage } from "@cim-replay/core";
 import type { Msg } from "nats";
 import type { MessageFrame } from "./frame-splitter.ts";
 
@@ -6,6 +6,7 @@ const DOT = 46;
 const ZERO = 48;
 const LONG_FORM_TOKENS = 11;
 const encoder = new TextEncoder();
+const NO_PAIRS: readonly HeaderPair[] = [];
 
 /**
  * The reply subject as it came. The client decodes it to text when asked for it, which would cost a tenth of a read; the
@@ -51,6 +52,16 @@ export class DeliveredMessage implements StreamMessage {
     return receivedAtMsOf(replyOf(this.#received) ?? new Uint8Array());
   }
 
+  get receivedAtNs(): bigint {
+    return receivedAtNsOf(replyOf(this.#received) ?? new Uint8Array());
+  }
+
+  get headerPairs(): readonly HeaderPair[] {
+    const pairs: HeaderPair[] = [];
+    for (const [name, values] of this.#received.headers ?? []) for (const value of values) pairs.push([name, value]);
+    return pairs;
+  }
+
   get headers(): EventHeaders | undefined {
     const received = this.#received.headers;
     if (!received) return undefined;
@@ -64,6 +75,7 @@ export class DeliveredMessage implements StreamMessage {
 export class FramedMessage implements StreamMessage, RawSubject {
   readonly seq: number;
   readonly headers = undefined;
+  readonly headerPairs: readonly HeaderPair[] = NO_PAIRS;
   readonly data: Uint8Array;
   readonly bytes: Buffer;
   readonly subjectAt: number;
@@ -91,15 +103,27 @@ export class FramedMessage implements StreamMessage, RawSubject {
     return this;
   }
 
+  get receivedAtNs(): bigint {
+    return receivedAtNsOf(this.bytes.subarray(this.#replyAt, this.#replyEnd));
+  }
+
   get receivedAtMs(): number {
     return receivedAtMsOf(this.bytes.subarray(this.#replyAt, this.#replyEnd));
   }
 }
 
 function receivedAtMsOf(reply: Uint8Array): number {
+  // Nanoseconds do not fit a number: the last six digits are left out.
+  const milliseconds = nanosecondsIn(reply).slice(0, -6);
+  return milliseconds.reduce((value, digit) => value * 10 + digit - ZERO, 0);
+}
+
+function receivedAtNsOf(reply: Uint8Array): bigint {
+  return BigInt(Buffer.from(nanosecondsIn(reply)).toString("latin1") || "0");
+}
+
+function nanosecondsIn(reply: Uint8Array): Uint8Array {
   const consumerSeqAt = reply.indexOf(DOT, sequenceOffset(reply)) + 1;
   const from = reply.indexOf(DOT, consumerSeqAt) + 1;
-  // Nanoseconds do not fit a number: the last six digits are left out.
-  const milliseconds = reply.subarray(from, reply.indexOf(DOT, from) - 6);
-  return milliseconds.reduce((value, digit) => value * 10 + digit - ZERO, 0);
+  return reply.subarray(from, reply.indexOf(DOT, from));
 }

@@ -21,6 +21,9 @@ interface RestoreTask {
   readonly archive: CheckedArchive;
   readonly bucket: string;
   readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+  /** What finishes it, for whoever finds the bucket half restored; default: `restore-projections` with the archive's file. */
+  readonly command?: string;
   /** What names the archive, for the audit log. */
   readonly parameters: Readonly<Record<string, unknown>>;
 }
@@ -29,14 +32,11 @@ interface RestoreTask {
 export function restoreInto(
   client: NatsClient,
   { tool, screen }: Invocation,
-  { archive, bucket, dryRun, parameters }: RestoreTask,
+  { parameters, ...task }: RestoreTask,
 ): Promise<Restored> {
+  const { archive, bucket, dryRun } = task;
   const note = (line: string) => screen.note(line);
-  const work = () =>
-    restoreArchive(client, {
-      ...{ archive, bucket, dryRun, signal: new AbortController().signal },
-      onProgress: progressNotes(note, "entries restored"),
-    });
+  const work = () => restoreArchive(client, { ...task, onProgress: progressNotes(note, "entries restored") });
   if (dryRun) return work();
   const { aggregate_id: aggregateId, taken_at: takenAt, entries, ...manifest } = archive.manifest;
   const domains = manifest.domains.map(({ name }) => name);

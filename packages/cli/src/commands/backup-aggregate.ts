@@ -1,6 +1,7 @@
 import { backupAggregate } from "@cim-replay/archive";
 import { UsageError } from "@cim-replay/core";
 import { domainSource } from "../archives/domains-to-back-up.ts";
+import { compressionFlag } from "../archives/compression-flag.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { backupJson, backupText } from "../output/archive-text.ts";
@@ -16,7 +17,8 @@ import { addFlags, readInvocation, shared } from "./invoked.ts";
 const flags = {
   aggregateId: callFlag("--aggregate-id <id>", "aggregate whose entry and events are kept", text),
   domain: callFlag("--domain <name>", "its domain", text),
-  output: callFlag("--output <file>", "archive to write (.tar.gz)", text),
+  output: callFlag("--output <file>", "archive to write (.tar.gz, .tar.zst, .tar)", text),
+  compression: compressionFlag,
   format: shared.format,
 };
 
@@ -24,16 +26,17 @@ export const command: CommandModule = {
   configure: (parser) => addFlags(parser, flags, ["target", ...connectionSettings]),
   async run(invocation) {
     const { flags: given, loaded } = readInvocation(invocation, flags);
-    const { aggregateId, domain, output, format } = given;
+    const { aggregateId, domain, output, format, compression } = given;
     if (aggregateId === undefined || domain === undefined || output === undefined) {
       throw new UsageError(
         "Cannot back up: it takes an aggregate and a file. Give --aggregate-id, --domain and --output.",
       );
     }
     await checkWritable(output);
+    const bucket = bucketOf(loaded.settings.target);
     const written = await withNats(loaded.settings, invocation.tool, (client) =>
       backupAggregate(client, {
-        ...{ domain: domainSource(domain, loaded), aggregateId, bucket: bucketOf(loaded.settings.target), output },
+        ...{ domain: domainSource(domain, loaded), aggregateId, bucket, output, compression },
         ...{ toolVersion: toolVersion(), signal: new AbortController().signal },
       }),
     );

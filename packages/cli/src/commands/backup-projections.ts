@@ -1,7 +1,9 @@
 import { backupProjections } from "@cim-replay/archive";
 import { UsageError } from "@cim-replay/core";
+import { compressionFlag } from "../archives/compression-flag.ts";
 import { domainsToBackUp } from "../archives/domains-to-back-up.ts";
 import { progressNotes } from "../archives/progress-notes.ts";
+import { noteUnfinishedRestore } from "../archives/unfinished-restore.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { backupJson, backupText } from "../output/archive-text.ts";
@@ -16,7 +18,8 @@ import { addFlags, readInvocation, shared } from "./invoked.ts";
 
 const flags = {
   domain: callFlag("--domain <name|all>", "domain whose entries are kept, or all of them", text),
-  output: callFlag("--output <file>", "archive to write (.tar.gz)", text),
+  output: callFlag("--output <file>", "archive to write (.tar.gz, .tar.zst, .tar)", text),
+  compression: compressionFlag,
   format: shared.format,
 };
 
@@ -24,7 +27,7 @@ export const command: CommandModule = {
   configure: (parser) => addFlags(parser, flags, ["target", ...connectionSettings]),
   async run(invocation) {
     const { flags: given, loaded } = readInvocation(invocation, flags);
-    const { domain, output, format } = given;
+    const { domain, output, format, compression } = given;
     if (domain === undefined || output === undefined) {
       throw new UsageError("Cannot back up: it takes a domain and a file. Give --domain (or all) and --output.");
     }
@@ -32,10 +35,11 @@ export const command: CommandModule = {
     const bucket = bucketOf(loaded.settings.target);
     const note = (line: string) => invocation.screen.note(line);
     const written = await withNats(loaded.settings, invocation.tool, async (client) => {
+      await noteUnfinishedRestore(client, bucket, invocation.screen);
       const { sources, strayKeys } = await domainsToBackUp(client, loaded, bucket, domain);
       if (strayKeys > 0) note(`${strayKeys} keys of bucket ${bucket} belong to no domain and are left out.`);
       return backupProjections(client, {
-        ...{ domains: sources, bucket, output, toolVersion: toolVersion() },
+        ...{ domains: sources, bucket, output, compression, toolVersion: toolVersion() },
         onProgress: progressNotes(note, "entries kept"),
       });
     });

@@ -2,6 +2,8 @@ import { type CheckedArchive, withCheckpoint } from "@cim-replay/archive";
 import { formatCount, UsageError } from "@cim-replay/core";
 import type { NatsClient } from "@cim-replay/nats";
 import { restoreInto, targetOf } from "../archives/restore-into.ts";
+import { noteUnfinishedRestore } from "../archives/unfinished-restore.ts";
+import { untilInterrupted } from "../archives/until-interrupted.ts";
 import { canAsk, isSure } from "../ask.ts";
 import type { CommandModule, Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
@@ -30,10 +32,15 @@ export const command: CommandModule = {
     if (!dryRun && !yes && !canAsk()) {
       throw new UsageError("Cannot restore without being sure: there is no terminal to ask on. Give --yes.");
     }
-    const report = await withNats(loaded.settings, invocation.tool, (client) =>
-      withCheckpoint(client, name, (archive) => restore(client, invocation, loaded, { archive, name, dryRun, yes })),
+    const report = await untilInterrupted(invocation, (signal) =>
+      withNats(loaded.settings, invocation.tool, (client) =>
+        withCheckpoint(client, name, (archive) =>
+          restore(client, invocation, loaded, { archive, name, dryRun, yes, signal }),
+        ),
+      ),
     );
-    if (report === null) {
+    if (report === null) return EXIT.interrupted;
+    if (report === "refused") {
       invocation.screen.note("Nothing was written.");
       return EXIT.failed;
     }
@@ -42,16 +49,24 @@ export const command: CommandModule = {
   },
 };
 
-/** Null where nobody was sure. */
+interface Request {
+  readonly archive: CheckedArchive;
+  readonly name: string;
+  readonly dryRun: boolean;
+  readonly yes: boolean;
+  readonly signal: AbortSignal;
+}
+
 async function restore(
   client: NatsClient,
   invocation: Invocation,
   loaded: LoadedSettings,
-  { archive, name, dryRun, yes }: { archive: CheckedArchive; name: string; dryRun: boolean; yes: boolean },
-): Promise<RestoreReport | null> {
+  { archive, name, dryRun, yes, signal }: Request,
+): Promise<RestoreReport | "refused"> {
   const { manifest } = archive;
   const file = `checkpoint ${name}`;
   const bucket = targetOf(archive, file, loaded);
+  await noteUnfinishedRestore(client, bucket, invocation.screen);
   const domains = manifest.domains.map(({ name: domain }) => domain);
   const strangers = (await allDomains(client, loaded, bucket)).filter((domain) => !domains.includes(domain));
   if (strangers.length > 0) {
@@ -61,7 +76,8 @@ async function restore(
   }
   const entries = `${formatCount(manifest.entries)} entries of ${domains.join(", ")}`;
   const question = `Make bucket ${bucket} hold what it held at ${manifest.taken_at} (${entries}), and nothing else of these domains? [y/N] `;
-  if (!dryRun && !yes && !(await isSure(question))) return null;
-  const task = { archive, bucket, dryRun, parameters: { checkpoint: name } };
+  if (!dryRun && !yes && !(await isSure(question))) return "refused";
+  const command = `restore-checkpoint --name ${name} --target ${bucket} --yes`;
+  const task = { archive, bucket, dryRun, signal, command, parameters: { checkpoint: name } };
   return { file, manifest, bucket, dryRun, restored: await restoreInto(client, invocation, task) };
 }

@@ -2,6 +2,8 @@ import { openArchive } from "@cim-replay/archive";
 import { UsageError } from "@cim-replay/core";
 import { resolve } from "node:path";
 import { restoreInto, targetOf } from "../archives/restore-into.ts";
+import { noteUnfinishedRestore } from "../archives/unfinished-restore.ts";
+import { untilInterrupted } from "../archives/until-interrupted.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { restoreJson, restoreText } from "../output/archive-text.ts";
@@ -27,9 +29,13 @@ export const command: CommandModule = {
     const { manifest } = archive;
     const bucket = targetOf(archive, file, loaded);
     const parameters = { backup: resolve(file) };
-    const restored = await withNats(loaded.settings, invocation.tool, (client) =>
-      restoreInto(client, invocation, { archive, bucket, dryRun, parameters }),
+    const restored = await untilInterrupted(invocation, (signal) =>
+      withNats(loaded.settings, invocation.tool, async (client) => {
+        await noteUnfinishedRestore(client, bucket, invocation.screen);
+        return restoreInto(client, invocation, { archive, bucket, dryRun, signal, parameters });
+      }),
     );
+    if (restored === null) return EXIT.interrupted;
     const report = { file, manifest, bucket, dryRun, restored };
     invocation.print(format === "json" ? json(restoreJson(report)) : restoreText(report));
     return EXIT.done;

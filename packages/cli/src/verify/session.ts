@@ -9,6 +9,7 @@ import { Ledger, type NatsClient } from "@cim-replay/nats";
 import { builtinFor } from "@cim-replay/projections";
 import type { Level, VerifyDomainOptions, VerifyProgress } from "@cim-replay/verifier";
 import { loadProjection, resolveProjection } from "@cim-replay/worker";
+import { noteUnfinishedRestore } from "../archives/unfinished-restore.ts";
 import type { Invocation } from "../command.ts";
 import { toolVersion } from "../output/tool-version.ts";
 import { bucketOf } from "../replay/run-settings.ts";
@@ -39,6 +40,7 @@ export function withVerifySession<Result>(
 ): Promise<Result> {
   return withNats(loaded.settings, tool, async (client) => {
     const onProgress = progressNotes((line) => screen.note(line));
+    await noteUnfinishedRestore(client, bucketOf(loaded.settings.target), screen);
     return work({ client, ledger: await Ledger.open(client), loaded, onProgress });
   });
 }
