@@ -18,8 +18,10 @@ export interface StreamMessage {
   readonly receivedAtNs?: bigint | undefined;
   /** Every header with every value by itself; undefined where they are not at hand. */
   readonly headerPairs?: readonly HeaderPair[] | undefined;
-  /** The subject in UTF-8 as it was received, for those who compare or copy bytes; undefined where it is not at hand. */
-  readonly rawSubject?: RawSubject | undefined;
+  /** The message's bytes where they were received, for those who compare or copy them; undefined where they are not at hand. */
+  readonly raw?: RawMessage | undefined;
+  /** The payload as text, where it is known to be ASCII and nothing else: made when asked for, at a fraction of decoding UTF-8. */
+  readonly asciiText?: string | undefined;
 }
 
 /** Part of a larger piece of memory: `bytes[subjectAt]` up to `bytes[subjectEnd - 1]`. */
@@ -27,6 +29,12 @@ export interface RawSubject {
   readonly bytes: Uint8Array;
   readonly subjectAt: number;
   readonly subjectEnd: number;
+}
+
+/** The same of subject and payload; there are no headers. */
+export interface RawMessage extends RawSubject {
+  readonly payloadAt: number;
+  readonly payloadEnd: number;
 }
 
 /** What `evolve` is given: one event, whatever envelope it came in. */

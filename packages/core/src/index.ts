@@ -3,6 +3,7 @@ export type {
   EventHeaders,
   HeaderPair,
   MalformedEvent,
+  RawMessage,
   RawSubject,
   ReplayEvent,
   StreamMessage,

@@ -1,3 +1,5 @@
+import { isAscii } from "node:buffer";
+
 const SPACE = 32;
 const CR = 13;
 const LF = 10;
@@ -18,6 +20,8 @@ export interface MessageFrame {
   readonly replyEnd: number;
   readonly payloadAt: number;
   readonly payloadEnd: number;
+  /** All of `bytes` are ASCII: looked at once for the hundreds of frames of a chunk. */
+  readonly isAscii: boolean;
 }
 
 /** The frame is only valid during the call; its bytes stay. */
@@ -40,6 +44,7 @@ export class FrameSplitter {
     replyEnd: 0,
     payloadAt: 0,
     payloadEnd: 0,
+    isAscii: false,
   };
   /**
    * The beginning of a frame whose end has not come yet, as it came; how much that is, and how much to wait for. Joined once:
@@ -63,31 +68,55 @@ export class FrameSplitter {
   }
 
   take(chunk: Buffer): void {
-    const bytes = this.#joined(chunk);
-    if (bytes === null) return;
-    let at = 0;
-    while (at < bytes.length) {
-      const end = this.#frameAt(bytes, at);
-      if (end > bytes.length) {
-        this.#pieces = [bytes.subarray(at)];
-        this.#held = bytes.length - at;
-        this.#wanted = end - at;
+    let at = this.#held === 0 ? 0 : this.#completed(chunk);
+    this.#frame.isAscii = this.#handlers.size > 0 && isAscii(chunk);
+    while (at < chunk.length) {
+      const end = this.#frameAt(chunk, at);
+      if (end > chunk.length) {
+        this.#hold(chunk.subarray(at), end - at);
         return;
       }
       at = end;
     }
   }
 
-  /** With what is held back; null where that is still no whole frame. */
-  #joined(chunk: Buffer): Buffer | null {
-    if (this.#held === 0) return chunk;
-    this.#pieces.push(chunk);
-    this.#held += chunk.length;
-    if (this.#held < this.#wanted) return null;
-    const bytes = Buffer.concat(this.#pieces, this.#held);
-    this.#pieces = [];
-    this.#held = 0;
-    return bytes;
+  #hold(bytes: Buffer, wanted: number): void {
+    this.#pieces = [bytes];
+    this.#held = bytes.length;
+    this.#wanted = wanted;
+  }
+
+  /**
+   * Deals with the frame that is held back once the chunk has its end, and returns where the chunk goes on. Only that frame is
+   * joined: joining the whole chunk would copy every byte of the stream once more.
+   */
+  #completed(chunk: Buffer): number {
+    for (let at = 0; at < chunk.length; ) {
+      const next = Math.min(at + this.#missing(chunk, at), chunk.length);
+      this.#pieces.push(chunk.subarray(at, next));
+      this.#held += next - at;
+      at = next;
+      if (this.#held < this.#wanted) continue;
+      const bytes = Buffer.concat(this.#pieces, this.#held);
+      this.#frame.isAscii = isAscii(bytes);
+      const end = this.#frameAt(bytes, 0);
+      if (end <= bytes.length) {
+        this.#pieces = [];
+        this.#held = 0;
+        // What was too much for the frame is the chunk's: a piece ends where its frame does, or where a line does.
+        return at - (bytes.length - end);
+      }
+      this.#hold(bytes, end);
+    }
+    return chunk.length;
+  }
+
+  /** How much to join before looking again: all that is known to be missing, else up to the end of the line that says it. */
+  #missing(chunk: Buffer, at: number): number {
+    const missing = this.#wanted - this.#held;
+    if (missing > 1) return missing;
+    const lineEnd = chunk.indexOf(LF, at);
+    return lineEnd < 0 ? chunk.length - at : lineEnd + 1 - at;
   }
 
   /** Deals with the frame that begins at `at` and returns where it ends: beyond the bytes, at least, where it is not whole yet. */

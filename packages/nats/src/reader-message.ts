@@ -1,4 +1,5 @@
-import type { EventHeaders, HeaderPair, RawSubject, StreamMessage } from "@cim-replay/core";
+import { isAscii } from "node:buffer";
+import type { EventHeaders, HeaderPair, RawMessage, StreamMessage } from "@cim-replay/core";
 import type { Msg } from "nats";
 import type { MessageFrame } from "./frame-splitter.ts";
 
@@ -72,25 +73,27 @@ export class DeliveredMessage implements StreamMessage {
 }
 
 /** One message as it lies in the bytes from the socket; it has no headers, or it would have come in another frame. */
-export class FramedMessage implements StreamMessage, RawSubject {
+export class FramedMessage implements StreamMessage, RawMessage {
   readonly seq: number;
   readonly headers = undefined;
   readonly headerPairs: readonly HeaderPair[] = NO_PAIRS;
-  readonly data: Uint8Array;
   readonly bytes: Buffer;
   readonly subjectAt: number;
   readonly subjectEnd: number;
+  readonly payloadAt: number;
+  readonly payloadEnd: number;
+  readonly #isAscii: boolean;
   readonly #replyAt: number;
   readonly #replyEnd: number;
 
   constructor(seq: number, frame: MessageFrame) {
-    const { bytes, payloadAt, payloadEnd } = frame;
     this.seq = seq;
-    // Each is asked for several times, and a view costs less than a Buffer.
-    this.data = new Uint8Array(bytes.buffer, bytes.byteOffset + payloadAt, payloadEnd - payloadAt);
-    this.bytes = bytes;
+    this.bytes = frame.bytes;
     this.subjectAt = frame.subjectAt;
     this.subjectEnd = frame.subjectEnd;
+    this.payloadAt = frame.payloadAt;
+    this.payloadEnd = frame.payloadEnd;
+    this.#isAscii = frame.isAscii;
     this.#replyAt = frame.replyAt;
     this.#replyEnd = frame.replyEnd;
   }
@@ -99,8 +102,19 @@ export class FramedMessage implements StreamMessage, RawSubject {
     return this.bytes.toString("utf8", this.subjectAt, this.subjectEnd);
   }
 
-  get rawSubject(): RawSubject {
+  get raw(): RawMessage {
     return this;
+  }
+
+  /** A view costs less than a Buffer. Who can takes the bytes through `raw` instead: that needs none. */
+  get data(): Uint8Array {
+    const { buffer, byteOffset } = this.bytes;
+    return new Uint8Array(buffer, byteOffset + this.payloadAt, this.payloadEnd - this.payloadAt);
+  }
+
+  get asciiText(): string | undefined {
+    // One letter of another alphabet makes a whole chunk none: then each payload is looked at by itself.
+    return this.#isAscii || isAscii(this.data) ? this.bytes.toString("latin1", this.payloadAt, this.payloadEnd) : undefined;
   }
 
   get receivedAtNs(): bigint {

@@ -52,9 +52,12 @@ function uint64(value: number): Buffer {
 }
 
 function messageOf(seq: number, subject: string, data: Uint8Array, headers?: Record<string, string>): StreamMessage {
-  const bytes = Buffer.from(`MSG ${subject} 1`);
-  const rawSubject = seq % 2 ? { bytes, subjectAt: 4, subjectEnd: bytes.length - 2 } : undefined;
-  return { seq, subject, data, headers, receivedAtMs: 0, rawSubject };
+  const head = Buffer.from(`MSG ${subject} 1 ${data.length}\r\n`);
+  const bytes = Buffer.concat([head, data, Buffer.from("\r\n")]);
+  const subjectEnd = 4 + Buffer.byteLength(subject);
+  const place = { subjectAt: 4, subjectEnd, payloadAt: head.length, payloadEnd: head.length + data.length };
+  const raw = seq % 2 && headers === undefined ? { bytes, ...place } : undefined;
+  return { seq, subject, data, headers, receivedAtMs: 0, raw };
 }
 
 const PARTITIONS = 3;

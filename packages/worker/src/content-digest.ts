@@ -1,9 +1,11 @@
 import { createHash, hash as hashOnce, type Hash } from "node:crypto";
-import type { StreamMessage } from "@cim-replay/core";
+import type { RawMessage, StreamMessage } from "@cim-replay/core";
 
 /** Sequences that are hashed together; a resumed unit hashes again from the start of the block in which it stopped. */
 const BLOCK_SEQUENCES = 16_384;
 const BUFFER_BYTES = 32 * 1024;
+/** Sequence (8) and the subject's length (4). */
+const HEAD_BYTES = 12;
 const CHAIN_START = Buffer.alloc(32);
 const NO_HEADERS = Buffer.alloc(0);
 const encoder = new TextEncoder();
@@ -77,23 +79,36 @@ class PartitionDigest {
   }
 
   add(message: StreamMessage): void {
-    const { seq, data, headers } = message;
-    const raw = message.rawSubject;
-    const subject = raw ? null : encoder.encode(message.subject);
-    const subjectBytes = raw ? raw.subjectEnd - raw.subjectAt : (subject?.length ?? 0);
-    const header = headers === undefined ? NO_HEADERS : headerBytes(headers);
-    let at = this.#room(8 + 12 + subjectBytes + header.length);
+    if (message.raw) this.#addRaw(message.seq, message.raw);
+    else this.#addParsed(message);
+    this.#messages += 1;
+  }
+
+  /** Copied from where it was received: no view, no text, nothing allocated. */
+  #addRaw(seq: number, raw: RawMessage): void {
+    const bytes = Buffer.isBuffer(raw.bytes) ? raw.bytes : Buffer.from(raw.bytes);
+    const subjectBytes = raw.subjectEnd - raw.subjectAt;
+    const payloadBytes = raw.payloadEnd - raw.payloadAt;
+    const isLarge = payloadBytes > BUFFER_BYTES / 2;
+    let at = this.#room(HEAD_BYTES + subjectBytes + 8 + (isLarge ? 0 : payloadBytes));
     const buffer = this.#buffer as Buffer;
-    at = putUint32(buffer, at, Math.floor(seq / 2 ** 32));
-    at = putUint32(buffer, at, seq);
-    at = putUint32(buffer, at, subjectBytes);
-    if (raw) for (let from = raw.subjectAt; from < raw.subjectEnd; from++) buffer[at++] = raw.bytes[from] as number;
-    else if (subject) at = putBytes(buffer, at, subject);
-    at = putUint32(buffer, at, header.length);
-    if (header.length > 0) at = putBytes(buffer, at, header);
+    at = putHead(buffer, at, seq, subjectBytes);
+    for (let from = raw.subjectAt; from < raw.subjectEnd; from++) buffer[at++] = bytes[from] as number;
+    at = putUint32(buffer, putUint32(buffer, at, 0), payloadBytes);
+    if (!isLarge) at += bytes.copy(buffer, at, raw.payloadAt, raw.payloadEnd);
+    this.#used = at;
+    if (isLarge) this.#append(bytes.subarray(raw.payloadAt, raw.payloadEnd));
+  }
+
+  #addParsed({ seq, subject: text, data, headers }: StreamMessage): void {
+    const subject = encoder.encode(text);
+    const header = headers === undefined ? NO_HEADERS : headerBytes(headers);
+    let at = this.#room(HEAD_BYTES + subject.length + 8 + header.length);
+    const buffer = this.#buffer as Buffer;
+    at = putBytes(buffer, putHead(buffer, at, seq, subject.length), subject);
+    at = putBytes(buffer, putUint32(buffer, at, header.length), header);
     this.#used = putUint32(buffer, at, data.length);
     this.#append(data);
-    this.#messages += 1;
   }
 
   close(block: number): void {
@@ -146,6 +161,10 @@ function headerBytes(headers: Readonly<Record<string, string>>): Uint8Array {
     }
   }
   return Buffer.concat(parts);
+}
+
+function putHead(buffer: Uint8Array, at: number, seq: number, subjectBytes: number): number {
+  return putUint32(buffer, putUint32(buffer, putUint32(buffer, at, Math.floor(seq / 2 ** 32)), seq), subjectBytes);
 }
 
 function putUint32(buffer: Uint8Array, at: number, value: number): number {

@@ -109,10 +109,10 @@ export class UnitFold {
   }
 
   /** The usual case, without making texts of subjects. */
-  #known({ rawSubject }: StreamMessage): Aggregate | undefined {
-    if (rawSubject === undefined) return undefined;
-    const place = this.#options.codec.locate(rawSubject);
-    return place && this.aggregates.find(rawSubject.bytes, place);
+  #known({ raw }: StreamMessage): Aggregate | undefined {
+    if (raw === undefined) return undefined;
+    const place = this.#options.codec.locate(raw);
+    return place && this.aggregates.find(raw.bytes, place);
   }
 
   #takeUnknown(message: StreamMessage): void {

@@ -3,7 +3,7 @@ import type { DomainSettings } from "../settings.ts";
 import { ENVELOPES } from "./envelopes/table.ts";
 import { readEvent } from "./read-event.ts";
 import { Malformed } from "./malformed.ts";
-import { parsePayload } from "./payload.ts";
+import { payloadOf } from "./payload.ts";
 import { type IdPlace, SubjectTemplate } from "./subject-template.ts";
 
 /** Finds and decodes the events of one domain. */
@@ -38,7 +38,7 @@ export function compileDomain(domain: string, settings: DomainSettings): DomainC
     route: (subject) => template.route(subject),
     locate: (subject) => template.locate(subject),
     decode(message, routeKey) {
-      const body = parsePayload(message.data);
+      const body = payloadOf(message);
       if (body instanceof Malformed) return body;
       const fields = readEnvelope(body, routeKey, domain);
       if (typeof fields === "string")

@@ -14,6 +14,11 @@ export function parseJson(data: Uint8Array): unknown {
   } catch {
     return new Malformed("the payload is no valid UTF-8");
   }
+  return parseJsonText(text);
+}
+
+/** The same of what is text already. */
+export function parseJsonText(text: string): unknown {
   if (isTooDeep(text)) return new Malformed(`the payload is nested deeper than ${MAX_PAYLOAD_DEPTH} levels`);
   try {
     return JSON.parse(text);

@@ -1,12 +1,23 @@
+import type { StreamMessage } from "../event.ts";
 import type { JsonObject } from "./fields.ts";
-import { parseJson } from "./json-payload.ts";
+import { parseJson, parseJsonText } from "./json-payload.ts";
 import { Malformed } from "./malformed.ts";
 import { parseMsgpack } from "./msgpack-payload.ts";
+
+/** A message's payload as an object. Never throws. */
+export function payloadOf(message: StreamMessage): JsonObject | Malformed {
+  const text = message.asciiText;
+  // What is all ASCII is no msgpack object: the first byte of one is above.
+  return text !== undefined && text !== "" ? objectOrMalformed(parseJsonText(text)) : parsePayload(message.data);
+}
 
 /** An event's bytes as an object; JSON and msgpack are told apart by the first byte. Never throws. */
 export function parsePayload(data: Uint8Array): JsonObject | Malformed {
   if (data.length === 0) return new Malformed("the payload is empty");
-  const value = isText(data) ? parseJson(data) : parseMsgpack(data);
+  return objectOrMalformed(isText(data) ? parseJson(data) : parseMsgpack(data));
+}
+
+function objectOrMalformed(value: unknown): JsonObject | Malformed {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject | Malformed;
   return new Malformed(`the payload is ${nameKind(value)}, not an object`);
 }

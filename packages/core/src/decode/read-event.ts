@@ -43,7 +43,7 @@ export function readEvent(fields: EnvelopeFields, sources: Sources): DomainEvent
       type,
       payload: fields.payload,
       aggregateId,
-      aggregateType: fields.aggregateType ?? headers.get("aggregateType") ?? template.aggregateType(message.subject),
+      aggregateType: fields.aggregateType ?? headers.get("aggregateType") ?? aggregateTypeIn(message, template),
       domain,
       timestamp: timestampOf(time, timestampMs),
       timestampMs,
@@ -57,6 +57,11 @@ export function readEvent(fields: EnvelopeFields, sources: Sources): DomainEvent
     },
     message,
   );
+}
+
+/** The subject's text is only made where it can hold a type. */
+function aggregateTypeIn(message: StreamMessage, template: SubjectTemplate): string | null {
+  return template.holdsAggregateTypes ? template.aggregateType(message.subject) : null;
 }
 
 function problemOfId(domain: string, aggregateId: string): string | null {

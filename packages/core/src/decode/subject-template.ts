@@ -48,6 +48,10 @@ export class SubjectTemplate {
     return this.#idStep !== NOWHERE;
   }
 
+  get holdsAggregateTypes(): boolean {
+    return this.#aggregateTypeStep !== NOWHERE;
+  }
+
   /** The subject's aggregate id; null where the template holds none; undefined where the subject does not match. */
   route(subject: string): string | null | undefined {
     return this.#match(subject, this.#idStep);
