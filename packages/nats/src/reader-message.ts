@@ -114,7 +114,9 @@ export class FramedMessage implements StreamMessage, RawMessage {
 
   get asciiText(): string | undefined {
     // One letter of another alphabet makes a whole chunk none: then each payload is looked at by itself.
-    return this.#isAscii || isAscii(this.data) ? this.bytes.toString("latin1", this.payloadAt, this.payloadEnd) : undefined;
+    return this.#isAscii || isAscii(this.data)
+      ? this.bytes.toString("latin1", this.payloadAt, this.payloadEnd)
+      : undefined;
   }
 
   get receivedAtNs(): bigint {
