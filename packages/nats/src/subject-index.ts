@@ -2,6 +2,7 @@ import { ReplayError } from "@cim-replay/core";
 import { z } from "zod";
 import { apiRequest } from "./api-request.ts";
 import type { NatsClient } from "./connect.ts";
+import { splitSubjects } from "./subject-page.ts";
 import { INDEX_TIMEOUT_MS } from "./subject-total.ts";
 import { isStreamName } from "./stream-info.ts";
 
@@ -25,7 +26,7 @@ interface Page {
   readonly total: number;
   /** Changes whenever a message is removed: pages on both sides of that may have skipped a subject. */
   readonly removals: string;
-  readonly subjects: Readonly<Record<string, number>>;
+  readonly subjects: ReadonlyMap<string, number>;
 }
 
 /**
@@ -78,9 +79,8 @@ async function countOnce(
   return counts.size >= first.total ? counts : null;
 }
 
-/** What JSON.parse made has own properties only; a list of its entries would cost twice the time. */
 function addTo(counts: Map<string, number>, { subjects }: Page): void {
-  for (const subject in subjects) counts.set(subject, subjects[subject] ?? 0);
+  for (const [subject, count] of subjects) counts.set(subject, count);
 }
 
 /** By hand: the client's own paging would gather all subjects in one object with a prototype. */
@@ -91,13 +91,21 @@ async function fetchPage(client: NatsClient, stream: string, filter: string, off
   const reply = await apiRequest(action, () =>
     client.nc.request(`$JS.API.STREAM.INFO.${stream}`, request, { timeout: INDEX_TIMEOUT_MS }),
   );
-  const body: unknown = reply.json();
+  const split = splitSubjects(reply.data);
+  const body: unknown = split ? JSON.parse(split.rest) : reply.json();
   const refused = errorSchema.safeParse(body);
   if (refused.success) throw new ReplayError(`Cannot ${action}: ${refused.data.error.description}. Check its name.`);
   const { total, state } = pageSchema.parse(body);
   return {
     total,
     removals: `${state.first_seq} ${state.num_deleted}`,
-    subjects: state.subjects ?? {},
+    subjects: split?.subjects ?? mapOf(state.subjects ?? {}),
   };
+}
+
+/** What JSON.parse made has own properties only; a list of its entries would cost twice the time. */
+function mapOf(subjects: Readonly<Record<string, number>>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const subject in subjects) counts.set(subject, subjects[subject] ?? 0);
+  return counts;
 }
