@@ -41,7 +41,9 @@ describe("a diagnosis", () => {
   it("says where the process is that is to be ended, where the worker's name tells it", () => {
     const silent = (owner: string) => found({ units: [unit({ owner })], silent: new Set(["u7"]) });
     expect(silent("node-7-4711")).toContain("(on host node-7: `kill -9 4711`)");
-    expect(silent("node-7-4711-w2")).toContain("(on host node-7, a child of process 4711: `pgrep -a -P 4711` names it)");
+    expect(silent("node-7-4711-w2")).toContain(
+      "(on host node-7, a child of process 4711: `pgrep -a -P 4711` names it)",
+    );
     expect(silent("w1")).not.toContain("host");
   });
 
