@@ -3,7 +3,8 @@ import { Kvm } from "@nats-io/kv";
 
 /** What the runbooks need of the `nats` tool, against the real server; anything else it refuses, as the tool does. */
 const words = process.argv.slice(2);
-const client = await connectNats({ url: process.env.NATS_URL ?? "", name: "nats" });
+const { NATS_URL = "" } = process.env;
+const client = await connectNats({ url: NATS_URL, name: "nats" });
 try {
   await obey(words);
 } finally {
