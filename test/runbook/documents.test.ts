@@ -28,14 +28,18 @@ describe("docs/runbook.md", () => {
     expect(blocks.length).toBeGreaterThan(12);
   });
 
-  it.each(blocks)("runs: $name", async ({ script }) => {
-    if (script.startsWith(AT_WORK)) atWork ??= await RunAtWork.start(sandbox, "graph");
-    else if (atWork) {
-      const replay = atWork;
-      atWork = null;
-      expect(await replay.interrupt()).toBe(130);
-    }
-    const { status, output } = await sandbox.run(script);
-    expect(status, `${script}\n${output}`).toBe(0);
-  });
+  it.each(blocks)(
+    "runs: $name",
+    async ({ script }) => {
+      if (script.startsWith(AT_WORK)) atWork ??= await RunAtWork.start(sandbox, "graph");
+      else if (atWork) {
+        const replay = atWork;
+        atWork = null;
+        expect(await replay.interrupt()).toBe(130);
+      }
+      const { status, output } = await sandbox.run(script);
+      expect(status, `${script}\n${output}`).toBe(0);
+    },
+    180_000,
+  );
 });

@@ -18,20 +18,24 @@ afterAll(async () => {
 });
 
 describe("the usual runbook, as written,", () => {
-  it.each(usualRunbook)("works: $title", async ({ before, script, exits = 0, isWhileARunIsAtWork = false }) => {
-    if (isWhileARunIsAtWork) atWork ??= await RunAtWork.start(sandbox, "graph");
-    else if (atWork) {
-      const replay = atWork;
-      atWork = null;
-      expect(await replay.interrupt()).toBe(130);
-    }
-    if (before !== undefined) {
-      const prepared = await sandbox.run(before);
-      expect(prepared.status, prepared.output).toBe(0);
-    }
-    const { status, output } = await sandbox.run(script);
-    expect(status, output).toBe(exits);
-  });
+  it.each(usualRunbook)(
+    "works: $title",
+    async ({ before, script, exits = 0, isWhileARunIsAtWork = false }) => {
+      if (isWhileARunIsAtWork) atWork ??= await RunAtWork.start(sandbox, "graph");
+      else if (atWork) {
+        const replay = atWork;
+        atWork = null;
+        expect(await replay.interrupt()).toBe(130);
+      }
+      if (before !== undefined) {
+        const prepared = await sandbox.run(before);
+        expect(prepared.status, prepared.output).toBe(0);
+      }
+      const { status, output } = await sandbox.run(script);
+      expect(status, output).toBe(exits);
+    },
+    180_000,
+  );
 
   it.each(pendingCommands)("has a command that is not there: $tool", ({ tool }) => {
     expect(commandTable.map(({ name }) => name)).not.toContain(tool);
