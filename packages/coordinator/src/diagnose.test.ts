@@ -38,6 +38,15 @@ describe("a diagnosis", () => {
     expect(found({ units: [unit({ heartbeatAt: at(40) })], silent: new Set(["u7"]) })).toMatch(/w1 .*no life for 40 s/);
   });
 
+  it("says where the process is that is to be ended, where the worker's name tells it", () => {
+    const silent = (owner: string) => found({ units: [unit({ owner })], silent: new Set(["u7"]) });
+    expect(silent("node-7-4711")).toContain("(on host node-7: `kill -9 4711`)");
+    expect(silent("node-7-4711-w2")).toContain(
+      "(on host node-7, a child of process 4711: `pgrep -a -P 4711` names it)",
+    );
+    expect(silent("w1")).not.toContain("host");
+  });
+
   it("tells pending units without worker, without job, without Redis, and that nobody takes, apart", () => {
     const units = [unit({ state: "pending", owner: null })];
     expect(found({ units, queue: { ...queue, workers: 0 } })).toMatch(

@@ -62,7 +62,7 @@ function aboutOwner(unit: UnitRecord, silent: ReadonlySet<string>, nowMs: number
   if (silent.has(id)) {
     return (
       `Worker ${owner} has unit ${id} and has shown no life for ${ageText(heartbeatAt, nowMs)}: it is dead, stopped, or cut off. ` +
-      "Another worker takes the unit over when one is free; end the process if it hangs."
+      `Another worker takes the unit over when one is free; end the process if it hangs${whereIs(owner)}.`
     );
   }
   const { progressAt } = unit;
@@ -70,8 +70,17 @@ function aboutOwner(unit: UnitRecord, silent: ReadonlySet<string>, nowMs: number
   return (
     `Worker ${owner} has held unit ${id} for ${ageText(progressAt, nowMs)} without progress: its heartbeat comes, but it reads and ` +
     `writes nothing after sequence ${formatCount(Math.max(live.readSeq, unit.cursorSeq))}. See its log, and whether NATS is overloaded; then ` +
-    "end that worker: another goes on from the last checkpoint."
+    `end that worker${whereIs(owner)}: another goes on from the last checkpoint.`
   );
+}
+
+/** Which process a worker is, where its id tells: HOST-PID. One that a command runs, HOST-PID-wN, tells that command's pid. */
+function whereIs(owner: string | null): string {
+  const parts = /^(?<host>.+)-(?<pid>\d+)(?<managed>-w\d+)?$/.exec(owner ?? "")?.groups;
+  if (!parts) return "";
+  const { host, pid, managed } = parts;
+  if (managed === undefined) return ` (on host ${host}: \`kill -9 ${pid}\`)`;
+  return ` (on host ${host}, a child of process ${pid}: \`pgrep -a -P ${pid}\` names it)`;
 }
 
 /** At least a second: clocks of two machines may differ. */

@@ -13,7 +13,7 @@ import { addFlags, readInvocation, shared } from "./invoked.ts";
 
 const flags = {
   name: callFlag("--name <name>", "checkpoint to delete", text),
-  yes: callFlag("--yes", "deletes without asking where there is a terminal", flag),
+  yes: callFlag("--yes", "deletes without asking", flag),
   format: shared.format,
 };
 
@@ -23,7 +23,10 @@ export const command: CommandModule = {
     const { flags: given, loaded } = readInvocation(invocation, flags);
     const { name, yes, format } = given;
     if (name === undefined) throw new UsageError("Cannot delete: no checkpoint is named. Give --name.");
-    if (!yes && canAsk() && !(await isSure(`Delete checkpoint ${name} for good? [y/N] `))) {
+    if (!yes && !canAsk()) {
+      throw new UsageError("Cannot delete without being sure: there is no terminal to ask on. Give --yes.");
+    }
+    if (!yes && !(await isSure(`Delete checkpoint ${name} for good? [y/N] `))) {
       invocation.screen.note("Nothing was deleted.");
       return EXIT.failed;
     }

@@ -32,6 +32,7 @@ type Flags = CallFlagValues<typeof flags>;
 const settingNames = [
   ...["projection", "parallel", "units", "localWorkers", "concurrency", "memoryLimit", "certify", "queuePrefix"],
   ...connectionSettings,
+  "logFile",
 ] as const satisfies readonly SettingName[];
 
 const MOST_LISTED = 1_000;

@@ -197,8 +197,14 @@ describe("checkpoints", () => {
       { step: "ended", domain: "depot", parameters: { done: true } },
       { step: "ended", domain: "shop" },
     ]);
-    expect((await run("delete-checkpoint", "--name", name)).status).toBe(0);
-    expect(await run("delete-checkpoint", "--name", name)).toMatchObject({ status: 2 });
+    const unsure = await run("delete-checkpoint", "--name", name);
+    expect(unsure).toMatchObject({ status: 2, stdout: "" });
+    expect(unsure.stderr).toContain("Give --yes.");
+    expect((await run("list-checkpoints")).stdout).toContain(name);
+    expect((await run("delete-checkpoint", "--name", name, "--yes")).status).toBe(0);
+    const gone = await run("delete-checkpoint", "--name", name, "--yes");
+    expect(gone).toMatchObject({ status: 2, stdout: "" });
+    expect(gone.stderr).not.toContain("Give --yes.");
     expect(await recorded("delete-checkpoint")).toHaveLength(2);
   });
 

@@ -28,8 +28,8 @@ export const natsSettings = [
   "natsTlsFirst",
 ] as const satisfies SettingName[];
 
-/** What every command has that talks to the servers. */
-export const connectionSettings = [...natsSettings, "redisUrl", "logLevel", "logFile"] as const satisfies SettingName[];
+/** What every command has that talks to the servers. `--log-file` is only for those that open it: `withLog`. */
+export const connectionSettings = [...natsSettings, "redisUrl", "logLevel"] as const satisfies SettingName[];
 
 export function addConfigFlag(command: Command): void {
   command.addOption(new Option("--config <file>", "settings file (default: cim-replay.yaml; CIM_REPLAY_CONFIG)"));
