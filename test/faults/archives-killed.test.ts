@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { ReplayProcess } from "../support/replay-process.ts";
 import { seededRandom } from "../support/seeded-random.ts";
 
-const KILLS = 50;
+const KILLS = 17;
 const ENTRIES = 2_500;
 const EVENTS = 4_000;
 const BUCKET = "KEPT";
