@@ -2,7 +2,7 @@ import { formatCount, formatSize, type WorkerProfile } from "@cim-replay/core";
 import { ACTIVITIES, type Activity, type ActivityMs, activitiesOf } from "./activity.ts";
 import type { Gathered } from "./gather.ts";
 
-export type Limit =
+type Limit =
   | "server"
   | "network"
   | "decode"
