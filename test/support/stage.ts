@@ -94,6 +94,7 @@ export async function openStage(options: {
     prefetch: 10_000,
     bufferSize: 100_000,
     memoryLimitBytes: null,
+    bufferMode: "memory",
     gcInterval: null,
     checkpointInterval: 100_000,
     skipErrors: 0,

@@ -44,6 +44,11 @@ export const commandTable: readonly CommandEntry[] = [
   ),
   entry("debug-replay", "says what keeps a run from going on", () => import("./commands/debug-replay.ts")),
   entry(
+    "profile-replay",
+    "profiles a run's workers and says what limits it",
+    () => import("./commands/profile-replay.ts"),
+  ),
+  entry(
     "quarantine",
     "shows, retries or discards events that runs kept aside",
     () => import("./commands/quarantine.ts"),

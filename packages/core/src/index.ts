@@ -40,6 +40,7 @@ export {
   unitCountsSchema,
   unitRecordSchema,
 } from "./unit.ts";
+export { type CpuProfile, type WorkerProfile, workerProfileSchema } from "./worker-profile.ts";
 export { type DomainSettings, domainSettingsSchema, ENVELOPE_NAMES } from "./settings.ts";
 export { PROVENANCE_HEADERS, type Provenance, parseProvenance } from "./provenance.ts";
 export {

@@ -45,4 +45,5 @@ export { AuditLog, type AuditRecord } from "./audit.ts";
 export { FileStore, type KeptFile } from "./file-store.ts";
 export { makeStream, streamConfig, streamMark, setStreamMark } from "./stream-config.ts";
 export { type OrderedMessage, OrderedWriter } from "./ordered-writer.ts";
+export { onProfileParts, type ProfilePart, sendProfile } from "./profile-parts.ts";
 export { bucketStream } from "./kv-layout.ts";

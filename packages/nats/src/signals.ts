@@ -5,7 +5,12 @@ import type { NatsClient } from "./connect.ts";
 const controlSubject = (runId: string) => `_CIM_REPLAY.control.${runId}`;
 const liveSubject = (runId: string) => `_CIM_REPLAY.live.${runId}`;
 
-const controlSchema = z.object({ kind: z.literal("checkpoint") });
+const controlSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("checkpoint") }),
+  /** For so long, unless the run ends before; the parts go to the subject of `profileId`. */
+  z.object({ kind: z.literal("profile"), profileId: z.string(), durationMs: z.number().positive() }),
+  z.object({ kind: z.literal("profile-end"), profileId: z.string() }),
+]);
 
 const liveReportSchema = z.object({
   workerId: z.string(),

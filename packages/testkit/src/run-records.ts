@@ -21,6 +21,7 @@ export function settingsOf(stream: string, changes: Partial<RunSettings> = {}): 
     prefetch: 1_000,
     bufferSize: 1_000,
     memoryLimitBytes: null,
+    bufferMode: "memory",
     gcInterval: null,
     checkpointInterval: null,
     skipErrors: 0,

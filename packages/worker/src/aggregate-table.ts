@@ -27,6 +27,7 @@ export interface Aggregate {
 /** The aggregates of a unit, by routing key, in order of first appearance. */
 export class AggregateTable {
   readonly #domain: string;
+  readonly #adopt: ((aggregate: Aggregate) => void) | null;
   readonly #byRouteKey = new Map<string, Aggregate>();
   readonly #byBytes = new KeyIndex<Aggregate>();
   /** Only of aggregates whose id is not their routing key. */
@@ -34,8 +35,10 @@ export class AggregateTable {
   readonly #all: Aggregate[] = [];
   #changed: Aggregate[] = [];
 
-  constructor(domain: string) {
+  /** `adopt` may take over where a new aggregate's state is kept. */
+  constructor(domain: string, adopt: ((aggregate: Aggregate) => void) | null = null) {
     this.#domain = domain;
+    this.#adopt = adopt;
   }
 
   get size(): number {
@@ -77,6 +80,7 @@ export class AggregateTable {
       parked: false,
       changed: false,
     };
+    this.#adopt?.(aggregate);
     this.#byRouteKey.set(routeKey, aggregate);
     this.#byBytes.add(aggregate);
     this.#all.push(aggregate);

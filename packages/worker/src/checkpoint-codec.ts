@@ -52,12 +52,12 @@ type Row = Chunk["rows"][number];
  * Packs aggregates into chunks of at most `maxBytes`. `knownBelow` is the table's size at the checkpoint before, whose
  * chain names the older aggregates. Throws ReplayError where a state cannot be packed, or alone is too large.
  */
-export function packCheckpoint(
+export function* packCheckpoint(
   aggregates: readonly Aggregate[],
   meta: CheckpointMeta,
   options: { knownBelow: number; maxBytes: number },
-): Uint8Array[] {
-  const chunks = [packChunk({ meta, rows: [] } satisfies Chunk, () => undefined)];
+): Generator<Uint8Array> {
+  yield packChunk({ meta, rows: [] } satisfies Chunk, () => undefined);
   let rowsPerChunk = 128;
   for (let from = 0; from < aggregates.length; ) {
     const some = aggregates.slice(from, from + rowsPerChunk);
@@ -70,11 +70,10 @@ export function packCheckpoint(
       rowsPerChunk = Math.max(1, rowsPerChunk >> 1);
       continue;
     }
-    chunks.push(bytes);
+    yield bytes;
     from += rows.length;
     rowsPerChunk = Math.max(1, Math.floor((rows.length * TARGET_CHUNK_BYTES) / bytes.length));
   }
-  return chunks;
 }
 
 /**

@@ -16,16 +16,22 @@ export class Checkpointer {
   readonly #store: CheckpointStore;
   readonly #claim: UnitClaim;
   readonly #maxBytes: number;
+  readonly #oneByOne: boolean;
   #chain: CheckpointRef[];
   #number: number;
   #knownBelow: number;
   #committing: Promise<void> = Promise.resolve();
   committed = 0;
 
-  constructor(store: CheckpointStore, claim: UnitClaim, options: { maxBytes: number; knownBelow: number }) {
+  constructor(
+    store: CheckpointStore,
+    claim: UnitClaim,
+    options: { maxBytes: number; knownBelow: number; oneByOne?: boolean },
+  ) {
     this.#store = store;
     this.#claim = claim;
     this.#maxBytes = options.maxBytes;
+    this.#oneByOne = options.oneByOne ?? false;
     this.#chain = [...claim.record.checkpoints];
     this.#number = this.#chain.at(-1)?.number ?? 0;
     this.#knownBelow = options.knownBelow;
@@ -36,11 +42,13 @@ export class Checkpointer {
     await this.#committing;
     const changed = table.takeChanged();
     const base = this.#isBaseDue(table);
-    const chunks = packCheckpoint(base ? table.all() : changed, meta, {
+    const packing = packCheckpoint(base ? table.all() : changed, meta, {
       knownBelow: base ? 0 : this.#knownBelow,
       maxBytes: this.#maxBytes,
     });
     this.#knownBelow = table.size;
+    // Packed at once, they are what they are now whatever is folded meanwhile; one by one, the fold must wait.
+    const chunks = this.#oneByOne ? packing : [...packing];
     const committing = this.#commit(chunks, meta, {
       seq,
       base,
@@ -50,6 +58,7 @@ export class Checkpointer {
     // The loop meets a failure at its next checkpoint; until then it must not count as unhandled.
     committing.catch(() => undefined);
     this.#committing = committing;
+    if (this.#oneByOne) await committing;
   }
 
   settle(): Promise<void> {
@@ -57,7 +66,7 @@ export class Checkpointer {
   }
 
   async #commit(
-    chunks: readonly Uint8Array[],
+    chunks: Iterable<Uint8Array>,
     meta: CheckpointMeta,
     at: { seq: number; base: boolean; aggregates: number; rows: number },
   ): Promise<void> {

@@ -78,6 +78,7 @@ export async function runUnit(
     await endAfter(error, claim, attempt, log);
   } finally {
     claim.stop(new SupersededError("This attempt has ended."));
+    attempt?.pass?.close();
     onAttempt(null);
   }
 }
@@ -91,6 +92,7 @@ async function work(services: UnitServices, attempt: UnitAttempt): Promise<void>
     attempt.pass = pass;
     if ((await pass.read()) === "rewind") {
       const bad = pass.fold.toSkip;
+      pass.close();
       await claim.update((unit) => ({ ...unit, badSequences: [...unit.badSequences, ...bad] }));
       context.log.warn({ sequences: bad.slice(0, 10) }, "events left out; folding again from the last checkpoint");
       continue;

@@ -9,6 +9,7 @@ import { blockStart, ContentDigest } from "./content-digest.ts";
 import { type ExistingEntries, readExistingEntries } from "./continue-from-entries.ts";
 import { MemoryGuard } from "./memory-guard.ts";
 import type { UnitContext } from "./unit-context.ts";
+import type { StateShelf } from "./state-shelf.ts";
 import { UnitFold, type UnitFoldOptions } from "./unit-fold.ts";
 
 const NO_PROGRESS_MS = 5_000;
@@ -32,6 +33,7 @@ export class UnitPass {
   readonly #fromSeq: number;
   readonly #readFromSeq: number;
   readonly #existing: ExistingEntries | null;
+  readonly #shelf: StateShelf | null;
   #lastSeq: number;
   readonly #schedule: CheckpointSchedule;
 
@@ -45,6 +47,7 @@ export class UnitPass {
       fromSeq: number;
       readFromSeq: number;
       existing: ExistingEntries | null;
+      shelf: StateShelf | null;
     },
   ) {
     this.#context = context;
@@ -55,6 +58,7 @@ export class UnitPass {
     this.#fromSeq = parts.fromSeq;
     this.#readFromSeq = parts.readFromSeq;
     this.#existing = parts.existing;
+    this.#shelf = parts.shelf;
     this.#lastSeq = parts.fromSeq - 1;
     this.#memory = new MemoryGuard(context.run.settings);
     this.#schedule = new CheckpointSchedule(context.run.settings.checkpointInterval, this.#own());
@@ -67,8 +71,12 @@ export class UnitPass {
     const existing = run.settings.continueFromEntries
       ? await readExistingEntries({ ...context, partitions: unit.partitions.length })
       : null;
-    const aggregates = new AggregateTable(plan.domain);
-    const meta = await restoreCheckpoints(context.checkpoints, record, aggregates);
+    const shelf = run.settings.bufferMode === "disk" ? await openShelf(run.settings.memoryLimitBytes) : null;
+    const aggregates = new AggregateTable(plan.domain, shelf && ((aggregate) => shelf.adopt(aggregate)));
+    const meta = await restoreCheckpoints(context.checkpoints, record, aggregates).catch((error: unknown) => {
+      shelf?.close();
+      throw error;
+    });
     const fromSeq = Math.max(plan.range.fromSeq, record.cursorSeq + 1);
     const readFromSeq = Math.max(plan.range.fromSeq, blockStart(fromSeq));
     const digest = new ContentDigest(unit.partitions.length, readFromSeq, meta?.content ?? null);
@@ -84,6 +92,7 @@ export class UnitPass {
       readFromSeq,
       digest,
       existing,
+      shelf,
       accountant: new SequenceAccountant({
         stream: plan.stream.name,
         slices: plan.slices,
@@ -94,8 +103,15 @@ export class UnitPass {
       checkpointer: new Checkpointer(context.checkpoints, claim, {
         maxBytes: context.maxMessageBytes,
         knownBelow: fold.aggregates.size,
+        // All packed states at once would be in memory again.
+        oneByOne: shelf !== null,
       }),
     });
+  }
+
+  /** Its states are gone then. */
+  close(): void {
+    this.#shelf?.close();
   }
 
   get deliveredBySlice(): number[] {
@@ -257,6 +273,12 @@ export class UnitPass {
       content: this.#digest.marks(this.#lastSeq + 1),
     };
   }
+}
+
+/** With it comes a database, which other runs do not need. */
+async function openShelf(memoryLimitBytes: number | null): Promise<StateShelf> {
+  const { StateShelf: Shelf } = await import("./state-shelf.ts");
+  return Shelf.open(memoryLimitBytes);
 }
 
 function foldOptions(context: UnitContext): Omit<UnitFoldOptions, "aggregates" | "digest"> {

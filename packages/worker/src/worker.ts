@@ -9,6 +9,7 @@ import {
   QuarantineStore,
 } from "@cim-replay/nats";
 import { consumeUnits, type QueueOptions, type UnitJob } from "@cim-replay/queue";
+import { Profiler } from "./profiler.ts";
 import { runUnit, type UnitAttempt, type UnitServices, WorkerStoppingError } from "./run-unit.ts";
 
 const REPORT_EVERY_MS = 250;
@@ -34,6 +35,10 @@ export interface ReplayWorker {
 export function startWorker(options: WorkerOptions): ReplayWorker {
   const stopping = new AbortController();
   const attempts = new Map<string, UnitAttempt>();
+  const profiler = new Profiler({
+    ...options,
+    attemptsOf: (runId) => [...attempts].filter(([name]) => name.startsWith(`${runId}/`)).map(([, attempt]) => attempt),
+  });
   // Opened before the first job comes, where there is a ledger already; a failure is met again by the job that needs them.
   let services: Promise<UnitServices> | null = null;
   const open = () => {
@@ -48,9 +53,12 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
   async function handle(job: UnitJob, lockSignal: AbortSignal): Promise<void> {
     const name = `${job.runId}/${job.unit}`;
     const opened = await open();
-    const unsubscribe = onControl(options.client, job.runId, () => {
+    const unsubscribe = onControl(options.client, job.runId, (message) => {
       const attempt = attempts.get(name);
-      if (attempt) attempt.context.checkpointRequested = true;
+      if (!attempt) return;
+      if (message.kind === "profile") profiler.begin({ runId: job.runId, ...message });
+      else if (message.kind === "profile-end") profiler.end(message.profileId);
+      else attempt.context.checkpointRequested = true;
     });
     try {
       await runUnit(opened, job, AbortSignal.any([stopping.signal, lockSignal]), (attempt) => {
@@ -58,8 +66,10 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
         else report(options.client, options.workerId, attempts, name);
       });
     } finally {
+      const attempt = attempts.get(name);
       attempts.delete(name);
       unsubscribe();
+      await profiler.leaving(job.runId, attempt);
     }
   }
 

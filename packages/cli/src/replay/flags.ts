@@ -45,6 +45,7 @@ export const replaySettings = [
   "prefetch",
   "bufferSize",
   "memoryLimit",
+  "bufferMode",
   "gcInterval",
   "checkpointInterval",
   "checkpointDir",

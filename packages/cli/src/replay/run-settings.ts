@@ -77,7 +77,15 @@ export function changesOnResume(fromFlags: Partial<Settings>, flags: ReplayFlags
   };
 }
 
-const PACE = ["batchSize", "prefetch", "bufferSize", "gcInterval", "checkpointInterval", "skipErrors"] as const;
+const PACE = [
+  "batchSize",
+  "prefetch",
+  "bufferSize",
+  "bufferMode",
+  "gcInterval",
+  "checkpointInterval",
+  "skipErrors",
+] as const;
 type Pace = (typeof PACE)[number];
 
 /** The settings of the same name in a run, those that are there. */

@@ -202,9 +202,9 @@ export class ReplayRunner {
     return localWorkers === "auto" && (await this.#ctx.queue.workerCount()) > 0 ? "if-needed" : localWorkers;
   }
 
-  #newPool({ memoryLimitBytes, gcInterval }: RunSettings): LocalWorkers {
+  #newPool({ memoryLimitBytes, gcInterval, bufferMode }: RunSettings): LocalWorkers {
     return new LocalWorkers({
-      settings: { ...this.#request.loaded.settings, memoryLimit: memoryLimitBytes, gcInterval },
+      settings: { ...this.#request.loaded.settings, memoryLimit: memoryLimitBytes, gcInterval, bufferMode },
       note: (line) => this.#invocation.screen.note(line),
     });
   }

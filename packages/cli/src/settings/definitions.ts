@@ -157,6 +157,12 @@ export const settings = {
   prefetch: setting("--prefetch <events>", "messages asked of the server ahead of the fold", count, 10_000),
   bufferSize: setting("--buffer-size <events>", "messages that may wait in a worker", count, 100_000),
   memoryLimit: setting("--memory-limit <size>", "of each worker process, e.g. 8G", bytesOrNone, null),
+  bufferMode: setting(
+    "--buffer-mode <memory|disk>",
+    "disk: states that wait for events move to a temporary file when memory is short",
+    oneOf("memory", "disk"),
+    "memory",
+  ),
   gcInterval: setting("--gc-interval <events>", "forces a garbage collection every so many events", countOrNone, null, {
     fallbackText: "never",
   }),

@@ -70,6 +70,11 @@ export const countOrZero = valueFrom((input) => readCount(input, 0));
 export const countOrNone = valueFrom(orNone((input) => readCount(input, 1)));
 export const bytesOrNone = valueFrom(orNone((input) => parseSize(asText(input))));
 export const durationMs = valueFrom((input) => parseDuration(asText(input)));
+/** Where seconds are what everybody means by a number alone. */
+export const secondsOrDurationMs = valueFrom((input) => {
+  const words = asText(input);
+  return /^\d+(\.\d+)?$/.test(words) ? Math.round(Number(words) * 1000) : parseDuration(words);
+});
 export const timeMs = valueFrom((input) => parseTime(asText(input)));
 
 export interface PreciseTime {

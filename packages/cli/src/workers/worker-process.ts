@@ -5,13 +5,20 @@ import type { Settings } from "../settings/definitions.ts";
 const HEAP_SHARE = 0.75;
 const LEAST_HEAP_MIB = 64;
 const ROOMY_BYTES = 2 ** 30;
+/** Where memory is short by the user's own word, and time is not. */
+const SCANT_SEMI_SPACE_MIB = 8;
 
 /** What a parent tells its workers when the log was moved away. A signal would end one that does not listen yet. */
 export const REOPEN_LOG = "reopen-log";
 
 /** Flags of the Node that runs a local worker. */
-export function nodeFlags({ memoryLimit, gcInterval }: Pick<Settings, "memoryLimit" | "gcInterval">): string[] {
-  const flags = [`--max-semi-space-size=${semiSpaceMib(memoryLimit)}`];
+export function nodeFlags({
+  memoryLimit,
+  gcInterval,
+  bufferMode,
+}: Pick<Settings, "memoryLimit" | "gcInterval" | "bufferMode">): string[] {
+  const semiSpace = bufferMode === "disk" ? SCANT_SEMI_SPACE_MIB : semiSpaceMib(memoryLimit);
+  const flags = [`--max-semi-space-size=${semiSpace}`];
   if (memoryLimit !== null) {
     const heapMib = Math.floor((memoryLimit * HEAP_SHARE) / 2 ** 20);
     flags.push(`--max-old-space-size=${Math.max(LEAST_HEAP_MIB, heapMib)}`);
