@@ -102,6 +102,7 @@ curl -s http://localhost:9091/metrics | grep cim_replay_memory_bytes`,
     script: `nix run .#debug-replay -- --show-locks
 kill -USR1 $(pgrep event-replay)`,
   },
+  { title: "slow", isWhileARunIsAtWork: true, script: "nix run .#profile-replay -- --duration 60" },
   { title: "hanging, afterwards", script: `${EVENT_REPLAY} --resume` },
   {
     title: "parallel",
@@ -128,7 +129,10 @@ nix run .#event-replay -- \\
   --checkpoint-interval 100000 \\
   --resume-on-failure`,
   },
-  { title: "out of memory", script: `${EVENT_REPLAY} --batch-size 1000\n${EVENT_REPLAY} --gc-interval 10000` },
+  {
+    title: "out of memory",
+    script: `${EVENT_REPLAY} --batch-size 1000\n${EVENT_REPLAY} --gc-interval 10000\n${EVENT_REPLAY} --buffer-mode disk`,
+  },
   {
     title: "checksums",
     script: `nix run .#generate-checksums -- \\
@@ -174,12 +178,4 @@ nix run .#restore-projections -- \\
 nix run .#verify-system-state
 nix run .#start-all-services`,
   },
-];
-
-/** Not there yet. A command or flag that has come fails the test: then its place is in the list above. */
-export const pendingCommands: readonly { readonly tool: string; readonly script: string }[] = [
-  { tool: "profile-replay", script: "nix run .#profile-replay -- --duration 60" },
-];
-export const pendingFlags: readonly { readonly tool: string; readonly flag: string; readonly script: string }[] = [
-  { tool: "event-replay", flag: "--buffer-mode", script: "--buffer-mode disk" },
 ];
