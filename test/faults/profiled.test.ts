@@ -69,7 +69,7 @@ describe("profile-replay", () => {
     const replay = stage.replay();
     await stage.unit(({ live }) => live.applied > 50);
     const profiled = profile("--duration", "1m");
-    await profiled.says(/Profiling run/);
+    await profiled.says(/Worker .* records/);
     await stage.unit(({ cursorSeq }) => cursorSeq > 900);
     for (const pid of stage.workerPids()) process.kill(pid, "SIGKILL");
     expect(await replay.exited, stage.said).toBe(0);

@@ -46,7 +46,10 @@ export const command: CommandModule = {
       const interrupted = interruption();
       const gathered = await gatherProfiles(
         { client, ledger },
-        { runId: run.id, profileId, durationMs, signal: interrupted },
+        {
+          ...{ runId: run.id, profileId, durationMs, signal: interrupted },
+          onBegun: (workerId) => screen.note(`Worker ${workerId} records.`),
+        },
       );
       if (gathered.profiles.length === 0 && interrupted.aborted) return EXIT.interrupted;
       if (gathered.profiles.length === 0) throw nothing(tool, run.id, gathered.lost);

@@ -31,16 +31,25 @@ interface Incoming {
   sha256: string | null;
 }
 
+export interface ProfileRequest {
+  readonly runId: string;
+  readonly profileId: string;
+  readonly durationMs: number;
+  readonly signal: AbortSignal;
+  /** A worker records. */
+  readonly onBegun: (workerId: string) => void;
+}
+
 /** Asks the workers of a run for profiles, and puts together what comes; aborted, what there was up to then. */
 export async function gatherProfiles(
   { client, ledger }: { client: NatsClient; ledger: Ledger },
-  request: { runId: string; profileId: string; durationMs: number; signal: AbortSignal },
+  { runId, profileId, durationMs, signal, onBegun }: ProfileRequest,
 ): Promise<Gathered> {
-  const { runId, profileId, durationMs, signal } = request;
   const incoming = new Map<string, Incoming>();
   let lastPartAt = performance.now();
   const unsubscribe = onProfileParts(client, profileId, (part) => {
     lastPartAt = performance.now();
+    if (!incoming.has(part.recording)) onBegun(part.workerId);
     take(part, incoming);
   });
   try {
