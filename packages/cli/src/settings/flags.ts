@@ -7,9 +7,11 @@ import type { Mistake } from "./mistakes.ts";
 export function addSettingFlags(command: Command, names: readonly SettingName[]): void {
   for (const name of names) {
     const { flag, help, fallbackText, env } = settings[name];
-    command.addOption(new Option(flag, `${help} (default: ${fallbackText}; ${env})`));
+    const group = ofEveryCommand.has(name) ? EVERY_COMMAND : "Options:";
+    command.addOption(new Option(flag, `${help} (default: ${fallbackText}; ${env})`).helpGroup(group));
     // Without a value it can only say yes.
-    if (!flag.includes(" ")) command.addOption(new Option(flag.replace("--", "--no-"), `sets ${flag} aside`));
+    if (flag.includes(" ")) continue;
+    command.addOption(new Option(flag.replace("--", "--no-"), `sets ${flag} aside`).helpGroup(group));
   }
 }
 
@@ -31,8 +33,13 @@ export const natsSettings = [
 /** What every command has that talks to the servers. `--log-file` is only for those that open it: `withLog`. */
 export const connectionSettings = [...natsSettings, "redisUrl", "logLevel"] as const satisfies SettingName[];
 
+/** Behind a command's own flags in its help, so that those are seen first. */
+const EVERY_COMMAND = "Connecting and settings:";
+const ofEveryCommand: ReadonlySet<SettingName> = new Set<SettingName>([...connectionSettings, "logFile"]);
+
 export function addConfigFlag(command: Command): void {
-  command.addOption(new Option("--config <file>", "settings file (default: cim-replay.yaml; CIM_REPLAY_CONFIG)"));
+  const help = "settings file (default: cim-replay.yaml; CIM_REPLAY_CONFIG)";
+  command.addOption(new Option("--config <file>", help).helpGroup(EVERY_COMMAND));
 }
 
 /** A flag that is a matter of one call and so has no place in a settings file. */
