@@ -1,12 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { silentLog } from "@cim-replay/core";
-import { connectNats, ensureBucket, type NatsClient, readEntries } from "@cim-replay/nats";
-import { QUEUE_DEFAULTS } from "@cim-replay/queue";
-import { startNats, uniqueName } from "@cim-replay/testkit";
-import { loadProjection, type ReplayWorker, startWorker } from "@cim-replay/worker";
+import { ensureBucket, type NatsClient, readEntries } from "@cim-replay/nats";
+import { uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test, vi } from "vitest";
+import { type CommandStage, openCommandStage } from "../command-stage.fixture.ts";
 import { runTool, type ToolResult } from "../run-tool.fixture.ts";
 
 const PROJECTION = `export default {
@@ -23,27 +20,15 @@ const PROJECTION = `export default {
 // Each test starts several commands, which takes its time on a busy machine.
 vi.setConfig({ testTimeout: 180_000 });
 
-let nats: Awaited<ReturnType<typeof startNats>>;
+let stage: CommandStage;
 let client: NatsClient;
 let folder: string;
 let target: string;
-let worker: ReplayWorker;
 
 beforeAll(async () => {
-  nats = await startNats();
-  client = await connectNats({ url: nats.url, name: "test" });
-  folder = mkdtempSync(join(tmpdir(), "cim-replay-moments-"));
+  stage = await openCommandStage({ name: "moments", domains: ["shop", "depot"], projectionFile: "sums.ts" });
+  ({ client, folder } = stage);
   writeFileSync(join(folder, "sums.ts"), PROJECTION);
-  const prefix = uniqueName("moments");
-  worker = startWorker({
-    ...{ client, workerId: prefix, concurrency: 1, log: silentLog, loadProjection },
-    queue: { ...QUEUE_DEFAULTS, redisUrl: inject("redisUrl"), prefix },
-  });
-  await worker.ready();
-  const settings = ["metrics-port: off", `queue-prefix: ${prefix}`, "local-workers: 0", "parallel: 2", "domains:"];
-  const domains = ["shop", "depot"].map((domain) => `  ${domain}: {projection: ./sums.ts}`);
-  writeFileSync(join(folder, "cim-replay.yaml"), `${[...settings, ...domains].join("\n")}\n`);
-  await client.jsm.streams.add({ name: "EVENTS", subjects: ["events.>"] });
   // Sequences 1 to 8; the days do not rise with them: sequence 5 is of the 2nd.
   await publish("shop", "a", 1, { n: 1, tag: "x" });
   await publish("shop", "b", 2, { n: 10 });
@@ -54,12 +39,7 @@ beforeAll(async () => {
   await publish("depot", "late", 5, { n: 7 });
   await publish("shop", "bad", 1, { boom: true });
 });
-afterAll(async () => {
-  await worker.stop();
-  await client.close();
-  await nats.stop();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => stage[Symbol.asyncDispose]());
 beforeEach(() => {
   target = uniqueName("MOMENT");
 });
@@ -70,7 +50,7 @@ function publish(domain: string, id: string, day: number, payload: object) {
 }
 
 function run(tool: string, ...args: readonly string[]): Promise<ToolResult> {
-  const env = { NATS_URL: nats.url, REDIS_URL: inject("redisUrl") };
+  const env = { NATS_URL: stage.natsUrl, REDIS_URL: inject("redisUrl") };
   return runTool(tool, args, { cwd: folder, env });
 }
 

@@ -1,12 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { silentLog } from "@cim-replay/core";
-import { connectNats, type NatsClient, QuarantineStore, readEntries } from "@cim-replay/nats";
-import { QUEUE_DEFAULTS } from "@cim-replay/queue";
-import { startNats, uniqueName } from "@cim-replay/testkit";
-import { loadProjection, type ReplayWorker, startWorker } from "@cim-replay/worker";
+import { type NatsClient, QuarantineStore, readEntries } from "@cim-replay/nats";
+import { uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { type CommandStage, openCommandStage } from "../command-stage.fixture.ts";
 import { runTool, type ToolResult } from "../run-tool.fixture.ts";
 
 /** Throws on the payloads that `refused` names. */
@@ -20,37 +17,21 @@ const projection = (refused: string) => `export default {
   },
 };\n`;
 
-let nats: Awaited<ReturnType<typeof startNats>>;
+let stage: CommandStage;
 let client: NatsClient;
 let folder: string;
 let target: string;
-let worker: ReplayWorker;
 
 beforeAll(async () => {
-  nats = await startNats();
-  client = await connectNats({ url: nats.url, name: "test" });
-  folder = mkdtempSync(join(tmpdir(), "cim-replay-retry-"));
-  const prefix = uniqueName("retry");
-  worker = startWorker({
-    ...{ client, workerId: prefix, concurrency: 1, log: silentLog, loadProjection },
-    queue: { ...QUEUE_DEFAULTS, redisUrl: inject("redisUrl"), prefix },
-  });
-  await worker.ready();
-  const settings = ["metrics-port: off", `queue-prefix: ${prefix}`, "local-workers: 0", "parallel: 2", "domains:"];
-  writeFileSync(join(folder, "cim-replay.yaml"), `${[...settings, "  shop: {projection: ./seen.ts}"].join("\n")}\n`);
-  await client.jsm.streams.add({ name: "EVENTS", subjects: ["events.>"] });
+  stage = await openCommandStage({ name: "retry", domains: ["shop"], projectionFile: "seen.ts" });
+  ({ client, folder } = stage);
   // Sequences 1 to 9. The aggregates a and b hold one event each that an early projection refuses.
   for (const [id, payload] of ["a1", "b1", "c1", "aX", "bY", "c2", "a2", "b2", "c3"].map((text) => [text[0], text])) {
     const envelope = { aggregate_id: id, event_type: "Added", timestamp: "2026-01-01T00:00:00Z", payload };
     await client.js.publish(`events.shop.${id}.Added`, JSON.stringify(envelope));
   }
 });
-afterAll(async () => {
-  await worker.stop();
-  await client.close();
-  await nats.stop();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => stage[Symbol.asyncDispose]());
 beforeEach(() => {
   target = uniqueName("RETRY");
   mend("aX bY");
@@ -62,7 +43,7 @@ function mend(refused: string): void {
 }
 
 function run(tool: string, ...args: readonly string[]): Promise<ToolResult> {
-  const env = { NATS_URL: nats.url, REDIS_URL: inject("redisUrl") };
+  const env = { NATS_URL: stage.natsUrl, REDIS_URL: inject("redisUrl") };
   return runTool(tool, args, { cwd: folder, env });
 }
 

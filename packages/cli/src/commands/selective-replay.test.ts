@@ -1,12 +1,9 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { silentLog } from "@cim-replay/core";
-import { connectNats, EntryWriter, Ledger, type NatsClient, readEntries } from "@cim-replay/nats";
-import { QUEUE_DEFAULTS } from "@cim-replay/queue";
-import { startNats, uniqueName } from "@cim-replay/testkit";
-import { loadProjection, type ReplayWorker, startWorker } from "@cim-replay/worker";
+import { EntryWriter, Ledger, type NatsClient, readEntries } from "@cim-replay/nats";
+import { uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { type CommandStage, openCommandStage } from "../command-stage.fixture.ts";
 import { runTool, type ToolResult } from "../run-tool.fixture.ts";
 
 /** Keeps each event's n: what was folded can be seen in the value. */
@@ -19,27 +16,20 @@ const PROJECTION = `export default {
   },
 };\n`;
 
-let nats: Awaited<ReturnType<typeof startNats>>;
+let stage: CommandStage;
 let client: NatsClient;
 let folder: string;
 let target: string;
-let worker: ReplayWorker;
 
 beforeAll(async () => {
-  nats = await startNats();
-  client = await connectNats({ url: nats.url, name: "test" });
-  folder = mkdtempSync(join(tmpdir(), "cim-replay-selective-"));
-  writeFileSync(join(folder, "seen.ts"), PROJECTION);
-  const prefix = uniqueName("selective");
-  worker = startWorker({
-    ...{ client, workerId: prefix, concurrency: 1, log: silentLog, loadProjection },
-    queue: { ...QUEUE_DEFAULTS, redisUrl: inject("redisUrl"), prefix },
+  stage = await openCommandStage({
+    name: "selective",
+    domains: ["shop", "depot"],
+    projectionFile: "seen.ts",
+    moreSettings: ["units: 2"],
   });
-  await worker.ready();
-  const settings = ["metrics-port: off", `queue-prefix: ${prefix}`, "local-workers: 0", "parallel: 2", "units: 2"];
-  const domains = ["shop", "depot"].map((domain) => `  ${domain}: {projection: ./seen.ts}`);
-  writeFileSync(join(folder, "cim-replay.yaml"), `${[...settings, "domains:", ...domains].join("\n")}\n`);
-  await client.jsm.streams.add({ name: "EVENTS", subjects: ["events.>"] });
+  ({ client, folder } = stage);
+  writeFileSync(join(folder, "seen.ts"), PROJECTION);
   // 40 events of 8 aggregates of shop over four days, one of depot in between, two deleted.
   for (let n = 1; n <= 40; n++) {
     const type = n % 2 === 0 ? "NodeAdded" : n % 3 === 0 ? "node_created" : "Moved";
@@ -47,12 +37,7 @@ beforeAll(async () => {
   }
   for (const seq of [2, 30]) await client.jsm.streams.deleteMessage("EVENTS", seq);
 });
-afterAll(async () => {
-  await worker.stop();
-  await client.close();
-  await nats.stop();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => stage[Symbol.asyncDispose]());
 beforeEach(() => {
   target = uniqueName("SELECTED");
   rmSync(join(folder, "replay-dry-run.log"), { force: true });
@@ -65,7 +50,7 @@ function publish(domain: string, id: string, type: string, n: number, fields: ob
 }
 
 function run(tool: string, ...args: readonly string[]): Promise<ToolResult> {
-  const env = { NATS_URL: nats.url, REDIS_URL: inject("redisUrl") };
+  const env = { NATS_URL: stage.natsUrl, REDIS_URL: inject("redisUrl") };
   return runTool(tool, args, { cwd: folder, env });
 }
 
