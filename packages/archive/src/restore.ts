@@ -11,7 +11,7 @@ import {
   readHeads,
   setStreamMark,
 } from "@cim-replay/nats";
-import { type BucketEntry, readBucketState } from "./bucket-state.ts";
+import { type BucketEntry, readBucketState, readLiveEntries } from "./bucket-state.ts";
 import type { CheckedArchive } from "./read-archive.ts";
 import type { EntryRecord } from "./records.ts";
 import { RESTORE_MARK, unfinishedRestore } from "./restore-mark.ts";
@@ -67,7 +67,7 @@ export async function restoreArchive(client: NatsClient, options: RestoreOptions
     await setStreamMark(client, bucketStream(bucket), RESTORE_MARK, options.command ?? commandFor(archive, bucket));
     if (written > 0) await writeMissing(client, options, before);
     signal.throwIfAborted();
-    if (written > 0) verify(archive, bucket, await readBucketState(client, bucket, filters), surplus);
+    if (written > 0) verify(archive, bucket, await readLiveEntries(client, bucket, filters), surplus);
     await removeAll(client, bucket, surplus);
     if (surplus.length > 0) await verifyRemoved(client, archive, bucket, filters);
   }
@@ -169,8 +169,8 @@ function verify(
 ): void {
   const wrong = [...digests].filter(([key, digest]) => after.get(key)?.digest !== digest).map(([key]) => key);
   const old = new Map(surplus);
-  for (const [key, { deleted, revision }] of after) {
-    if (!deleted && !digests.has(key) && old.get(key)?.revision !== revision) wrong.push(key);
+  for (const [key, { revision }] of after) {
+    if (!digests.has(key) && old.get(key)?.revision !== revision) wrong.push(key);
   }
   if (wrong.length > 0) throw notRestored(path, bucket, wrong);
 }

@@ -2,6 +2,8 @@ import { backupAggregate } from "@cim-replay/archive";
 import { UsageError } from "@cim-replay/core";
 import { domainSource } from "../archives/domains-to-back-up.ts";
 import { compressionFlag } from "../archives/compression-flag.ts";
+import { noteUnfinishedRestore } from "../archives/unfinished-restore.ts";
+import { untilInterrupted } from "../archives/until-interrupted.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { backupJson, backupText } from "../output/archive-text.ts";
@@ -34,12 +36,16 @@ export const command: CommandModule = {
     }
     await checkWritable(output);
     const bucket = bucketOf(loaded.settings.target);
-    const written = await withNats(loaded.settings, invocation.tool, (client) =>
-      backupAggregate(client, {
-        ...{ domain: domainSource(domain, loaded), aggregateId, bucket, output, compression },
-        ...{ toolVersion: toolVersion(), signal: new AbortController().signal },
+    const written = await untilInterrupted(invocation, (signal) =>
+      withNats(loaded.settings, invocation.tool, async (client) => {
+        await noteUnfinishedRestore(client, bucket, invocation.screen);
+        return backupAggregate(client, {
+          ...{ domain: domainSource(domain, loaded), aggregateId, bucket, output, compression },
+          ...{ toolVersion: toolVersion(), signal },
+        });
       }),
     );
+    if (written === null) return EXIT.interrupted;
     if (written.manifest.entries === 0)
       invocation.screen.note("The aggregate has no entry: its events alone are kept.");
     invocation.print(format === "json" ? json(backupJson(written, output)) : backupText(written, output));
