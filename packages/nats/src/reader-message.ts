@@ -76,7 +76,6 @@ export class DeliveredMessage implements StreamMessage {
 export class FramedMessage implements StreamMessage, RawMessage {
   readonly seq: number;
   readonly headers = undefined;
-  readonly headerPairs: readonly HeaderPair[] = NO_PAIRS;
   readonly bytes: Buffer;
   readonly subjectAt: number;
   readonly subjectEnd: number;
@@ -100,6 +99,11 @@ export class FramedMessage implements StreamMessage, RawMessage {
 
   get subject(): string {
     return this.bytes.toString("utf8", this.subjectAt, this.subjectEnd);
+  }
+
+  /** No field: one is made for every message of a replay, and only backups ask. */
+  get headerPairs(): readonly HeaderPair[] {
+    return NO_PAIRS;
   }
 
   get raw(): RawMessage {

@@ -26,7 +26,7 @@ interface Page {
   readonly total: number;
   /** Changes whenever a message is removed: pages on both sides of that may have skipped a subject. */
   readonly removals: string;
-  readonly subjects: ReadonlyMap<string, number>;
+  readonly subjects: Map<string, number>;
 }
 
 /**
@@ -55,13 +55,13 @@ async function countOnce(
   filter: string,
   likelySubjects: number,
 ): Promise<Map<string, number> | null> {
-  const counts = new Map<string, number>();
   const ahead = likelySubjects > PAGE_SUBJECTS ? [PAGE_SUBJECTS] : [];
   const fetchPages = (offsets: readonly number[]) =>
     Promise.all(offsets.map((offset) => fetchPage(client, stream, filter, offset)));
   const [first, ...early] = await fetchPages([0, ...ahead]);
   if (!first) return null;
-  addTo(counts, first);
+  // The first page's own map takes the others in: most streams have no second page, and nothing is copied.
+  const counts = first.subjects;
   const size = counts.size;
   if (size >= first.total) return counts;
   if (size === 0) return null;
