@@ -15,22 +15,6 @@ export async function readBucketState(
   bucket: string,
   filters: readonly string[],
 ): Promise<ReadonlyMap<string, BucketEntry>> {
-  const state = await readLiveEntries(client, bucket, filters);
-  if (!(await bucketFacts(client, bucket))) return state;
-  for (const filter of filters) {
-    for await (const heads of readHeads(client, bucket, filter)) {
-      for (const { key, revision, deleted } of heads) if (deleted) state.set(key, { revision, deleted, digest: null });
-    }
-  }
-  return state;
-}
-
-/** The keys that have a value. Empty where there is no such bucket. */
-export async function readLiveEntries(
-  client: NatsClient,
-  bucket: string,
-  filters: readonly string[],
-): Promise<Map<string, BucketEntry>> {
   const state = new Map<string, BucketEntry>();
   if (!(await bucketFacts(client, bucket))) return state;
   for (const filter of filters) {
@@ -38,6 +22,9 @@ export async function readLiveEntries(
       for (const entry of entries) {
         state.set(entry.key, { revision: entry.revision, deleted: false, digest: entryDigest(entry) });
       }
+    }
+    for await (const heads of readHeads(client, bucket, filter)) {
+      for (const { key, revision, deleted } of heads) if (deleted) state.set(key, { revision, deleted, digest: null });
     }
   }
   return state;

@@ -107,7 +107,10 @@ function unpackEvent({ seq, subject, received_at_ns, headers, data }: z.infer<ty
   return { seq, subject, receivedAtNs: BigInt(received_at_ns), headers, data: unpackBytes(data) };
 }
 
-/** The same for the same bytes and provenance only. */
+const SCRATCH_BYTES = 64 * 1024;
+const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
+
+/** The same for the same bytes and provenance only: no JSON text has the end of a line that parts the two. */
 export function entryDigest({ value, provenance }: Pick<EntryRecord, "value" | "provenance">): string {
   const from = provenance && [
     provenance.run,
@@ -116,7 +119,11 @@ export function entryDigest({ value, provenance }: Pick<EntryRecord, "value" | "
     provenance.events,
     provenance.sha256,
   ];
-  return hash("sha256", `${hash("sha256", value)} ${JSON.stringify(from)}`, "base64");
+  const head = `${JSON.stringify(from)}\n`;
+  const bytes = Buffer.byteLength(head) + value.byteLength;
+  const whole = bytes <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafe(bytes);
+  whole.set(value, whole.write(head));
+  return hash("sha256", whole.subarray(0, bytes), "base64");
 }
 
 function parseRecord<Record>(schema: z.ZodType<Record>, line: string): Record {

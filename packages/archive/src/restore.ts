@@ -8,12 +8,13 @@ import {
   ensureBucket,
   type NatsClient,
   putPlainEntry,
+  readEntries,
   readHeads,
   setStreamMark,
 } from "@cim-replay/nats";
-import { type BucketEntry, readBucketState, readLiveEntries } from "./bucket-state.ts";
+import { type BucketEntry, readBucketState } from "./bucket-state.ts";
 import type { CheckedArchive } from "./read-archive.ts";
-import type { EntryRecord } from "./records.ts";
+import { entryDigest, type EntryRecord } from "./records.ts";
 import { RESTORE_MARK, unfinishedRestore } from "./restore-mark.ts";
 import { scopeOf } from "./scope.ts";
 
@@ -67,7 +68,7 @@ export async function restoreArchive(client: NatsClient, options: RestoreOptions
     await setStreamMark(client, bucketStream(bucket), RESTORE_MARK, options.command ?? commandFor(archive, bucket));
     if (written > 0) await writeMissing(client, options, before);
     signal.throwIfAborted();
-    if (written > 0) verify(archive, bucket, await readLiveEntries(client, bucket, filters), surplus);
+    if (written > 0) await verify(client, archive, { bucket, filters, surplus });
     await removeAll(client, bucket, surplus);
     if (surplus.length > 0) await verifyRemoved(client, archive, bucket, filters);
   }
@@ -100,18 +101,24 @@ async function writeMissing(
   const maxValueSize = (await bucketFacts(client, bucket))?.maxValueSize ?? -1;
   const put = new Putting(client, bucket, new EntryWriter(client, bucket, { maxValueSize }));
   let looked = 0;
-  for await (const records of archive.entries()) {
-    signal.throwIfAborted();
-    for (const record of records) {
-      const there = before.get(record.key);
-      if (there?.digest === archive.digests.get(record.key)) continue;
-      const room = put.put(record, there?.revision ?? 0);
-      if (room) await room;
+  try {
+    for await (const records of archive.entries()) {
+      signal.throwIfAborted();
+      for (const record of records) {
+        const there = before.get(record.key);
+        if (there?.digest === archive.digests.get(record.key)) continue;
+        const room = put.put(record, there?.revision ?? 0);
+        if (room) await room;
+      }
+      looked += records.length;
+      onProgress?.(looked);
     }
-    await put.flush();
-    looked += records.length;
-    onProgress?.(looked);
+  } catch (error) {
+    // What is on its way lands before this ends; what comes of it is the next restore's to see.
+    await put.flush().catch(() => {});
+    throw error;
   }
+  await put.flush();
 }
 
 /** Entries with provenance go out without waiting for each; the few without have no writer of their own. */
@@ -160,19 +167,36 @@ async function removeAll(
   }
 }
 
-/** `surplus` may still be there, as it was. */
-function verify(
-  { digests, path }: CheckedArchive,
-  bucket: string,
-  after: ReadonlyMap<string, BucketEntry>,
-  surplus: readonly (readonly [key: string, entry: BucketEntry])[],
-): void {
-  const wrong = [...digests].filter(([key, digest]) => after.get(key)?.digest !== digest).map(([key]) => key);
-  const old = new Map(surplus);
-  for (const [key, { revision }] of after) {
-    if (!digests.has(key) && old.get(key)?.revision !== revision) wrong.push(key);
+interface ReadBack {
+  readonly bucket: string;
+  readonly filters: readonly string[];
+  /** May still be there, as it was. */
+  readonly surplus: readonly (readonly [key: string, entry: BucketEntry])[];
+}
+
+/** Of a key that is written meanwhile, and so comes twice, the last counts. */
+async function verify(client: NatsClient, { digests, path }: CheckedArchive, at: ReadBack): Promise<void> {
+  const old = new Map(at.surplus);
+  const sound = new Set<string>();
+  const foreign = new Set<string>();
+  for (const filter of at.filters) {
+    for await (const entries of readEntries(client, at.bucket, filter)) {
+      for (const entry of entries) {
+        const { key, revision } = entry;
+        const expected = digests.get(key);
+        if (expected === undefined) mark(foreign, key, old.get(key)?.revision !== revision);
+        else mark(sound, key, expected === entryDigest(entry));
+      }
+    }
   }
-  if (wrong.length > 0) throw notRestored(path, bucket, wrong);
+  if (sound.size === digests.size && foreign.size === 0) return;
+  const wrong = [...digests.keys()].filter((key) => !sound.has(key));
+  throw notRestored(path, at.bucket, [...wrong, ...foreign]);
+}
+
+function mark(keys: Set<string>, key: string, isIn: boolean): void {
+  if (isIn) keys.add(key);
+  else keys.delete(key);
 }
 
 /** By the heads alone: the values were read back before the first removal. */
