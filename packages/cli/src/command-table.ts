@@ -42,6 +42,7 @@ export const commandTable: readonly CommandEntry[] = [
     "shows who replayed, restored, cleared or discarded what",
     () => import("./commands/audit-log.ts"),
   ),
+  entry("doctor", "checks servers, permissions and settings", () => import("./commands/doctor.ts"), null),
   entry("debug-replay", "says what keeps a run from going on", () => import("./commands/debug-replay.ts")),
   entry(
     "profile-replay",

@@ -47,3 +47,12 @@ export { makeStream, streamConfig, streamMark, setStreamMark } from "./stream-co
 export { type OrderedMessage, OrderedWriter } from "./ordered-writer.ts";
 export { onProfileParts, type ProfilePart, sendProfile } from "./profile-parts.ts";
 export { bucketStream } from "./kv-layout.ts";
+export { type AccountFacts, accountFacts, type ClockReading, serverClock } from "./account-facts.ts";
+export {
+  bucketProbes,
+  type PermissionProbe,
+  type PermissionState,
+  probePermission,
+  readProbes,
+  signalProbes,
+} from "./permission-probe.ts";

@@ -3,3 +3,5 @@ export type { UnitJob } from "./unit-job.ts";
 export { type QueuedUnit, type UnitJobState, UnitQueue } from "./unit-queue.ts";
 export { consumeUnits, type UnitConsumer, type UnitWorker } from "./consume-units.ts";
 export { redactRedisUrl } from "./redis-url.ts";
+export { type RedisFacts, redisFacts } from "./redis-facts.ts";
+export { OLDEST_REDIS } from "./server-facts.ts";

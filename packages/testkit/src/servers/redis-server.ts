@@ -10,6 +10,8 @@ import type { ServerProgram } from "./program.ts";
 export interface RedisOptions extends PlaceOptions {
   /** Program to start; default what locateRedis() finds. */
   readonly binary?: ServerBinary;
+  /** Further lines of the server's configuration file, e.g. "maxmemory 1mb"; the last of a name counts. */
+  readonly config?: string;
 }
 
 export interface RedisHandle extends ServerHandle {
@@ -19,7 +21,7 @@ export interface RedisHandle extends ServerHandle {
 
 /** Starts a redis-server on a loopback port, with an append-only file: its data outlive kill(). Resolves when it answers. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisHandle> {
-  const handle = await startManaged(redisProgram(options.binary ?? (await locateRedis())), options);
+  const handle = await startManaged(redisProgram(options.binary ?? (await locateRedis()), options.config), options);
   return Object.assign(handle, {
     async flushAll() {
       const answer = await dialogue(handle.port, "FLUSHALL\r\n", (text) => text.includes("\r\n"), 10_000);
@@ -29,7 +31,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisHandl
   });
 }
 
-export function redisProgram(binary: ServerBinary): ServerProgram {
+export function redisProgram(binary: ServerBinary, config = ""): ServerProgram {
   let folder = "";
   return {
     scheme: "redis",
@@ -38,7 +40,7 @@ export function redisProgram(binary: ServerBinary): ServerProgram {
     async prepare(dir, port) {
       folder = await realpath(dir);
       const file = join(dir, "redis.conf");
-      await writeFile(file, configText(dir, port));
+      await writeFile(file, configText(dir, port) + config);
       return [file];
     },
     isReady: async (port) => answersFrom(folder, port),
