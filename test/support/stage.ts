@@ -96,6 +96,8 @@ export async function openStage(options: {
     memoryLimitBytes: null,
     bufferMode: "memory",
     gcInterval: null,
+    maxRate: null,
+    maxBytesRate: null,
     checkpointInterval: 100_000,
     skipErrors: 0,
     prune: false,

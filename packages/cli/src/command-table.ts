@@ -31,6 +31,7 @@ export const commandTable: readonly CommandEntry[] = [
     "replays the events that a filter asks for",
     () => import("./commands/selective-replay.ts"),
   ),
+  entry("tune-replay", "changes a run's rates while it runs", () => import("./commands/tune-replay.ts")),
   entry("pause-replay", "checkpoints a run and lets it wait", () => import("./commands/pause-replay.ts")),
   entry("resume-replay", "lets a paused run go on", () => import("./commands/resume-replay.ts")),
   entry("cancel-replay", "ends a run for good", () => import("./commands/cancel-replay.ts")),

@@ -1,4 +1,4 @@
-import { isUnfinished, moveRun, type RunRecord, type RunState, ReplayError } from "@cim-replay/core";
+import { isUnfinished, moveRun, type RunRecord, type RunSettings, type RunState, ReplayError } from "@cim-replay/core";
 import { type Ledger, sendControl } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
 
@@ -33,6 +33,15 @@ export async function cancelRun(ledger: Ledger, runId: string, reason: string): 
 /** All units at work checkpoint at their next chance. */
 export function requestCheckpoint(ctx: Pick<ReplayContext, "client">, runId: string): void {
   sendControl(ctx.client, runId, { kind: "checkpoint" });
+}
+
+/** Workers look at it with every heartbeat; it is kept when the run is resumed. */
+export async function tuneRun(
+  ledger: Ledger,
+  runId: string,
+  rates: Partial<Pick<RunSettings, "maxRate" | "maxBytesRate">>,
+): Promise<RunRecord> {
+  return ledger.changeRun(runId, (run) => ({ ...run, settings: { ...run.settings, ...rates } }));
 }
 
 async function move(ledger: Ledger, runId: string, to: RunState, reason: string | null): Promise<RunRecord> {

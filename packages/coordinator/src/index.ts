@@ -6,7 +6,7 @@ export { type DriveOptions, driveRun, type WorkerPool } from "./drive-run.ts";
 export type { CertificateVerdict, CertifyRun } from "./end-run.ts";
 export { type Progress, readProgress, type StageMicros } from "./progress.ts";
 export { lastPinnedTime } from "./last-pinned-time.ts";
-export { cancelRun, continueRun, findRun, pauseRun, requestCheckpoint } from "./control.ts";
+export { cancelRun, continueRun, findRun, pauseRun, requestCheckpoint, tuneRun } from "./control.ts";
 export { commandHolder, coordinatorId, isCoordinated } from "./lease-keeper.ts";
 export { acquireQuietTarget } from "./give-up.ts";
 export type { EventCounts } from "./count-events.ts";

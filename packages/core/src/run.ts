@@ -66,6 +66,10 @@ export const runSettingsSchema = z.strictObject({
   gcInterval: positive.nullable(),
   /** Events of a unit between checkpoints; "auto": by time and by what they cost; null: none. */
   checkpointInterval: z.union([positive, z.literal("auto")]).nullable(),
+  /** Events that all units together fold in a second at most; null: as fast as it goes. Changed by `tune-replay`. */
+  maxRate: positive.nullable().default(null),
+  /** Bytes that all units together read of the stream in a second at most. */
+  maxBytesRate: positive.nullable().default(null),
   skipErrors: z.int().nonnegative(),
   prune: z.boolean(),
   /** How much is proved at the run's end; see docs/certificate.md. */

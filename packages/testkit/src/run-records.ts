@@ -19,6 +19,8 @@ export function settingsOf(stream: string, changes: Partial<RunSettings> = {}): 
     units: null,
     batchSize: 500,
     prefetch: 1_000,
+    maxRate: null,
+    maxBytesRate: null,
     bufferSize: 1_000,
     memoryLimitBytes: null,
     bufferMode: "memory",

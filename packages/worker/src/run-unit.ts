@@ -20,10 +20,12 @@ import {
   deletionsSha256,
   type Ledger,
   type NatsClient,
+  onLive,
   type QuarantineStore,
 } from "@cim-replay/nats";
 import type { CompiledFilter } from "@cim-replay/filter";
 import { entriesDigests } from "./entries-digest.ts";
+import { Pace } from "./pace.ts";
 import { RunStoppedError, UnitClaim } from "./unit-claim.ts";
 import type { UnitContext } from "./unit-context.ts";
 import { UnitPass } from "./unit-pass.ts";
@@ -68,16 +70,20 @@ export async function runUnit(
   const log = services.log.child({ run: job.runId, unit: job.unit, epoch: claim.record.epoch });
   log.info({ fromSeq: claim.record.cursorSeq + 1 }, "unit claimed");
   let attempt: UnitAttempt | null = null;
+  let stopListening = () => {};
   try {
     attempt = { context: await openContext(services, job, claim, signal, log), pass: null, entriesWritten: 0 };
     onAttempt(attempt);
-    claim.start(liveOf(attempt));
+    const { pace } = attempt.context;
+    claim.start(liveOf(attempt), ({ settings }) => pace.limit(settings));
+    stopListening = onLive(services.client, job.runId, ({ unit }) => pace.heard(unit));
     await work(services, attempt);
     log.info({}, "unit finished");
   } catch (error) {
     await endAfter(error, claim, attempt, log);
   } finally {
     claim.stop(new SupersededError("This attempt has ended."));
+    stopListening();
     attempt?.pass?.close();
     onAttempt(null);
   }
@@ -206,6 +212,7 @@ async function openContext(
     signal: AbortSignal.any([signal, claim.signal]),
     log,
     gauge: { heldBytes: 0 },
+    pace: new Pace(run.record.settings),
     careful: new Set(),
     stages: { fetch: 0, fold: 0, checkpoint: 0, write: 0 },
     recoveries: 0,

@@ -43,6 +43,7 @@ export class UnitClaim {
   #queue: Promise<unknown> = Promise.resolve();
   #provedAt = performance.now();
   #live: () => Partial<UnitRecord["live"]> = () => ({});
+  #onRun: (run: RunRecord) => void = () => {};
   #timer: NodeJS.Timeout | null = null;
 
   private constructor(ledger: Ledger, current: Versioned<UnitRecord>, log: Log) {
@@ -78,9 +79,10 @@ export class UnitClaim {
     return this.#current.record;
   }
 
-  /** Starts the heartbeat; `live` tells what the owner has read so far. */
-  start(live: () => Partial<UnitRecord["live"]>): void {
+  /** Starts the heartbeat; `live` tells what the owner has read so far, `onRun` hears with each how the run is to be done. */
+  start(live: () => Partial<UnitRecord["live"]>, onRun: (run: RunRecord) => void = () => {}): void {
     this.#live = live;
+    this.#onRun = onRun;
     const beat = () => {
       this.#beat()
         .catch((error: unknown) => this.#fail(error))
@@ -141,6 +143,7 @@ export class UnitClaim {
     await this.update((unit) => unit);
     const run = await this.#ledger.getRun(this.record.runId);
     if (run && run.record.state !== "running") throw new RunStoppedError(run.record);
+    if (run) this.#onRun(run.record);
   }
 
   #fail(error: unknown): void {

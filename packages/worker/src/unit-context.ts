@@ -1,6 +1,7 @@
 import type { CompiledProjection, DomainCodec, Log, Plan, PlannedUnit, RunRecord } from "@cim-replay/core";
 import type { CheckpointStore, NatsClient, QuarantineStore, ReadGauge } from "@cim-replay/nats";
 import type { CompiledFilter } from "@cim-replay/filter";
+import type { Pace } from "./pace.ts";
 import type { UnitClaim } from "./unit-claim.ts";
 
 /** Milliseconds spent by a unit's attempt in each stage. */
@@ -34,6 +35,7 @@ export interface UnitContext {
   readonly log: Log;
   readonly stages: StageTimes;
   readonly gauge: ReadGauge;
+  readonly pace: Pace;
   /** See UnitFoldOptions; outlives a pass. */
   readonly careful: Set<string>;
   recoveries: number;

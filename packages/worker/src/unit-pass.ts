@@ -135,7 +135,7 @@ export class UnitPass {
 
   /** Reads to the end of the range; "rewind" where bad events were found that must be left out from the last checkpoint on. */
   async read(): Promise<"ended" | "rewind"> {
-    const { plan, run, signal, stages } = this.#context;
+    const { plan, run, signal, stages, pace } = this.#context;
     const { settings } = run;
     const unfiltered = plan.read.filterSubjects.length === 0;
     const messages = readStream(this.#context.client, {
@@ -143,8 +143,11 @@ export class UnitPass {
       created: plan.stream.created,
       range: { fromSeq: this.#readFromSeq, toSeq: plan.range.toSeq },
       filterSubjects: plan.read.filterSubjects,
-      maxMessages: Math.min(settings.prefetch, settings.bufferSize),
-      maxBytes: Math.min(MAX_IN_FLIGHT_BYTES, (settings.memoryLimitBytes ?? Number.POSITIVE_INFINITY) / 8),
+      maxMessages: pace.windowMessages(Math.min(settings.prefetch, settings.bufferSize)),
+      maxBytes: pace.windowBytes(
+        Math.min(MAX_IN_FLIGHT_BYTES, (settings.memoryLimitBytes ?? Number.POSITIVE_INFINITY) / 8),
+        2 * this.#context.maxMessageBytes,
+      ),
       noProgressMs: NO_PROGRESS_MS,
       signal,
       gauge: this.#context.gauge,
@@ -157,7 +160,8 @@ export class UnitPass {
     for await (const batch of messages) {
       stages.fetch += performance.now() - waitingSince;
       for (let from = 0; from < batch.length; ) {
-        from = this.#foldBatch(batch, from, Math.min(from + settings.batchSize, batch.length), unfiltered);
+        const [first, ownBefore] = [from, this.#own()];
+        from = this.#foldBatch(batch, from, Math.min(from + pace.step(settings.batchSize), batch.length), unfiltered);
         if (this.fold.badEvents.length > 0) await this.#quarantine();
         const isDue = this.#context.checkpointRequested || this.#schedule.isDue(this.#own(), this.#readShare());
         if (isDue && (await this.checkpoint()) === "rewind") return "rewind";
@@ -165,6 +169,7 @@ export class UnitPass {
         // The event loop must turn, or locks, heartbeats and sockets starve.
         await turn();
         signal.throwIfAborted();
+        if (pace.isLimited) await pace.keep(this.#own() - ownBefore, bytesOf(batch, first, from), signal);
       }
       waitingSince = performance.now();
     }
@@ -273,6 +278,12 @@ export class UnitPass {
       content: this.#digest.marks(this.#lastSeq + 1),
     };
   }
+}
+
+function bytesOf(batch: readonly StreamMessage[], from: number, to: number): number {
+  let bytes = 0;
+  for (let at = from; at < to; at++) bytes += batch[at]?.data.byteLength ?? 0;
+  return bytes;
 }
 
 /** With it comes a database, which other runs do not need. */

@@ -1,6 +1,7 @@
 import type { Progress } from "@cim-replay/coordinator";
 import { formatCount, formatDuration, formatSize } from "@cim-replay/core";
 import type { Style } from "./style.ts";
+import { rateText } from "./rate-text.ts";
 
 const WIDEST_BAR = 40;
 
@@ -21,6 +22,7 @@ export function progressArea(progress: Progress, elapsedMs: number, width: numbe
         ...done,
         formatSize(progress.memoryBytes),
         elapsed,
+        ...rateText(progress.run.settings),
       ]
     : [...done, elapsed];
   const events = `${formatCount(progress.readEvents)} read, ${formatCount(progress.durableEvents)} durable of ${formatCount(progress.totalEvents)} events`;
@@ -46,6 +48,7 @@ export function progressLine(progress: Progress): string {
         `ETA ${etaText(progress)}`,
         count(progress.workers, "worker"),
         formatSize(progress.memoryBytes),
+        ...rateText(progress.run.settings),
       ]
     : [progress.run.state];
   const entries = progress.entriesWritten > 0 ? [entriesText(progress)] : [];

@@ -44,6 +44,8 @@ export const replaySettings = [
   "batchSize",
   "prefetch",
   "bufferSize",
+  "maxRate",
+  "maxBytesRate",
   "memoryLimit",
   "bufferMode",
   "gcInterval",

@@ -83,6 +83,8 @@ const PACE = [
   "bufferSize",
   "bufferMode",
   "gcInterval",
+  "maxRate",
+  "maxBytesRate",
   "checkpointInterval",
   "skipErrors",
 ] as const;

@@ -156,6 +156,13 @@ export const settings = {
   batchSize: setting("--batch-size <events>", "messages handled between two turns of the event loop", count, 1000),
   prefetch: setting("--prefetch <events>", "messages asked of the server ahead of the fold", count, 10_000),
   bufferSize: setting("--buffer-size <events>", "messages that may wait in a worker", count, 100_000),
+  maxRate: setting("--max-rate <events>", "events a second at most, of all workers together", countOrNone, null),
+  maxBytesRate: setting(
+    "--max-bytes-rate <size>",
+    "bytes a second at most that all workers together read of the stream, e.g. 10M",
+    bytesOrNone,
+    null,
+  ),
   memoryLimit: setting("--memory-limit <size>", "of each worker process, e.g. 8G", bytesOrNone, null),
   bufferMode: setting(
     "--buffer-mode <memory|disk>",

@@ -1,0 +1,65 @@
+import { tuneRun } from "@cim-replay/coordinator";
+import { isUnfinished, ReplayError, type RunSettings, UsageError } from "@cim-replay/core";
+import { audit } from "../audit.ts";
+import type { CommandModule } from "../command.ts";
+import { EXIT } from "../exit-status.ts";
+import { rateText } from "../output/rate-text.ts";
+import { json, runJson } from "../output/run-record.ts";
+import { pickUnfinishedRun } from "../replay/pick-run.ts";
+import { withLedger } from "../session.ts";
+import { callFlag, type CallFlagValues, connectionSettings } from "../settings/flags.ts";
+import { bytesOrNone, countOrNone, flag } from "../settings/values.ts";
+import { addFlags, readInvocation, shared } from "./invoked.ts";
+
+const flags = {
+  run: shared.run,
+  domain: shared.domain,
+  maxRate: callFlag("--max-rate <events>", "events a second at most, of all workers together; none", countOrNone),
+  maxBytesRate: callFlag("--max-bytes-rate <size>", "bytes a second at most, e.g. 10M; none", bytesOrNone),
+  unlimited: callFlag("--unlimited", "takes both limits away", flag),
+  format: shared.format,
+};
+
+type Rates = Partial<Pick<RunSettings, "maxRate" | "maxBytesRate">>;
+
+export const command: CommandModule = {
+  configure(parser) {
+    addFlags(parser, flags, connectionSettings);
+    parser.addHelpText(
+      "after",
+      "\nExamples:\n  tune-replay --max-rate 2000\n  tune-replay --domain graph --max-bytes-rate 5M\n  tune-replay --unlimited",
+    );
+  },
+  async run(invocation) {
+    const { flags: given, loaded } = readInvocation(invocation, flags);
+    const rates = ratesOf(given);
+    return withLedger(loaded.settings, invocation.tool, async (ledger, client) => {
+      const found = await pickUnfinishedRun(ledger, { tool: invocation.tool, run: given.run, domain: given.domain });
+      if (!isUnfinished(found)) {
+        throw new ReplayError(`Cannot tune run ${found.id}: it is ${found.state}. See \`replay-list\`.`);
+      }
+      const { id, settings } = await tuneRun(ledger, found.id, rates);
+      const { domain, target } = settings;
+      const outcome = rateText(settings)[0] ?? "no limit";
+      const audited = { command: invocation.tool, step: "done" as const, domain, target, runId: id };
+      await audit(client, { ...audited, parameters: { ...rates }, outcome }, (line) => invocation.screen.note(line));
+      invocation.print(
+        given.format === "json"
+          ? json({ ...runJson(found), max_rate: settings.maxRate, max_bytes_rate: settings.maxBytesRate })
+          : `Run ${id} of ${domain} now goes with ${outcome}. Its workers hear of it within a second.`,
+      );
+      return EXIT.done;
+    });
+  },
+};
+
+function ratesOf({ maxRate, maxBytesRate, unlimited }: CallFlagValues<typeof flags>): Rates {
+  const rates = { ...(maxRate !== undefined && { maxRate }), ...(maxBytesRate !== undefined && { maxBytesRate }) };
+  const isGiven = Object.keys(rates).length > 0;
+  if (unlimited === true && isGiven) {
+    throw new UsageError("Cannot tune: --unlimited and a limit are given. Give one of them.");
+  }
+  if (unlimited === true) return { maxRate: null, maxBytesRate: null };
+  if (isGiven) return rates;
+  throw new UsageError("Cannot tune: no rate is given. Give --max-rate, --max-bytes-rate or --unlimited.");
+}
