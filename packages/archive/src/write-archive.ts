@@ -1,4 +1,4 @@
-import { createHash, hash, randomBytes } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -7,6 +7,7 @@ import type { Chunk } from "./chunks.ts";
 import { type Compression, compressionByName, packingOf } from "./compression.ts";
 import { type Manifest, type ManifestMember, MANIFEST_PATH } from "./manifest.ts";
 import { ARCHIVE_LIMITS } from "./tar-read.ts";
+import { sweepTemporaries, temporaryFor } from "./temporary-file.ts";
 import { paddingOf, TAR_END, tarHeader } from "./tar-write.ts";
 
 export interface WrittenArchive<Described = Manifest> {
@@ -26,14 +27,15 @@ interface ArchiveParts<Described> {
 
 /**
  * Writes an archive beside its place and moves it there when it is whole and on disk: who is killed meanwhile leaves a
- * `.new` file without a seal. Holds one chunk at a time. Throws ReplayError where the file cannot be written, and
- * whatever `chunks` throws.
+ * `.new` file without a seal, which the next archive in that folder removes. Holds one chunk at a time. Throws
+ * ReplayError where the file cannot be written, and whatever `chunks` throws.
  */
 export async function writeArchive<Described>(
   path: string,
   parts: ArchiveParts<Described>,
 ): Promise<WrittenArchive<Described>> {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.new`;
+  await sweepTemporaries(path);
+  const temporary = temporaryFor(path);
   try {
     const written = await writeSealed(temporary, parts.compression ?? compressionByName(path), parts);
     await rename(temporary, path);
