@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import type { Invocation } from "./command.ts";
-import { type CommandEntry, commandTable, UMBRELLA } from "./command-table.ts";
+import { type CommandEntry, type Invocation, UMBRELLA } from "./command.ts";
+import { commandTable } from "./command-table.ts";
 
 export interface Outcome {
   status: number;
@@ -12,7 +12,7 @@ type Invoke = (entry: CommandEntry, args: string[], flags: Record<string, unknow
 export async function buildProgram(
   tool: string,
   version: string,
-  base: Omit<Invocation, "tool" | "args" | "flags">,
+  base: Omit<Invocation, "tool" | "args" | "flags" | "commands">,
   outcome: Outcome,
 ): Promise<Command> {
   const invoke: Invoke = async (entry, args, flags) => {
@@ -23,6 +23,7 @@ export async function buildProgram(
       tool: entry.bin === null ? `${UMBRELLA} ${entry.name}` : entry.name,
       args,
       flags,
+      commands: commandTable,
     });
   };
   const entry = commandTable.find(({ name, bin }) => tool === (bin ?? name));

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
-import { commandTable, UMBRELLA } from "./command-table.ts";
+import { UMBRELLA } from "./command.ts";
+import { commandTable } from "./command-table.ts";
 
 const packageUrl = new URL("../", import.meta.url);
 const bins: Record<string, string> = JSON.parse(readFileSync(new URL("package.json", packageUrl), "utf8")).bin;
@@ -27,7 +28,7 @@ describe("the table of commands", () => {
       const { command } = await entry.load();
       const parser = new Command(entry.name);
       command.configure(parser);
-      expect(parser.options.length).toBeGreaterThan(0);
+      expect(parser.options.length + parser.registeredArguments.length).toBeGreaterThan(0);
     },
   );
 });

@@ -1,12 +1,4 @@
-import type { CommandModule } from "./command.ts";
-
-export interface CommandEntry {
-  readonly name: string;
-  readonly summary: string;
-  /** The command's own name in `node_modules/.bin`; null: only as `cim-replay NAME`. */
-  readonly bin: string | null;
-  load(): Promise<{ readonly command: CommandModule }>;
-}
+import type { CommandEntry } from "./command.ts";
 
 function entry(name: string, summary: string, load: CommandEntry["load"], bin: string | null = name): CommandEntry {
   return { name, summary, bin, load };
@@ -164,8 +156,6 @@ export const commandTable: readonly CommandEntry[] = [
     null,
   ),
   entry("generate-events", "publishes deterministic sample events", () => import("./commands/generate-events.ts")),
+  entry("completion", "prints the completion for a shell", () => import("./commands/completion.ts"), null),
   entry("demo", "shows the whole job on servers and events of its own", () => import("./commands/demo.ts"), null),
 ];
-
-/** The tool that has all others as subcommands. */
-export const UMBRELLA = "cim-replay";

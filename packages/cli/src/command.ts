@@ -14,6 +14,20 @@ export interface Invocation {
   readonly screen: Screen;
   /** Ends the process at once, for a second Ctrl-C. */
   readonly exitNow: (status: number) => never;
+  /** Every command there is, for those that tell of the others. */
+  readonly commands: readonly CommandEntry[];
+}
+
+/** The tool that has all others as subcommands. */
+export const UMBRELLA = "cim-replay";
+
+/** A line of the table of commands. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** The command's own name in `node_modules/.bin`; null: only as `cim-replay NAME`. */
+  readonly bin: string | null;
+  load(): Promise<{ readonly command: CommandModule }>;
 }
 
 /** One file of `commands/`. */

@@ -201,7 +201,7 @@ export const settings = {
   ),
   skipErrors: setting("--skip-errors <n>", "goes on over up to n bad events", countOrZero, 0),
   certify: setting(
-    "--certify <level>",
+    "--certify <none|counts|content|full>",
     "what the verifier proves before a run is completed: counts, content, full, none",
     oneOf("none", "counts", "content", "full"),
     "counts",
