@@ -22,7 +22,7 @@ export {
   publishLive,
   sendControl,
 } from "./signals.ts";
-export { Ledger, type LedgerOptions } from "./ledger.ts";
+export { Ledger, LEDGER_BUCKET, type LedgerOptions } from "./ledger.ts";
 export type { Versioned } from "./record-store.ts";
 export { type CheckpointPlace, CheckpointStore } from "./checkpoints.ts";
 export {

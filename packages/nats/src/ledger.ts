@@ -18,7 +18,8 @@ import { inParallel } from "./kv-parallel.ts";
 import { RecordStore, type Versioned } from "./record-store.ts";
 import { ensureStream } from "./stream-ensure.ts";
 
-const LEDGER_BUCKET = "CIM_REPLAY";
+/** Where runs keep their books. */
+export const LEDGER_BUCKET = "CIM_REPLAY";
 /** Enough for a writer that lost an answer to find its own write under those that came after it. */
 const HISTORY = 8;
 const WRITES_AT_ONCE = 16;

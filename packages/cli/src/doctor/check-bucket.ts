@@ -1,9 +1,14 @@
 import { formatCount, formatDuration, formatSize } from "@cim-replay/core";
-import { type BucketFacts, bucketFacts, bucketStream, type NatsClient, streamFacts } from "@cim-replay/nats";
+import {
+  type BucketFacts,
+  bucketFacts,
+  bucketStream,
+  LEDGER_BUCKET,
+  type NatsClient,
+  streamFacts,
+} from "@cim-replay/nats";
 import { type Finding, ok, orOk, problem, warning } from "./finding.ts";
 
-/** Where runs keep their books. */
-export const LEDGER_BUCKET = "CIM_REPLAY";
 const NEARLY_FULL = 0.8;
 const SMALL_VALUE_BYTES = 64 * 1024;
 

@@ -4,6 +4,7 @@ import {
   bucketFacts,
   bucketProbes,
   connectNats,
+  LEDGER_BUCKET,
   type NatsClient,
   readProbes,
   serverClock,
@@ -13,7 +14,7 @@ import { bucketOf } from "../replay/run-settings.ts";
 import { natsOptions } from "../session.ts";
 import { redactUrls } from "../redact.ts";
 import type { LoadedSettings } from "../settings/load.ts";
-import { checkBucket, LEDGER_BUCKET } from "./check-bucket.ts";
+import { checkBucket } from "./check-bucket.ts";
 import { checkClock } from "./check-clock.ts";
 import { checkPermissions } from "./check-permissions.ts";
 import { checkStream, type EventStream } from "./check-streams.ts";
