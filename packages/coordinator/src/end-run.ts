@@ -50,17 +50,22 @@ export async function endRun(
   );
   if (verifying.state !== "verifying") return verifying;
   try {
-    const verdict = await whileVerifying({ ledger: ctx.ledger, runId: run.id, interruption }, async (signal) => {
+    const found = await whileVerifying({ ledger: ctx.ledger, runId: run.id, interruption }, async (signal) => {
       await reconcile(ctx.client, plan, units);
       signal.throwIfAborted();
-      return (await certify?.(verifying, plan, units, signal)) ?? null;
+      const verdict = (await certify?.(verifying, plan, units, signal)) ?? null;
+      // Orphans are removed last: where the run is not proved, nobody knows that they are some.
+      const isProved = verdict?.holds !== false;
+      return {
+        verdict,
+        orphans: isProved ? await findOrphans(ctx.client, verifying, plan, units, signal) : NO_ORPHANS,
+      };
     });
-    if (verdict === CALLED_OFF) return (await ctx.ledger.getRun(run.id))?.record ?? verifying;
+    if (found === CALLED_OFF) return (await ctx.ledger.getRun(run.id))?.record ?? verifying;
+    const { verdict, orphans } = found;
     if (verdict?.holds === false) {
       return await close(ctx, verifying, units, { state: "failed", reason: verdict.reason, verdict });
     }
-    // Orphans are removed last: where the run is not proved, nobody knows that they are some.
-    const orphans = await findOrphans(ctx.client, verifying, plan, units);
     await forgetCheckpoints(ctx, run.id);
     return await close(ctx, verifying, units, { state: "completed", reason: null, orphans, verdict });
   } catch (error) {

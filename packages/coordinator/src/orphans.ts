@@ -19,13 +19,15 @@ const NAMED = 10;
 /**
  * Finds entries of the domain that this run did not write: leftovers of aggregates that no event accounts for. With
  * `prune` they are removed, each only at the revision that it had before the run. A skipped event accounts for its
- * aggregate's entry as well as any other; where nobody can tell whose it was, nothing is removed.
+ * aggregate's entry as well as any other; where nobody can tell whose it was, nothing is removed. Throws the reason of
+ * `signal` as soon as that aborts, and removes nothing after it.
  */
 export async function findOrphans(
   client: NatsClient,
   run: RunRecord,
   plan: Plan,
   units: readonly UnitRecord[],
+  signal: AbortSignal,
 ): Promise<Orphans> {
   if (!knowsEveryAggregate(run, plan)) return NO_ORPHANS;
   const { bucket, lastRevision } = plan.target;
@@ -38,7 +40,9 @@ export async function findOrphans(
   let pruned = 0;
   let spared = 0;
   for await (const batch of readHeads(client, bucket, filter)) {
+    signal.throwIfAborted();
     for (const head of batch.filter((candidate) => isNotOf(run.id, candidate))) {
+      signal.throwIfAborted();
       if (skipped.keys.has(head.key)) {
         spared += 1;
         continue;
