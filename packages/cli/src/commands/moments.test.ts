@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureBucket, type NatsClient, readEntries } from "@cim-replay/nats";
 import { uniqueName } from "@cim-replay/testkit";
@@ -177,7 +177,7 @@ describe("point-in-time-replay", () => {
     expect(await entries()).toEqual({ "shop.a": 3, "shop.b": 10 });
     await put("strange.s", 1);
     const all = await replay(...at);
-    expect(all.stderr).toContain("also holds entries of strange, which neither settings nor stream know");
+    expect(all.stderr).toContain("also holds entries of strange, of which no stream holds an event");
     expect(await entries()).toEqual({ "shop.a": 3, "shop.b": 10, "depot.d": 5, "strange.s": 1 });
   });
 
@@ -203,6 +203,16 @@ describe("point-in-time-replay", () => {
     await client.jsm.streams.purge("EVENTS", { filter: "events.attic.>" });
     expect(done, done.stderr).toMatchObject({ status: 0 });
     expect(done.stdout).toMatch(/^attic +\S+ +completed +1 +1 /m);
+  });
+
+  test("`all` goes on past a domain that is described and has no event yet, and says so", async () => {
+    const settings = join(folder, "with-an-empty-domain.yaml");
+    const described = readFileSync(join(folder, "cim-replay.yaml"), "utf8");
+    writeFileSync(settings, `${described}  empty: {projection: ./sums.ts}\n  elsewhere: {stream: NOWHERE}\n`);
+    const done = await replay("--config", settings, "--target-time", "2026-01-02", "--domains", "all");
+    expect(done, done.stderr).toMatchObject({ status: 0 });
+    expect(done.stderr).toContain("No stream holds an event of empty, elsewhere: nothing is replayed there.");
+    expect(Object.keys(await entries()).sort()).toEqual(["depot.d", "shop.a", "shop.b"]);
   });
 
   test("is not done where an entry stays whose aggregate's events were all skipped", async () => {

@@ -117,12 +117,15 @@ async function domainsOf(
     if (named.length > 0) return [...new Set(named)];
     throw new UsageError("Cannot replay to a moment: --domains names none. Give all, or names separated by commas.");
   }
-  const domains = await everyDomain(client, loaded);
-  await tellStrangers(invocation, client, loaded, domains);
-  return domains;
+  const { held, empty } = await everyDomain(client, loaded);
+  if (empty.length > 0) {
+    invocation.screen.note(`No stream holds an event of ${empty.join(", ")}: nothing is replayed there.`);
+  }
+  await tellStrangers(invocation, client, loaded, held);
+  return held;
 }
 
-/** Entries of domains that nobody describes are not touched, and so are of no moment. */
+/** Entries of domains without events are not touched, and so are of no moment. */
 async function tellStrangers(
   { screen }: Invocation,
   client: NatsClient,
@@ -134,7 +137,7 @@ async function tellStrangers(
   if (strangers.length === 0) return;
   const warning = screen.style("yellow", "warning:");
   screen.note(
-    `${warning} bucket ${bucket} also holds entries of ${strangers.join(", ")}, which neither settings nor stream know: they stay as they are.`,
+    `${warning} bucket ${bucket} also holds entries of ${strangers.join(", ")}, of which no stream holds an event: they stay as they are.`,
   );
 }
 

@@ -1,5 +1,5 @@
 import { compileDomain, domainSettingsSchema, UsageError } from "@cim-replay/core";
-import { findStreamsFor, type NatsClient, streamFacts, subjectCounts } from "@cim-replay/nats";
+import { findStreamsFor, type NatsClient, streamFacts, subjectCounts, subjectsAbove } from "@cim-replay/nats";
 import type { LoadedSettings } from "../settings/load.ts";
 import type { ReplayFlags } from "./flags.ts";
 
@@ -18,17 +18,32 @@ export async function domainsToReplay(
 }
 
 /**
- * Every domain that streams hold: those that the settings describe, and what else the default stream has on the default subject.
- * Subjects that a described domain claims are no other domain's, whatever stands in their tokens.
+ * Every domain that streams hold: those of the described ones that have events, and what else the default stream has on the
+ * default subject. Subjects that a described domain claims are no other domain's, whatever stands in their tokens.
+ * `empty`: described, without an event. Throws UsageError where there is no event at all.
  */
-export async function everyDomain(client: NatsClient, { domains }: LoadedSettings): Promise<readonly string[]> {
+export async function everyDomain(
+  client: NatsClient,
+  { domains }: LoadedSettings,
+): Promise<{ held: readonly string[]; empty: readonly string[] }> {
   const { stream } = domainSettingsSchema.parse({});
-  if (domains.size > 0 && !(await streamFacts(client, stream))) return [...domains.keys()];
-  const here = [...domains].filter(([, settings]) => settings.stream === stream);
-  const codecs = here.map(([name, settings]) => compileDomain(name, settings));
-  const isClaimed = (subject: string) => codecs.some((codec) => codec.route(subject) !== undefined);
-  const others = await domainsInStream(client, isClaimed, domains.size > 0);
-  return [...new Set([...domains.keys(), ...others])];
+  const described = [...domains].map(([name, settings]) => ({ name, codec: compileDomain(name, settings), settings }));
+  const holds = await Promise.all(
+    described.map(({ codec, settings }) => holdsEvents(client, settings.stream, codec.subjects)),
+  );
+  const of = (wanted: boolean) => described.filter((_, i) => holds[i] === wanted).map(({ name }) => name);
+  const [held, empty] = [of(true), of(false)];
+  const here = described.filter(({ settings }) => settings.stream === stream);
+  const isClaimed = (subject: string) => here.some(({ codec }) => codec.route(subject) !== undefined);
+  const mayBeNone = held.length > 0;
+  if (mayBeNone && !(await streamFacts(client, stream))) return { held, empty };
+  const others = await domainsInStream(client, isClaimed, mayBeNone);
+  return { held: [...new Set([...held, ...others])], empty };
+}
+
+async function holdsEvents(client: NatsClient, stream: string, subjects: readonly string[]): Promise<boolean> {
+  const facts = await streamFacts(client, stream);
+  return facts !== null && (await subjectsAbove(client, facts, subjects, 0)) !== null;
 }
 
 async function domainsInStream(
