@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { FaultStage } from "../support/fault-stage.ts";
 
-/** Longer than clients, claims and leases are patient. */
-const OUTAGE_MS = 20_000;
+/** Longer than clients, claims and leases are patient, so that the run is given up and begun again. */
+const OUTAGE_MS = 70_000;
 
 describe("--resume-on-failure", { timeout: 240_000 }, () => {
   let stage: FaultStage;
@@ -19,6 +19,7 @@ describe("--resume-on-failure", { timeout: 240_000 }, () => {
     expect(await replay.exited, stage.said).toBe(0);
     expect((await stage.run()).state).toBe("completed");
     expect((await stage.ledger.listRuns()).length).toBe(1);
+    expect(replay.stderr).toContain("Resuming in 2.0 s (try 1 of 5).");
     expect(await stage.entries()).toEqual(stage.expected);
   });
 

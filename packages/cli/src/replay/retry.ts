@@ -21,14 +21,19 @@ export function failureMayPass(run: RunRecord, failureKinds: readonly string[]):
   );
 }
 
+/** Before the given attempt, the first being 1; null where there have been enough. */
+export function retryDelayMs(attempt: number): number | null {
+  return attempt > ATTEMPTS ? null : Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (attempt - 1));
+}
+
 /** Waits before the given attempt, longer each time; false where there have been enough, or `signal` was aborted. */
 export async function waitToRetry(
   attempt: number,
   signal: AbortSignal,
   note: (line: string) => void,
 ): Promise<boolean> {
-  if (attempt > ATTEMPTS || signal.aborted) return false;
-  const delayMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (attempt - 1));
+  const delayMs = retryDelayMs(attempt);
+  if (delayMs === null || signal.aborted) return false;
   note(`Resuming in ${formatDuration(delayMs)} (try ${attempt} of ${ATTEMPTS}).`);
   await sleep(delayMs, undefined, { signal }).catch(() => undefined);
   return !signal.aborted;
