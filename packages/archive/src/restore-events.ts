@@ -1,11 +1,18 @@
 import { createHash } from "node:crypto";
 import { ReplayError, UsageError } from "@cim-replay/core";
-import { makeStream, type NatsClient, OrderedWriter, setStreamMark, streamFacts, streamMark } from "@cim-replay/nats";
+import {
+  makeStream,
+  type NatsClient,
+  OrderedWriter,
+  RESTORE_MARK,
+  setStreamMark,
+  streamFacts,
+  streamMark,
+} from "@cim-replay/nats";
 import type { CheckedEvents } from "./events-archive.ts";
 import { chainOf, type EventsChain } from "./events-chain.ts";
 import { originOf, RENAMED_ID, restoredHeaders } from "./origin.ts";
 import { type EventRecord, eventLine } from "./records.ts";
-import { RESTORE_MARK } from "./restore-mark.ts";
 import { checkTakes, type RestoreTarget, restoreTarget, type TargetWishes } from "./restore-target.ts";
 import { RestoredMessages } from "./restored-messages.ts";
 

@@ -10,12 +10,13 @@ import {
   putPlainEntry,
   readEntries,
   readHeads,
+  RESTORE_MARK,
   setStreamMark,
 } from "@cim-replay/nats";
 import { type BucketEntry, readBucketState } from "./bucket-state.ts";
 import type { CheckedArchive } from "./read-archive.ts";
 import { entryDigest, type EntryRecord } from "./records.ts";
-import { RESTORE_MARK, unfinishedRestore } from "./restore-mark.ts";
+import { unfinishedRestore } from "./restore-mark.ts";
 import { scopeOf } from "./scope.ts";
 
 export interface RestoreOptions {

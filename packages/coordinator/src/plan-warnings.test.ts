@@ -12,7 +12,15 @@ function warnings(options: {
   timesApart?: number;
   tooManySubjects?: number;
 }): string[] {
-  const stream = { name: "EVENTS", firstSeq: 1, lastSeq: 100, limits: NONE, retention: "limits", ...options.stream };
+  const whole = {
+    name: "EVENTS",
+    firstSeq: 1,
+    lastSeq: 100,
+    limits: NONE,
+    retention: "limits",
+    unfinishedRestore: null,
+  };
+  const stream = { ...whole, ...options.stream };
   return planWarnings({
     domain: "graph",
     calibration: { sampled: 3_000, timesApart: options.timesApart ?? 0 },
@@ -33,6 +41,12 @@ describe("planWarnings", () => {
   it("says where the stream no longer has its beginning, unless less is asked for", () => {
     expect(warnings({ stream: { firstSeq: 40 } })).toEqual([expect.stringMatching(/EVENTS begins at sequence 40/)]);
     expect(warnings({ stream: { firstSeq: 40 }, fromSeq: 50 })).toEqual([]);
+  });
+
+  it("says where the stream is half restored, and what finishes it", () => {
+    expect(warnings({ stream: { unfinishedRestore: "restore-events --backup e.tar.gz" } })).toEqual([
+      "EVENTS is half restored, so events are missing. Finish that first: `restore-events --backup e.tar.gz`.",
+    ]);
   });
 
   it("counts what was deleted within the range", () => {

@@ -21,6 +21,11 @@ export function planWarnings(options: {
       `${stream.name} begins at sequence ${stream.firstSeq}: what came before is gone and cannot be replayed.`,
     );
   }
+  if (stream.unfinishedRestore !== null) {
+    warnings.push(
+      `${stream.name} is half restored, so events are missing. Finish that first: \`${stream.unfinishedRestore}\`.`,
+    );
+  }
   if (options.deleted > 0) warnings.push(`${options.deleted} messages within the range were deleted before this run.`);
   const limited = [
     limits.maxMsgsPerSubject > 0 && `max_msgs_per_subject ${limits.maxMsgsPerSubject}`,

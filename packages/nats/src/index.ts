@@ -56,3 +56,4 @@ export {
   readProbes,
   signalProbes,
 } from "./permission-probe.ts";
+export { RESTORE_MARK } from "./restore-mark.ts";

@@ -4,6 +4,7 @@ import { millis } from "nats";
 import { apiRequest } from "./api-request.ts";
 import type { NatsClient } from "./connect.ts";
 import { messageFrom } from "./message-from.ts";
+import { RESTORE_MARK } from "./restore-mark.ts";
 
 export interface StreamFacts {
   readonly name: string;
@@ -31,6 +32,8 @@ export interface StreamFacts {
   readonly replicas: number;
   /** Anything but "limits" removes messages that consumers have had. */
   readonly retention: "limits" | "interest" | "workqueue";
+  /** The command that finishes a restore of its messages that was begun; null where none is unfinished. */
+  readonly unfinishedRestore: string | null;
 }
 
 /** Null where there is no such stream. */
@@ -144,6 +147,7 @@ function factsOf({ config, created, state }: StreamInfo): StreamFacts {
     storage: config.storage === "memory" ? "memory" : "file",
     replicas: config.num_replicas,
     retention: config.retention,
+    unfinishedRestore: config.metadata?.[RESTORE_MARK] ?? null,
   };
 }
 
