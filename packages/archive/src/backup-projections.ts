@@ -27,6 +27,8 @@ export interface BackupOptions {
   readonly chunkBytes?: number;
   /** Default: by the ending of `output`. */
   readonly compression?: Compression | undefined;
+  /** Throws its reason, and leaves no archive, where it aborts. */
+  readonly signal?: AbortSignal;
   /** Entries so far. */
   readonly onProgress?: (entries: number) => void;
 }
@@ -46,7 +48,7 @@ export async function backupProjections(client: NatsClient, options: BackupOptio
     domains.map(({ name }) => name),
     null,
   );
-  const lines = entryLines(client, bucket, scope.filters, options.onProgress);
+  const lines = entryLines(client, bucket, scope.filters, options.onProgress, options.signal);
   return writeArchive(output, {
     ...{ chunks: chunksOf("entries", lines, chunkBytes), describe: entriesManifest(head), compression },
   });
@@ -57,11 +59,13 @@ export async function* entryLines(
   bucket: string,
   filters: readonly string[],
   onProgress: (entries: number) => void = () => {},
+  signal?: AbortSignal,
 ): AsyncGenerator<string> {
   const before = await revisionsOf(client, bucket, filters);
   let entries = 0;
   for (const filter of filters) {
     for await (const batch of readEntries(client, bucket, filter)) {
+      signal?.throwIfAborted();
       for (const entry of batch) yield entryLine(entry);
       entries += batch.length;
       onProgress(entries);

@@ -4,6 +4,7 @@ import { compressionFlag } from "../archives/compression-flag.ts";
 import { domainsToBackUp } from "../archives/domains-to-back-up.ts";
 import { progressNotes } from "../archives/progress-notes.ts";
 import { noteUnfinishedRestore } from "../archives/unfinished-restore.ts";
+import { untilInterrupted } from "../archives/until-interrupted.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { backupJson, backupText } from "../output/archive-text.ts";
@@ -34,15 +35,18 @@ export const command: CommandModule = {
     await checkWritable(output);
     const bucket = bucketOf(loaded.settings.target);
     const note = (line: string) => invocation.screen.note(line);
-    const written = await withNats(loaded.settings, invocation.tool, async (client) => {
-      await noteUnfinishedRestore(client, bucket, invocation.screen);
-      const { sources, strayKeys } = await domainsToBackUp(client, loaded, bucket, domain);
-      if (strayKeys > 0) note(`${strayKeys} keys of bucket ${bucket} belong to no domain and are left out.`);
-      return backupProjections(client, {
-        ...{ domains: sources, bucket, output, compression, toolVersion: toolVersion() },
-        onProgress: progressNotes(note, "entries kept"),
-      });
-    });
+    const written = await untilInterrupted(invocation, (signal) =>
+      withNats(loaded.settings, invocation.tool, async (client) => {
+        await noteUnfinishedRestore(client, bucket, invocation.screen);
+        const { sources, strayKeys } = await domainsToBackUp(client, loaded, bucket, domain);
+        if (strayKeys > 0) note(`${strayKeys} keys of bucket ${bucket} belong to no domain and are left out.`);
+        return backupProjections(client, {
+          ...{ domains: sources, bucket, output, compression, signal, toolVersion: toolVersion() },
+          onProgress: progressNotes(note, "entries kept"),
+        });
+      }),
+    );
+    if (written === null) return EXIT.interrupted;
     if (written.manifest.entries === 0) note(`Bucket ${bucket} holds no entry of ${domain}: the archive is empty.`);
     invocation.print(format === "json" ? json(backupJson(written, output)) : backupText(written, output));
     return EXIT.done;
