@@ -62,12 +62,25 @@ describe("metrics of a run", () => {
     expect(await registryOf({ connectedWorkers: null }).metrics()).toMatch(/^cim_replay_workers 1$/m);
   });
 
+  test("have the memory limit where there is one", async () => {
+    expect(await registryOf().metrics()).not.toMatch(/^cim_replay_memory_limit_bytes /m);
+    const settings = { ...progress.run.settings, memoryLimitBytes: 8_000_000 };
+    const limited = { ...progress, run: { ...progress.run, settings } };
+    expect(await registryOf({ progress: limited }).metrics()).toMatch(/^cim_replay_memory_limit_bytes 8000000$/m);
+  });
+
   test("have a worker's counterpart, under the same names", async () => {
-    const registry = workerRegistry(() => ({ reports: [], watch: new WorkerWatch(async () => null) }));
+    const registry = workerRegistry(() => ({
+      reports: [],
+      watch: new WorkerWatch(async () => null),
+      outcomes: [{ domain: "graph", target: "B", failed: 2, refuted: 1 }],
+    }));
     const text = await registry.metrics();
     expect(text).toMatch(/^cim_replay_memory_bytes \d+$/m);
     expect(text).toMatch(/^cim_replay_events_per_second 0$/m);
     expect(text).toMatch(/^cim_replay_errors_total 0$/m);
+    expect(text).toMatch(/^cim_replay_failed_runs{domain="graph",target="B"} 2$/m);
+    expect(text).toMatch(/^cim_replay_refuted_runs{domain="graph",target="B"} 1$/m);
     // Nothing is at work, so that nothing lags.
     expect(text).not.toMatch(/^cim_replay_lag_seconds /m);
   });

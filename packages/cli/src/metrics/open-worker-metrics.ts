@@ -3,6 +3,7 @@ import type { ReplayWorker } from "@cim-replay/worker";
 import type { LoadedSettings } from "../settings/load.ts";
 import type { MetricsServer } from "./metrics-server.ts";
 import { openMetrics } from "./open-metrics.ts";
+import { outcomesOf, patiently } from "./outcomes.ts";
 import { WorkerWatch } from "./worker-watch.ts";
 
 /** Of all runs: the last token of the subject that workers report on. */
@@ -24,13 +25,14 @@ export async function openWorkerMetrics(options: {
     },
     () => undefined,
   );
+  const outcomes = patiently(async () => outcomesOf((await (await Ledger.open(client))?.listRuns()) ?? []));
   const watch = new WorkerWatch((runId) => pinnedTimeOf(client, runId));
   const server = await openMetrics({
     port: loaded.settings.metricsPort,
     given: loaded.isGiven("metricsPort"),
     async loadRegistry() {
       const { workerRegistry } = await import("./worker-metrics.ts");
-      return workerRegistry(() => ({ reports: worker.snapshot(), watch }));
+      return workerRegistry(async () => ({ reports: worker.snapshot(), watch, outcomes: await outcomes() }));
     },
     isReady: () => isReady,
     warn,

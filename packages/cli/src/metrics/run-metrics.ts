@@ -34,6 +34,11 @@ const runMetrics: readonly RunMetric[] = [
   gauge("lag_seconds", "Age of the last event applied against the last one pinned by the plan.", (p) => p.lagSeconds),
   counter("errors_total", "Events quarantined and units failed in the run.", (p) => p.errors),
   gauge("memory_bytes", "Resident memory of the run's largest worker.", (p) => p.memoryBytes),
+  gauge(
+    "memory_limit_bytes",
+    "What each worker of the run may take; not there without --memory-limit.",
+    (p) => p.run.settings.memoryLimitBytes,
+  ),
   gauge("in_flight_bytes", "Bytes received by workers and not folded yet.", (p) => p.inFlightBytes),
   gauge("events_planned", "Events that the run has to handle.", (p) => p.totalEvents),
   counter("events_read_total", "Events that workers have read.", (p) => p.readEvents),

@@ -1,6 +1,7 @@
 import type { LiveReport } from "@cim-replay/nats";
 import type { Registry } from "prom-client";
 import { type MetricDefinition, metricSet } from "./metric-set.ts";
+import type { Outcome } from "./outcomes.ts";
 import type { WorkerWatch } from "./worker-watch.ts";
 
 const STAGES = ["fetch", "fold", "checkpoint", "write"] as const;
@@ -9,6 +10,8 @@ export interface WorkerMetricsSource {
   /** Of the units at work. */
   readonly reports: readonly LiveReport[];
   readonly watch: WorkerWatch;
+  /** Of all runs that the ledger knows; null while it cannot be read. */
+  readonly outcomes: readonly Outcome[] | null;
 }
 
 function sum(name: string, help: string, read: (report: LiveReport) => number): MetricDefinition<WorkerMetricsSource> {
@@ -20,9 +23,29 @@ function sum(name: string, help: string, read: (report: LiveReport) => number): 
   };
 }
 
+/** The same in all workers: take the largest, not the sum. */
+function unsettled(
+  name: string,
+  help: string,
+  read: (outcome: Outcome) => number,
+): MetricDefinition<WorkerMetricsSource> {
+  return {
+    name: `cim_replay_${name}`,
+    kind: "gauge",
+    help,
+    labels: ["domain", "target"],
+    read: ({ outcomes }) =>
+      outcomes?.map((outcome) => ({
+        labels: { domain: outcome.domain, target: outcome.target },
+        value: read(outcome),
+      })) ?? null,
+  };
+}
+
 /**
  * What a worker serves of itself. The first four are the run's of the same name, of this worker alone; then gauges over
- * the units it has at work, since a unit's figures leave with it.
+ * the units it has at work, since a unit's figures leave with it; last what the ledger knows of all runs, because workers are still there when a run's
+ * command has ended.
  */
 const workerMetrics: readonly MetricDefinition<WorkerMetricsSource>[] = [
   {
@@ -78,8 +101,14 @@ const workerMetrics: readonly MetricDefinition<WorkerMetricsSource>[] = [
         value: reports.reduce((total, { stageMicros }) => total + stageMicros[stage], 0) / 1e6,
       })),
   },
+  unsettled(
+    "failed_runs",
+    "Runs in the ledger that failed and were neither resumed nor cancelled nor followed by a completed one of the domain.",
+    ({ failed }) => failed,
+  ),
+  unsettled("refuted_runs", "Of the failed runs, those that the verifier found not to hold.", ({ refuted }) => refuted),
 ];
 
-export function workerRegistry(source: () => WorkerMetricsSource): Registry {
+export function workerRegistry(source: () => WorkerMetricsSource | Promise<WorkerMetricsSource>): Registry {
   return metricSet(workerMetrics, source);
 }
