@@ -1,6 +1,6 @@
 import { parser } from "@prometheus-io/lezer-promql";
 
-export interface Selector {
+interface Selector {
   readonly metric: string;
   /** Of the series themselves. */
   readonly matchers: readonly { readonly label: string; readonly op: string; readonly value: string }[];
