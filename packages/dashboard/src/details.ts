@@ -45,8 +45,8 @@ export class Details {
   }
 
   /** The newest records, of one domain where one is named. */
-  audit(domain?: string): Promise<AuditTail> {
-    return this.#audit.get(domain ?? "", async () => {
+  audit(domain?: string, maxAgeMs?: number): Promise<AuditTail> {
+    const read = async () => {
       const log = await AuditLog.open(this.#client, { create: false });
       const records: AuditRecord[] = [];
       let total = 0;
@@ -56,7 +56,8 @@ export class Details {
         if (records.length > 2 * MOST_AUDIT_RECORDS) records.splice(0, MOST_AUDIT_RECORDS);
       }
       return { records: records.slice(-MOST_AUDIT_RECORDS).reverse(), total };
-    });
+    };
+    return this.#audit.get(domain ?? "", read, maxAgeMs);
   }
 
   async auditOf({ run }: KnownRun): Promise<readonly AuditRecord[]> {

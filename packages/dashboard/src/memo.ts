@@ -9,9 +9,10 @@ export class Memo<Value> {
     this.#mostKeys = mostKeys;
   }
 
-  get(key: string, load: () => Promise<Value>): Promise<Value> {
+  /** Younger than `maxAgeMs`, where somebody wants it fresher than usual. */
+  get(key: string, load: () => Promise<Value>, maxAgeMs = this.#maxAgeMs): Promise<Value> {
     const known = this.#loaded.get(key);
-    if (known && performance.now() - known.at < this.#maxAgeMs) return known.value;
+    if (known && performance.now() - known.at < maxAgeMs) return known.value;
     this.#loaded.delete(key);
     const value = load();
     // A failure is told to those who wait for it, and is nothing to keep.

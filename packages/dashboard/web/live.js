@@ -7,7 +7,9 @@ source.addEventListener("error", () => say("not live: the dashboard does not ans
 source.addEventListener("fragment", ({ data }) => {
   const { id, html } = JSON.parse(data);
   const section = document.getElementById(id);
-  if (section !== null && !isBeingUsed(section)) replace(section, html);
+  const news = document.createElement("template");
+  news.innerHTML = html;
+  if (section !== null) morphChildren(section, news.content);
 });
 // A page that was left must not keep a connection: browsers have six of them for a host.
 addEventListener("pagehide", () => source.close());
@@ -16,26 +18,41 @@ function say(text) {
   if (connection !== null && connection.textContent !== text) connection.textContent = text;
 }
 
-/** Somebody is filling something in, or about to press what they opened. */
-function isBeingUsed(section) {
-  const { activeElement } = document;
-  const isTyping = section.contains(activeElement) && activeElement?.matches("input, select, textarea");
-  return isTyping || section.querySelector("details.sure[open]") !== null;
-}
-
-/** What was opened stays open, and what had the focus has it again. */
-function replace(section, html) {
-  const open = [...section.querySelectorAll("details")].map((details) => details.open);
-  const focused = section.contains(document.activeElement) ? pathTo(document.activeElement, section) : null;
-  section.innerHTML = html;
-  section.querySelectorAll("details").forEach((details, i) => {
-    details.open = open[i] ?? details.open;
+/** Only what differs is touched: focus, what is typed, what is opened and where one has scrolled to stay as they are. */
+function morphChildren(from, to) {
+  const wanted = [...to.childNodes];
+  wanted.forEach((next, i) => {
+    const current = from.childNodes[i];
+    if (current === undefined || isNewRow(from, current, next)) from.insertBefore(next, current ?? null);
+    else if (!current.isEqualNode(next)) morph(current, next);
   });
-  if (focused !== null) section.querySelector(focused)?.focus({ preventScroll: true });
+  while (from.childNodes.length > wanted.length) from.lastChild.remove();
 }
 
-function pathTo(element, section) {
-  if (element.matches("a[href]")) return `a[href="${CSS.escape(element.getAttribute("href"))}"]`;
-  const all = [...section.querySelectorAll(element.tagName)];
-  return `${element.tagName}:nth-of-type(${all.indexOf(element) + 1})`;
+function morph(current, next) {
+  if (current.nodeName !== next.nodeName || current.dataset?.key !== next.dataset?.key) {
+    current.replaceWith(next);
+  } else if (current.nodeType === Node.ELEMENT_NODE) {
+    morphAttributes(current, next);
+    morphChildren(current, next);
+  } else {
+    current.data = next.data;
+  }
+}
+
+function morphAttributes(current, next) {
+  for (const { name, value } of next.attributes) {
+    if (current.getAttribute(name) !== value) current.setAttribute(name, value);
+  }
+  for (const { name } of [...current.attributes]) {
+    // Whether a person has opened it is theirs.
+    if (!next.hasAttribute(name) && name !== "open") current.removeAttribute(name);
+  }
+}
+
+/** A row that came in before others pushes them down, so that nobody's focus comes to lie on another row. */
+function isNewRow(from, current, next) {
+  const key = next.dataset?.key;
+  if (key === undefined || current.dataset?.key === key) return false;
+  return from.querySelector(`:scope > [data-key="${CSS.escape(key)}"]`) === null;
 }

@@ -48,7 +48,7 @@ ${isLive ? html`<script type="module" src="/assets/live.js"></script>` : null}
 <body>
 <a class="skip" href="#main">To the content</a>
 <header class="bar"><strong>cim-replay</strong><nav aria-label="Pages">${links}</nav>
-<span class="soft">${isLive ? html`<span id="connection" role="status"></span> ` : null}${who}</span></header>
+<span class="soft">${isLive ? html`<span id="connection" role="status"></span> · ` : null}${who}</span></header>
 <main id="main" tabindex="-1"${isLive ? html` data-live` : null}>
 ${fragments.map(({ id, body }) => html`<section id="${id}">${body}</section>\n`)}
 </main>

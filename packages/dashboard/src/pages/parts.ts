@@ -66,14 +66,19 @@ export interface Column<Row> {
   readonly cell: (row: Row) => Insertable;
 }
 
-/** A table that becomes a list of cards where there is no room for columns. */
-export function table<Row>(caption: string, columns: readonly Column<Row>[], rows: readonly Row[]): Html {
+/** A table that becomes a list of cards where there is no room for columns. `keyOf` tells rows apart while they come and go. */
+export function table<Row>(
+  caption: string,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  keyOf?: (row: Row) => string,
+): Html {
   const kind = ({ number }: Column<Row>) => (number ? html` class="number"` : null);
   return html`<table><caption>${caption}</caption>
 <thead><tr>${columns.map((column) => html`<th scope="col"${kind(column)}>${column.title}</th>`)}</tr></thead>
 <tbody>${rows.map(
     (row) =>
-      html`<tr>${columns.map((column) => html`<td data-title="${column.title}"${kind(column)}>${column.cell(row)}</td>`)}</tr>\n`,
+      html`<tr${keyOf ? html` data-key="${keyOf(row)}"` : null}>${columns.map((column) => html`<td data-title="${column.title}"${kind(column)}>${column.cell(row)}</td>`)}</tr>\n`,
   )}</tbody></table>`;
 }
 

@@ -41,7 +41,7 @@ export function runsPage(
         body:
           fit.length === 0
             ? html`<p class="soft">${runs.length === 0 ? "No run was begun on these servers yet: domain-replay begins one." : "No run fits."}</p>`
-            : table(counted(fit.length, "run"), columns(nowMs), shown),
+            : table(counted(fit.length, "run"), columns(nowMs), shown, ({ run }) => run.id),
       },
       { id: "pages", body: pageLinks(fit.length, query) },
     ],

@@ -12,6 +12,9 @@ import { runsPage } from "../pages/runs-page.ts";
 import type { RunBoard } from "../run-board.ts";
 import { show } from "./show.ts";
 
+/** Whoever opens the audit log has often just done something. */
+const FRESH_MS = 200;
+
 const word = z
   .string()
   .trim()
@@ -76,7 +79,7 @@ export function addPages(app: FastifyInstance, { client, board, details, live }:
 
   show(app, live, "/audit", async (request) => {
     const query = auditQuery.parse(request.query);
-    const { records, total } = await details.audit(query.domain || undefined);
+    const { records, total } = await details.audit(query.domain || undefined, FRESH_MS);
     return auditPage(records, total, query);
   });
 }
