@@ -60,9 +60,9 @@
       checks = forEachSystem (
         system: pkgs: {
           package = self.packages.${system}.default;
-          # Each app starts, and says its version.
+          # Each app starts, and says how it is used.
           apps = pkgs.runCommand "cim-replay-apps" { } ''
-            ${lib.concatMapStrings (app: "${app.program} --version\n") (builtins.attrValues self.apps.${system})}
+            ${lib.concatMapStrings (app: "${app.program} --help\n") (builtins.attrValues self.apps.${system})}
             touch $out
           '';
           # A machine with workers and a dashboard has the units for it.

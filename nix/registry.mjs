@@ -1,5 +1,5 @@
 // Serves the tarballs of a folder as a package registry would, to an install that has no network.
-//   node registry.mjs FOLDER COMMAND ARGS…   runs the command with the registry's URL in npm_config_registry
+//   node registry.mjs FOLDER COMMAND ARGS…   runs the command with --registry=URL behind its arguments
 import { spawn } from "node:child_process";
 import { createReadStream, existsSync } from "node:fs";
 import { createServer } from "node:http";
@@ -22,7 +22,7 @@ const server = createServer((request, response) => {
 
 server.listen(0, "127.0.0.1", () => {
   const registry = `http://127.0.0.1:${server.address().port}/`;
-  const child = spawn(command, args, { stdio: "inherit", env: { ...process.env, npm_config_registry: registry } });
+  const child = spawn(command, [...args, `--registry=${registry}`], { stdio: "inherit" });
   child.on("error", (error) => {
     console.error(error.message);
     process.exit(1);

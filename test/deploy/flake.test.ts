@@ -154,7 +154,7 @@ test("the package's registry gives tarballs to an install by the URLs that pnpm 
   writeFileSync(join(folder, "plain-1.0.0.tgz"), "plain");
   writeFileSync(join(folder, "@scope+inner-2.0.0.tgz"), "scoped");
   const ask = `for (const path of ["plain/-/plain-1.0.0.tgz", "@scope/inner/-/inner-2.0.0.tgz", "@scope%2finner/-/inner-2.0.0.tgz", "plain"])
-    await fetch(process.env.npm_config_registry + path).then(async (got) => console.log(got.status, await got.text()));`;
+    await fetch(process.argv[1].replace("--registry=", "") + path).then(async (got) => console.log(got.status, await got.text()));`;
   const registry = fileURLToPath(new URL("nix/registry.mjs", repository));
   const run = promisify(execFile);
   const { stdout } = await run(process.execPath, [
@@ -164,9 +164,10 @@ test("the package's registry gives tarballs to an install by the URLs that pnpm 
     "--input-type=module",
     "-e",
     ask,
+    "--",
   ]);
   expect(stdout).toBe("200 plain\n200 scoped\n200 scoped\n404 \n");
-  await expect(run(process.execPath, [registry, folder, process.execPath, "-e", "process.exit(3)"])).rejects.toThrow(
-    expect.objectContaining({ code: 3 }),
-  );
+  await expect(
+    run(process.execPath, [registry, folder, process.execPath, "-e", "process.exit(3)", "--"]),
+  ).rejects.toThrow(expect.objectContaining({ code: 3 }));
 });
