@@ -120,6 +120,12 @@ in
         example = "X-Forwarded-User";
         description = "Header in which a reverse proxy names the user.";
       };
+      trustProxy = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "10.0.0.0/8";
+        description = "Addresses or networks of that proxy, separated by commas. null: this machine's.";
+      };
       environmentFile = mkOption {
         type = types.nullOr types.str;
         default = null;
@@ -151,6 +157,10 @@ in
         ++ optionals (dashboard.trustHeader != null) [
           "--trust-header"
           dashboard.trustHeader
+        ]
+        ++ optionals (dashboard.trustProxy != null) [
+          "--trust-proxy"
+          dashboard.trustProxy
         ]
       ) { } [
         cfg.environmentFile

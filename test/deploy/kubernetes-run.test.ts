@@ -74,6 +74,8 @@ async function startPod(name: string): Promise<{ process: ReplayProcess; url: st
     PATH: process.env.PATH,
   };
   const [tool = "", ...args] = [...container.command, ...container.args];
+  const portAt = args.indexOf("--port") + 1;
+  if (portAt > 0) args[portAt] = String(port);
   const started = new ReplayProcess(tool, args, { env, cwd: root });
   onTestFinished(async () => {
     if (started.isRunning) started.kill("SIGKILL");
@@ -82,8 +84,8 @@ async function startPod(name: string): Promise<{ process: ReplayProcess; url: st
   return { process: started, url: `http://127.0.0.1:${port}`, workload };
 }
 
-async function startReadyWorker() {
-  const worker = await startPod("worker");
+async function startReady(name: "worker" | "dashboard") {
+  const worker = await startPod(name);
   const { readinessProbe } = worker.workload.container;
   const isReady = () =>
     fetch(`${worker.url}${readinessProbe?.httpGet.path}`).then(
@@ -96,7 +98,7 @@ async function startReadyWorker() {
 
 describe("what the manifests start", () => {
   test("is a worker that answers its probes, has the metrics that KEDA asks for, and leaves in good order", async () => {
-    const { process: worker, url, workload } = await startReadyWorker();
+    const { process: worker, url, workload } = await startReady("worker");
     const { startupProbe, livenessProbe } = workload.container;
     for (const probe of [startupProbe, livenessProbe]) {
       expect((await fetch(`${url}${probe?.httpGet.path}`)).status).toBe(200);
@@ -108,13 +110,25 @@ describe("what the manifests start", () => {
     expect(await worker.exited).toBe(0);
   });
 
+  test("is a dashboard that answers its probes, and wants the login of the Secret", async () => {
+    const { url, workload } = await startReady("dashboard");
+    const { startupProbe, livenessProbe } = workload.container;
+    for (const probe of [startupProbe, livenessProbe]) {
+      expect((await fetch(`${url}${probe?.httpGet.path}`)).status).toBe(200);
+    }
+    const { username, password } = dataOf(named(manifests, "Secret", "cim-replay-dashboard"));
+    expect((await fetch(url)).status).toBe(401);
+    const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+    expect((await fetch(url, { headers: { authorization } })).status).toBe(200);
+  });
+
   test("is a replay that goes on where it was ended, and one that keeps what is there before it begins anew", async () => {
     const { process: interrupted } = await startPod("replay-graph");
     await interrupted.says(/graph 0\.0 %/);
     interrupted.kill("SIGTERM");
     expect(await interrupted.exited, interrupted.said).toBe(130);
 
-    await startReadyWorker();
+    await startReady("worker");
     const { process: resumed } = await startPod("replay-graph-resumed");
     expect(await resumed.exited, resumed.said).toBe(0);
     expect(resumed.said).toContain("certificate  holds");
