@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { unfinishedRestore, unfinishedStreamRestore } from "@cim-replay/archive";
+import { listCheckpoints, unfinishedRestore, unfinishedStreamRestore } from "@cim-replay/archive";
 import { connectNats, EntryWriter, ensureBucket, type NatsClient, publishAll } from "@cim-replay/nats";
 import { startNats } from "@cim-replay/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -45,7 +45,10 @@ beforeEach(() => {
 
 function start(line: string): ReplayProcess {
   const [tool = "", ...args] = line.split(" ");
-  return new ReplayProcess(tool, args, { cwd: folder, env: { PATH: process.env.PATH ?? "", NATS_URL: nats.url } });
+  // What commands keep for a while lies in the folder as well.
+  const cache = join(tmpdir(), "node-compile-cache");
+  const env = { PATH: process.env.PATH ?? "", NATS_URL: nats.url, TMPDIR: folder, NODE_COMPILE_CACHE: cache };
+  return new ReplayProcess(tool, args, { cwd: folder, env });
 }
 
 async function finish(line: string): Promise<void> {
@@ -80,6 +83,16 @@ describe("Ctrl-C", { timeout: 120_000 }, () => {
     expect(readdirSync(folder)).toEqual([]);
     await finish(line);
     expect(readdirSync(folder)).toEqual(["kept.tar.gz"]);
+  });
+
+  it("ends create-checkpoint without one, and without a file; the same name is free", async () => {
+    const line = "create-checkpoint --name kept --target KEPT";
+    await interrupt(line, () => readdirSync(folder).length > 0);
+    expect(readdirSync(folder)).toEqual([]);
+    expect((await listCheckpoints(client)).checkpoints).toEqual([]);
+    await finish(line);
+    const [kept, ...others] = (await listCheckpoints(client)).checkpoints;
+    expect([kept?.name, kept?.entries, others]).toEqual(["kept", ENTRIES, []]);
   });
 
   it("ends restore-events where it is, marked as unfinished; the same command goes on", async () => {

@@ -31,9 +31,24 @@ export async function createCheckpoint(client: NatsClient, options: CheckpointOp
   return withFolder(async (folder) => {
     const output = join(folder, `${name}.tar.gz`);
     const written = await keepMoment(client, { ...options, output });
-    if (await store.put(name, createReadStream(output), factsOf(written, automatic))) return written;
+    if (await sent(store, output, factsOf(written, automatic), options)) return written;
     throw taken(name);
   });
+}
+
+/** What an interrupted one has sent by then has no name, and is swept away later. */
+async function sent(
+  store: FileStore,
+  path: string,
+  facts: ReturnType<typeof factsOf>,
+  { name, signal }: CheckpointOptions,
+): Promise<boolean> {
+  try {
+    return await store.put(name, createReadStream(path, signal && { signal }), facts);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
 }
 
 /** Oldest first; and the names of what lies there and is none of this version's. */

@@ -20,6 +20,8 @@ export interface MomentOptions {
   /** Something changed meanwhile; it is tried again. */
   readonly onRetry?: (reason: string) => void;
   readonly attempts?: number;
+  /** Throws its reason, and leaves no archive, where it aborts. */
+  readonly signal?: AbortSignal;
 }
 
 const ATTEMPTS = 5;
@@ -34,7 +36,7 @@ class Moved extends ReplayError {}
  * they are not the same it begins again. Throws ReplayError, and leaves no archive, where that does not help.
  */
 export async function keepMoment(client: NatsClient, options: MomentOptions): Promise<WrittenArchive> {
-  const { attempts = ATTEMPTS, bucket, onRetry } = options;
+  const { attempts = ATTEMPTS, bucket, onRetry, signal } = options;
   for (let attempt = 1; ; attempt++) {
     try {
       return await keepOnce(client, options);
@@ -47,12 +49,13 @@ export async function keepMoment(client: NatsClient, options: MomentOptions): Pr
       }
       onRetry?.(error.message);
       await sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1));
+      signal?.throwIfAborted();
     }
   }
 }
 
 async function keepOnce(client: NatsClient, options: MomentOptions): Promise<WrittenArchive> {
-  const { domains, wholeBucket, bucket, output, toolVersion, onProgress } = options;
+  const { domains, wholeBucket, bucket, output, toolVersion, onProgress, signal } = options;
   const names = domains.map(({ name }) => name);
   const { filters } = scopeOf(names, null);
   const facts = await requireBucket(client, bucket);
@@ -70,6 +73,7 @@ async function keepOnce(client: NatsClient, options: MomentOptions): Promise<Wri
     let entries = 0;
     for (const filter of filters) {
       for await (const batch of readEntries(client, bucket, filter)) {
+        signal?.throwIfAborted();
         for (const entry of batch) yield entryLine(entry);
         entries += batch.length;
         await onProgress?.(entries);

@@ -13,17 +13,20 @@ interface CheckpointTask {
   readonly wholeBucket: boolean;
   /** Of automatic ones, how many of a bucket stay; null: all. Others are never removed. */
   readonly automatic: { readonly keep: number | null } | null;
+  /** Throws its reason where it aborts: there is no checkpoint then. */
+  readonly signal?: AbortSignal;
 }
 
 /** Makes a named checkpoint, says so in the audit log, and lets old automatic ones go. */
 export async function makeCheckpoint(
   client: NatsClient,
   { tool, screen }: Invocation,
-  { name, bucket, domains, wholeBucket, automatic }: CheckpointTask,
+  { name, bucket, domains, wholeBucket, automatic, signal }: CheckpointTask,
 ): Promise<WrittenArchive> {
   const note = (line: string) => screen.note(line);
   const written = await createCheckpoint(client, {
     ...{ name, bucket, domains, wholeBucket, automatic: automatic !== null, toolVersion: toolVersion() },
+    ...(signal && { signal }),
     onProgress: progressNotes(note, "entries kept"),
     onRetry: (reason) => note(`Beginning again: ${reason}.`),
   });

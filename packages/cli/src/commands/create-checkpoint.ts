@@ -3,6 +3,7 @@ import { UsageError } from "@cim-replay/core";
 import type { NatsClient } from "@cim-replay/nats";
 import { domainSource, domainsToBackUp } from "../archives/domains-to-back-up.ts";
 import { makeCheckpoint } from "../archives/make-checkpoint.ts";
+import { untilInterrupted } from "../archives/until-interrupted.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { checkpointJson, checkpointText } from "../output/checkpoint-text.ts";
@@ -35,13 +36,16 @@ export const command: CommandModule = {
     checkName(name);
     const bucket = bucketOf(loaded.settings.target);
     const note = (line: string) => invocation.screen.note(line);
-    const written = await withNats(loaded.settings, invocation.tool, async (client) => {
-      const { sources, strayKeys } = await everyDomain(client, loaded, bucket);
-      if (strayKeys > 0) note(`${strayKeys} keys of bucket ${bucket} belong to no domain and are left out.`);
-      return makeCheckpoint(client, invocation, {
-        ...{ name, bucket, domains: sources, wholeBucket: true, automatic: null },
-      });
-    });
+    const written = await untilInterrupted(invocation, (signal) =>
+      withNats(loaded.settings, invocation.tool, async (client) => {
+        const { sources, strayKeys } = await everyDomain(client, loaded, bucket);
+        if (strayKeys > 0) note(`${strayKeys} keys of bucket ${bucket} belong to no domain and are left out.`);
+        return makeCheckpoint(client, invocation, {
+          ...{ name, bucket, domains: sources, wholeBucket: true, automatic: null, signal },
+        });
+      }),
+    );
+    if (written === null) return EXIT.interrupted;
     invocation.print(format === "json" ? json(checkpointJson(written, name)) : checkpointText(written, name));
     return EXIT.done;
   },
