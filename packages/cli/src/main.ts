@@ -2,6 +2,7 @@ import { CommanderError } from "commander";
 import { buildProgram, setTitle } from "./build-program.ts";
 import { describeError, EXIT, exitStatusOf } from "./exit-status.ts";
 import { toolVersion } from "./output/tool-version.ts";
+import { startTracing } from "./tracing.ts";
 import { versionText } from "./output/version-text.ts";
 import { createScreen } from "./output/screen.ts";
 
@@ -19,6 +20,7 @@ export async function main(tool: string, given: readonly string[] = process.argv
   process.stderr.on("error", () => undefined);
   const screen = await createScreen(process.stderr, process.env);
   const outcome = { status: EXIT.done as number };
+  const endTracing = await startTracing(tool, toolVersion());
   try {
     const print = (text: string) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
     const exitNow = (status: number) => process.exit(status);
@@ -36,6 +38,7 @@ export async function main(tool: string, given: readonly string[] = process.argv
   } finally {
     screen.end();
   }
+  await endTracing();
   await flushed(process.stdout);
   process.exit(outcome.status);
 }
