@@ -24,7 +24,10 @@
     {
       packages = forEachSystem (
         _: pkgs: {
-          default = pkgs.callPackage ./nix/package.nix { src = self; };
+          default = pkgs.callPackage ./nix/package.nix {
+            src = self;
+            revision = self.shortRev or self.dirtyShortRev or "unknown";
+          };
         }
       );
 

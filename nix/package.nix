@@ -9,6 +9,7 @@
   nodejs_24,
   pnpm,
   src,
+  revision,
 }:
 let
   manifest = lib.importJSON (src + "/packages/cli/package.json");
@@ -86,7 +87,8 @@ stdenv.mkDerivation {
   ''
   + lib.concatStrings (
     lib.mapAttrsToList (name: file: ''
-      makeWrapper ${lib.getExe nodejs_24} $out/bin/${name} --add-flags $out/lib/cim-replay/packages/cli/${file}
+      makeWrapper ${lib.getExe nodejs_24} $out/bin/${name} --add-flags $out/lib/cim-replay/packages/cli/${file} \
+        --set-default CIM_REPLAY_BUILD ${revision}
     '') manifest.bin
   )
   + ''

@@ -48,6 +48,11 @@ test("every command is one of ours", () => {
 describe.each(workloads)("$kind $name", ({ name, pod, container }: Workload) => {
   const help = said.get(commandOf(container)) ?? "";
 
+  test("runs the image of this version", () => {
+    const { version } = z.object({ version: z.string() }).parse(JSON.parse(text("package.json")));
+    expect(container.image).toBe(`cim-replay:${version}`);
+  });
+
   test("gives flags that its command has", () => {
     const flags = container.args.filter((arg) => arg.startsWith("-"));
     for (const flag of flags) expect(help).toMatch(new RegExp(`^ +${flag}\\b`, "m"));
