@@ -46,7 +46,11 @@ export async function withNats<Result>(
 ): Promise<Result> {
   const client = await connectNats(natsOptions(settings, tool));
   try {
-    return await work(client);
+    const result = await work(client);
+    // What was sent without waiting for an answer may have been refused, and nobody would know.
+    await client.settle();
+    client.denials.throwIfAny(`do all of ${tool}`);
+    return result;
   } finally {
     await client.close();
   }

@@ -1,15 +1,19 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { AuthorizationError, connect, type NatsConnection } from "nats";
+import { AuthorizationError, connect, createInbox, type NatsConnection } from "nats";
 import { type NatsAddress, parseNatsUrl } from "./nats-url.ts";
 import { credentialsOf, type NatsLogin, tlsOf } from "./nats-login.ts";
+import { Denials, permissionDenied, violationIn } from "./denied.ts";
 import { Link } from "./link.ts";
 
 export const OLDEST_SERVER = "2.10.27";
 /** How long one JetStream API request may take, outages included, before it fails. */
 export const REQUEST_TIMEOUT_MS = 5_000;
+const API_PREFIX = "$JS.API";
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 const FIRST_CONNECT_TIMEOUT_MS = 5_000;
+const SETTLE_WITHIN_MS = 1_000;
 
 export interface NatsClient {
   readonly nc: NatsConnection;
@@ -20,6 +24,14 @@ export interface NatsClient {
   /** The largest message that the server takes, headers included. */
   readonly maxPayloadBytes: number;
   readonly link: Link;
+  /** What the server has refused this login. */
+  readonly denials: Denials;
+  /** `$JS.API`, or what this login reaches a JetStream of another domain or account by. */
+  readonly apiPrefix: string;
+  /** Resolves when the server has taken all that was published before, or after a second without an answer. */
+  settle(): Promise<void>;
+  /** A new subject for answers, of those that the login may subscribe to. */
+  newInbox(): string;
   /** Drains: what was published is sent first. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -39,7 +51,14 @@ export async function connectNats(options: { url: string; name: string; login?: 
     const jsm = await requireJetStream(nc, address);
     const js = jetstream(nc, { timeout: REQUEST_TIMEOUT_MS });
     const maxPayloadBytes = nc.info?.max_payload ?? DEFAULT_MAX_PAYLOAD_BYTES;
-    return { nc, js, jsm, serverVersion, maxPayloadBytes, link, close: () => closeConnection(nc, link) };
+    const denials = new Denials();
+    denials.follow(nc);
+    return {
+      ...{ nc, js, jsm, serverVersion, maxPayloadBytes, link, denials, apiPrefix: API_PREFIX },
+      newInbox: () => createInbox(),
+      settle: () => settle(nc, link),
+      close: () => closeConnection(nc, link),
+    };
   } catch (error) {
     await nc.close();
     throw error;
@@ -142,11 +161,21 @@ async function requireJetStream(nc: NatsConnection, address: NatsAddress): Promi
         { cause: error },
       );
     }
+    const violation = violationIn(error);
+    if (violation) throw permissionDenied(`use NATS at ${address.shown}`, violation);
     throw new UnreachableError(
       `Cannot use NATS at ${address.shown}: JetStream does not answer (${errorMessage(error)}). Check the server's log.`,
       { cause: error },
     );
   }
+}
+
+async function settle(nc: NatsConnection, link: Link): Promise<void> {
+  if (!link.up || nc.isClosed() || nc.isDraining()) return;
+  const patience = new AbortController();
+  const late = sleep(SETTLE_WITHIN_MS, undefined, { signal: patience.signal }).catch(() => undefined);
+  await Promise.race([nc.flush(), late]).catch(() => undefined);
+  patience.abort();
 }
 
 async function closeConnection(nc: NatsConnection, link: Link): Promise<void> {

@@ -15,12 +15,14 @@ import {
   UnreachableError,
 } from "@cim-replay/core";
 import {
+  bucketStream,
   type CheckpointStore,
   deletedWithin,
   deletionsSha256,
   type Ledger,
   type NatsClient,
   onLive,
+  PermissionDeniedError,
   type QuarantineStore,
 } from "@cim-replay/nats";
 import type { CompiledFilter } from "@cim-replay/filter";
@@ -119,7 +121,7 @@ async function work(services: UnitServices, attempt: UnitAttempt): Promise<void>
 
 async function finish(
   services: UnitServices,
-  { claim, plan, unit }: UnitContext,
+  { claim, plan, unit, run }: UnitContext,
   pass: UnitPass,
   entries: EntriesWritten,
 ): Promise<void> {
@@ -128,6 +130,7 @@ async function finish(
   for (const { partition } of fold.aggregates.all()) {
     aggregatesByPartition[partition] = (aggregatesByPartition[partition] ?? 0) + 1;
   }
+  await requirePermissions(services.client, plan, run.settings.target);
   const entriesByPartition = entriesDigests(fold.aggregates.all(), entries.sha256ByKey, unit.partitions.length);
   const isParked = fold.firstParkedSeq !== null;
   await claim.end((record) => ({
@@ -150,6 +153,14 @@ async function finish(
       : null,
   }));
   if (!isParked) await services.checkpoints.purge(plan.runId, unit.id);
+}
+
+/** What was sent without waiting for an answer (progress, the end of a read) may have been refused. */
+async function requirePermissions(client: NatsClient, { runId, stream }: Plan, bucket: string): Promise<void> {
+  await client.settle();
+  const ours = [runId, stream.name, bucketStream(bucket)];
+  const isOurs = (token: string) => ours.includes(token) || token.startsWith("CIM_REPLAY_");
+  client.denials.throwIfAny(`work on run ${runId}`, (subject) => subject.split(".").some(isOurs));
 }
 
 /** Turns the end of an attempt into the unit's next state. */
@@ -176,6 +187,7 @@ async function endAfter(error: unknown, claim: UnitClaim, attempt: UnitAttempt |
   } catch (ending) {
     // Its owner stays in the record without a heartbeat: the coordinator sends the unit again.
     log.warn({ error: errorMessage(ending) }, "the unit's state could not be written");
+    if (ending instanceof PermissionDeniedError) throw ending;
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type LiveReport,
   type NatsClient,
   onControl,
+  PermissionDeniedError,
   publishLive,
   QuarantineStore,
 } from "@cim-replay/nats";
@@ -25,6 +26,8 @@ export interface WorkerOptions {
 
 export interface ReplayWorker {
   ready(): Promise<void>;
+  /** Rejects when this login may not keep the books: it can neither work nor say so there. Never resolves. */
+  readonly unfit: Promise<never>;
   /** Checkpoints and gives back what is at work, then leaves the queue. */
   stop(): Promise<void>;
   readonly active: number;
@@ -48,9 +51,23 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
     });
     return services;
   };
-  open().catch(() => undefined);
+  const unfit = Promise.withResolvers<never>();
+  unfit.promise.catch(() => undefined);
+  const leaveIfUnfit = (error: unknown) => {
+    if (error instanceof PermissionDeniedError) unfit.reject(error);
+  };
+  open().catch(leaveIfUnfit);
 
   async function handle(job: UnitJob, lockSignal: AbortSignal): Promise<void> {
+    try {
+      await handleUnit(job, lockSignal);
+    } catch (error) {
+      leaveIfUnfit(error);
+      throw error;
+    }
+  }
+
+  async function handleUnit(job: UnitJob, lockSignal: AbortSignal): Promise<void> {
     const name = `${job.runId}/${job.unit}`;
     const opened = await open();
     const unsubscribe = onControl(options.client, job.runId, (message) => {
@@ -63,7 +80,7 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
     try {
       await runUnit(opened, job, AbortSignal.any([stopping.signal, lockSignal]), (attempt) => {
         if (attempt) attempts.set(name, attempt);
-        else report(options.client, options.workerId, attempts, name);
+        report(options.client, options.workerId, attempts, name);
       });
     } finally {
       const attempt = attempts.get(name);
@@ -85,6 +102,7 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
 
   return {
     ready: () => consumer.ready(),
+    unfit: unfit.promise,
     async stop() {
       stopping.abort(new WorkerStoppingError("The worker is stopping."));
       await consumer.close();

@@ -72,7 +72,7 @@ async function work(
           screen.note(
             `Worker ${workerId} takes units from ${redactUrls(settings.redisUrl)}, for ${redactUrls(settings.natsUrl)}. Ctrl-C checkpoints and leaves.`,
           );
-        return await end;
+        return await Promise.race([end, worker.unfit]);
       } finally {
         await worker.stop();
         await metrics?.close();
