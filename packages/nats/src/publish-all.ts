@@ -80,7 +80,7 @@ class AckCounter {
       },
     });
     const onDenied = (violation: PermissionViolationError) => {
-      if (this.#subjects.includes(violation.subject, this.#oldest)) this.#fail(permissionDenied(this.#what, violation));
+      if (this.#subjects.includes(violation.subject)) this.#fail(permissionDenied(this.#what, violation));
     };
     const stopDenials = client.denials.onDenied(onDenied);
     const stopLink = client.link.onChange(() => {

@@ -71,7 +71,12 @@ export function consumeUnits(options: QueueOptions, consumer: UnitConsumer): Uni
   return {
     ready: async () => {
       const late = () => outage ?? unreachable(options.redisUrl, `no answer within ${REDIS_PATIENCE_MS / 1_000} s`);
-      await withDeadline(worker.waitUntilReady(), REDIS_PATIENCE_MS, late).catch((error: unknown) => {
+      const readying = async () => {
+        await worker.waitUntilReady();
+        // BullMQ gives its other connection a name, by which workers are counted, and says nothing where it may not.
+        await redis.call("CLIENT", "SETNAME", `${clientToken(options.prefix)}-${clientToken(consumer.workerId)}`);
+      };
+      await withDeadline(readying(), REDIS_PATIENCE_MS, late).catch((error: unknown) => {
         throw redisError(options.redisUrl, error);
       });
     },

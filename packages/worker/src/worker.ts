@@ -9,7 +9,7 @@ import {
   publishLive,
   QuarantineStore,
 } from "@cim-replay/nats";
-import { consumeUnits, type QueueOptions, type UnitJob } from "@cim-replay/queue";
+import { consumeUnits, QueueDeniedError, type QueueOptions, type UnitJob } from "@cim-replay/queue";
 import { Profiler } from "./profiler.ts";
 import { runUnit, type UnitAttempt, type UnitServices, WorkerStoppingError } from "./run-unit.ts";
 
@@ -26,7 +26,7 @@ export interface WorkerOptions {
 
 export interface ReplayWorker {
   ready(): Promise<void>;
-  /** Rejects when this login may not keep the books: it can neither work nor say so there. Never resolves. */
+  /** Rejects when this login may not keep the books or use the queue: it can neither work nor say so there. Never resolves. */
   readonly unfit: Promise<never>;
   /** Checkpoints and gives back what is at work, then leaves the queue. */
   stop(): Promise<void>;
@@ -54,7 +54,7 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
   const unfit = Promise.withResolvers<never>();
   unfit.promise.catch(() => undefined);
   const leaveIfUnfit = (error: unknown) => {
-    if (error instanceof PermissionDeniedError) unfit.reject(error);
+    if (error instanceof PermissionDeniedError || error instanceof QueueDeniedError) unfit.reject(error);
   };
   open().catch(leaveIfUnfit);
 
@@ -94,7 +94,10 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
     workerId: options.workerId,
     concurrency: options.concurrency,
     handle,
-    onError: (error) => options.log.warn({ error: errorMessage(error) }, "the queue reports a problem"),
+    onError: (error) => {
+      options.log.warn({ error: errorMessage(error) }, "the queue reports a problem");
+      leaveIfUnfit(error);
+    },
   });
   const timer = setInterval(() => {
     for (const name of attempts.keys()) report(options.client, options.workerId, attempts, name);
