@@ -1,6 +1,6 @@
 import type { Log } from "@cim-replay/core";
 import { connectNats, Ledger, type NatsClient, type NatsLogin } from "@cim-replay/nats";
-import type { QueueOptions, UnitQueue } from "@cim-replay/queue";
+import type { QueueOptions, RedisServer, UnitQueue } from "@cim-replay/queue";
 import type { ReplayContext } from "@cim-replay/coordinator";
 import type { Invocation } from "./command.ts";
 import { openLog } from "./log.ts";
@@ -100,9 +100,14 @@ export async function openQueue(settings: Settings): Promise<UnitQueue> {
   return Queue.open(queueOptions(settings));
 }
 
+export function redisServer(settings: Settings): RedisServer {
+  const { redisUrl, redisCa, redisCert, redisKey, redisSentinel, redisCluster } = settings;
+  return { redisUrl, redisCa, redisCert, redisKey, redisSentinel, redisCluster };
+}
+
 export function queueOptions(settings: Settings): QueueOptions {
   return {
-    redisUrl: settings.redisUrl,
+    ...redisServer(settings),
     prefix: settings.queuePrefix,
     lockDurationMs: settings.lockDuration,
     stalledIntervalMs: settings.stalledInterval,

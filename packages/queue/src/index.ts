@@ -1,4 +1,4 @@
-export { QUEUE_DEFAULTS, type QueueOptions } from "./options.ts";
+export { QUEUE_DEFAULTS, type QueueOptions, type RedisServer } from "./options.ts";
 export type { UnitJob } from "./unit-job.ts";
 export { type QueuedUnit, type UnitJobState, UnitQueue } from "./unit-queue.ts";
 export { consumeUnits, type UnitConsumer, type UnitWorker } from "./consume-units.ts";

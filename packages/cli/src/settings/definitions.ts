@@ -96,11 +96,23 @@ export const settings = {
   natsTlsFirst: setting("--nats-tls-first", "TLS before the server's greeting", flag, false),
   redisUrl: setting(
     "--redis-url <url>",
-    "Redis server for the work queue",
+    "Redis server for the work queue; several separated by commas are sentinels or nodes of a cluster",
     url("redis", "rediss"),
     "redis://127.0.0.1:6379",
     { env: "REDIS_URL" },
   ),
+  redisCa: setting("--redis-ca <file>", "certificate authority of Redis (PEM)", textOrNone, null, { env: "REDIS_CA" }),
+  redisCert: setting("--redis-cert <file>", "client certificate for Redis (PEM)", textOrNone, null, {
+    env: "REDIS_CERT",
+  }),
+  redisKey: setting("--redis-key <file>", "its key (PEM)", textOrNone, null, { env: "REDIS_KEY" }),
+  redisSentinel: setting(
+    "--redis-sentinel <name>",
+    "name of the master whose sentinels --redis-url names",
+    textOrNone,
+    null,
+  ),
+  redisCluster: setting("--redis-cluster", "--redis-url names nodes of a Redis Cluster", flag, false),
   queuePrefix: setting(
     "--queue-prefix <text>",
     "prefix of the queue's keys in Redis; workers and commands must share it",

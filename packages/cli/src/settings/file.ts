@@ -93,6 +93,9 @@ const PATHS: ReadonlySet<SettingName> = new Set<SettingName>([
   "natsCert",
   "natsKey",
   "natsCa",
+  "redisCa",
+  "redisCert",
+  "redisKey",
 ]);
 
 /** Files that a settings file names lie beside it, wherever the command is started. */
