@@ -35,6 +35,9 @@ export function natsOptions(settings: Settings, name: string): { url: string; na
     key: settings.natsKey,
     ca: settings.natsCa,
     tlsFirst: settings.natsTlsFirst,
+    jetstreamDomain: settings.natsJetstreamDomain,
+    jetstreamApiPrefix: settings.natsJetstreamApiPrefix,
+    inboxPrefix: settings.natsInboxPrefix,
   };
   return { url: settings.natsUrl, name, login };
 }

@@ -3,14 +3,13 @@ import { errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { AuthorizationError, connect, createInbox, type NatsConnection } from "nats";
 import { type NatsAddress, parseNatsUrl } from "./nats-url.ts";
-import { credentialsOf, type NatsLogin, tlsOf } from "./nats-login.ts";
+import { apiPrefixOf, credentialsOf, type NatsLogin, tlsOf } from "./nats-login.ts";
 import { Denials, permissionDenied, violationIn } from "./denied.ts";
 import { Link } from "./link.ts";
 
 export const OLDEST_SERVER = "2.10.27";
 /** How long one JetStream API request may take, outages included, before it fails. */
 export const REQUEST_TIMEOUT_MS = 5_000;
-const API_PREFIX = "$JS.API";
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 const FIRST_CONNECT_TIMEOUT_MS = 5_000;
 const SETTLE_WITHIN_MS = 1_000;
@@ -45,17 +44,19 @@ export interface NatsClient {
 export async function connectNats(options: { url: string; name: string; login?: NatsLogin }): Promise<NatsClient> {
   const address = parseNatsUrl(options.url);
   const link = new Link();
+  const apiPrefix = apiPrefixOf(options.login ?? {});
+  const inboxPrefix = options.login?.inboxPrefix ?? undefined;
   const nc = await firstConnection(address, options.name, link, options.login ?? {});
   try {
     const serverVersion = requireServerVersion(nc, address);
-    const jsm = await requireJetStream(nc, address);
-    const js = jetstream(nc, { timeout: REQUEST_TIMEOUT_MS });
+    const jsm = await requireJetStream(nc, address, apiPrefix);
+    const js = jetstream(nc, { apiPrefix, timeout: REQUEST_TIMEOUT_MS });
     const maxPayloadBytes = nc.info?.max_payload ?? DEFAULT_MAX_PAYLOAD_BYTES;
     const denials = new Denials();
     denials.follow(nc);
     return {
-      ...{ nc, js, jsm, serverVersion, maxPayloadBytes, link, denials, apiPrefix: API_PREFIX },
-      newInbox: () => createInbox(),
+      ...{ nc, js, jsm, serverVersion, maxPayloadBytes, link, denials, apiPrefix },
+      newInbox: () => createInbox(inboxPrefix),
       settle: () => settle(nc, link),
       close: () => closeConnection(nc, link),
     };
@@ -77,6 +78,7 @@ async function firstConnection(
     name,
     ...credentials(address, login),
     ...(tls === null ? {} : { tls }),
+    ...(login.inboxPrefix ? { inboxPrefix: login.inboxPrefix } : {}),
     timeout: FIRST_CONNECT_TIMEOUT_MS,
     maxReconnectAttempts: -1,
     reconnectDelayHandler: () => link.retryDelayMs(),
@@ -151,9 +153,13 @@ function numbersOf(version: string): number[] {
   return (/^v?(\d+)\.(\d+)\.(\d+)/.exec(version)?.slice(1) ?? []).map(Number);
 }
 
-async function requireJetStream(nc: NatsConnection, address: NatsAddress): Promise<JetStreamManager> {
+async function requireJetStream(
+  nc: NatsConnection,
+  address: NatsAddress,
+  apiPrefix: string,
+): Promise<JetStreamManager> {
   try {
-    return await jetstreamManager(nc, { timeout: REQUEST_TIMEOUT_MS });
+    return await jetstreamManager(nc, { apiPrefix, timeout: REQUEST_TIMEOUT_MS });
   } catch (error) {
     if (error instanceof Error && error.name === "JetStreamNotEnabled") {
       throw new ReplayError(

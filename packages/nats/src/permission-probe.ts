@@ -1,7 +1,7 @@
 import { headers, NoRespondersError, RequestError } from "nats";
 import type { NatsClient } from "./connect.ts";
 import { violationIn } from "./denied.ts";
-import { bucketStream, keySubject } from "./kv-layout.ts";
+import { bucketStream, keySubject, sentTo } from "./kv-layout.ts";
 
 /** One thing that a login must be allowed to do. */
 export interface PermissionProbe {
@@ -94,7 +94,7 @@ function asked(what: string, subject: string): PermissionProbe {
 export async function probePermission(client: NatsClient, probe: PermissionProbe): Promise<PermissionState> {
   try {
     if (probe.kind === "subscribe") await trySubscription(client, probe.subject);
-    else await client.nc.request(probe.subject, undefined, requestOptions(probe));
+    else await client.nc.request(askedAt(client, probe.subject), undefined, requestOptions(probe));
     return "held";
   } catch (error) {
     if (isDenied(error)) return "denied";
@@ -102,6 +102,13 @@ export async function probePermission(client: NatsClient, probe: PermissionProbe
     if (client.nc.isClosed() || !client.link.up) throw error;
     return "silent";
   }
+}
+
+function askedAt(client: NatsClient, subject: string): string {
+  return sentTo(
+    client,
+    subject.replace(/^\$JS\.API(?=\.)/, () => client.apiPrefix),
+  );
 }
 
 function requestOptions({ impossible }: PermissionProbe): Parameters<NatsClient["nc"]["request"]>[2] {

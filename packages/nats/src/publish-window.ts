@@ -1,6 +1,7 @@
 import { type Msg, MsgHdrsImpl, PermissionViolationError, type Subscription } from "nats";
 import type { NatsClient } from "./connect.ts";
 import { permissionDenied } from "./denied.ts";
+import { sentTo } from "./kv-layout.ts";
 import { inParallel } from "./kv-parallel.ts";
 import { type Ack, readAck } from "./publish-ack.ts";
 import { GIVE_UP_AFTER_MS, unreachable } from "./publish-retry.ts";
@@ -113,7 +114,10 @@ export class PublishWindow<T extends Outgoing> {
     item.sends++;
     this.#headers.bytes = item.headers;
     try {
-      this.#client.nc.publish(item.subject, item.payload, { reply: this.#inbox + token, headers: this.#headers });
+      this.#client.nc.publish(sentTo(this.#client, item.subject), item.payload, {
+        reply: this.#inbox + token,
+        headers: this.#headers,
+      });
     } catch (error) {
       if (this.#client.nc.isClosed()) this.fail(unreachable(this.#policy.what, "the connection is closed", error));
       else this.fail(error instanceof Error ? error : new Error(String(error)));
@@ -230,7 +234,9 @@ export class PublishWindow<T extends Outgoing> {
     });
     const stopDenials = denials.onDenied((violation) => {
       if (violation.operation !== "publish") return;
-      const isOurs = [...this.#pending.values()].some(({ subject }) => subject === violation.subject);
+      const isOurs = [...this.#pending.values()].some(
+        ({ subject }) => sentTo(this.#client, subject) === violation.subject,
+      );
       if (isOurs) this.fail(permissionDenied(this.#policy.what, violation));
     });
     this.#stopListening = () => {

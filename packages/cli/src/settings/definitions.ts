@@ -94,6 +94,16 @@ export const settings = {
     env: "NATS_CA",
   }),
   natsTlsFirst: setting("--nats-tls-first", "TLS before the server's greeting", flag, false),
+  natsJetstreamDomain: setting("--nats-jetstream-domain <name>", "JetStream's domain", textOrNone, null),
+  natsJetstreamApiPrefix: setting(
+    "--nats-jetstream-api-prefix <subject>",
+    "prefix of JetStream's API, where another account's is imported",
+    textOrNone,
+    null,
+  ),
+  natsInboxPrefix: setting("--nats-inbox-prefix <subject>", "what subjects for answers begin with", textOrNone, null, {
+    fallbackText: "_INBOX",
+  }),
   redisUrl: setting(
     "--redis-url <url>",
     "Redis server for the work queue; several separated by commas are sentinels or nodes of a cluster",

@@ -39,7 +39,10 @@ export function readSettingsFile(path: string, shownAs: string): FileSettings {
   if (document.errors.length > 0) {
     const mistakes = document.errors.map((error) => ({
       where: `${shownAs}:${error.linePos?.[0].line ?? 1}`,
-      message: (error.message.split("\n")[0] ?? "not YAML").replace(/ at line \d+, column \d+:?$/, ""),
+      // What stands behind a colon is a piece of the file, which may be of a password.
+      message: (error.message.split("\n")[0] ?? "not YAML")
+        .replace(/ at line \d+, column \d+:?$/, "")
+        .replace(/: .*$/, ""),
     }));
     return { values: {}, domains: new Map(), services: null, mistakes };
   }

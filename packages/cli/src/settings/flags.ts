@@ -28,6 +28,9 @@ export const natsSettings = [
   "natsKey",
   "natsCa",
   "natsTlsFirst",
+  "natsJetstreamDomain",
+  "natsJetstreamApiPrefix",
+  "natsInboxPrefix",
 ] as const satisfies SettingName[];
 
 /** How Redis is reached. */
