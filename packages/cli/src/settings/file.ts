@@ -47,7 +47,14 @@ export function readSettingsFile(path: string, shownAs: string): FileSettings {
     return { values: {}, domains: new Map(), services: null, mistakes };
   }
   const at = (keys: readonly PropertyKey[]) => `${shownAs}:${lineOf(document, lines, keys)}`;
-  return checkContent(document.toJS() ?? {}, at, dirname(path));
+  let content: unknown;
+  try {
+    content = document.toJS();
+  } catch (error) {
+    const mistakes = [{ where: shownAs, message: errorMessage(error).replace(/: .*$/s, "") }];
+    return { values: {}, domains: new Map(), services: null, mistakes };
+  }
+  return checkContent(content ?? {}, at, dirname(path));
 }
 
 function checkContent(content: unknown, at: (keys: readonly PropertyKey[]) => string, folder: string): FileSettings {
