@@ -1,6 +1,6 @@
 import type { Log } from "@cim-replay/core";
 import { connectNats, Ledger, type NatsClient, type NatsLogin } from "@cim-replay/nats";
-import type { QueueOptions, UnitQueue } from "@cim-replay/queue";
+import type { QueueOptions, RedisServer, UnitQueue } from "@cim-replay/queue";
 import type { ReplayContext } from "@cim-replay/coordinator";
 import type { Invocation } from "./command.ts";
 import { openLog } from "./log.ts";
@@ -36,6 +36,9 @@ export function natsOptions(settings: Settings, name: string): { url: string; na
     key: settings.natsKey,
     ca: settings.natsCa,
     tlsFirst: settings.natsTlsFirst,
+    jetstreamDomain: settings.natsJetstreamDomain,
+    jetstreamApiPrefix: settings.natsJetstreamApiPrefix,
+    inboxPrefix: settings.natsInboxPrefix,
   };
   return { url: settings.natsUrl, name, login };
 }
@@ -47,7 +50,11 @@ export async function withNats<Result>(
 ): Promise<Result> {
   const client = await connectNats(natsOptions(settings, tool));
   try {
-    return await work(client);
+    const result = await work(client);
+    // What was sent without waiting for an answer may have been refused, and nobody would know.
+    await client.settle();
+    client.denials.throwIfAny(`do all of ${tool}`);
+    return result;
   } finally {
     await client.close();
   }
@@ -97,9 +104,14 @@ export async function openQueue(settings: Settings): Promise<UnitQueue> {
   return Queue.open(queueOptions(settings));
 }
 
+export function redisServer(settings: Settings): RedisServer {
+  const { redisUrl, redisCa, redisCert, redisKey, redisSentinel, redisCluster } = settings;
+  return { redisUrl, redisCa, redisCert, redisKey, redisSentinel, redisCluster };
+}
+
 export function queueOptions(settings: Settings): QueueOptions {
   return {
-    redisUrl: settings.redisUrl,
+    ...redisServer(settings),
     prefix: settings.queuePrefix,
     lockDurationMs: settings.lockDuration,
     stalledIntervalMs: settings.stalledInterval,

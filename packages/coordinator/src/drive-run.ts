@@ -148,6 +148,7 @@ class Drive {
   async untilItEnds(): Promise<RunRecord> {
     for (;;) {
       this.#held.lease.assertHeld();
+      this.#ctx.client.denials.throwIfAny(`drive run ${this.#id}`);
       const found = await this.#ctx.ledger.getRun(this.#id);
       if (!found) throw new ReplayError(`Cannot go on with run ${this.#id}: its record has vanished from the ledger.`);
       const run = found.record;

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { AuthorizationError, connect, type NatsConnection } from "nats";
+import { AuthorizationError, connect, createInbox, type NatsConnection } from "nats";
 import { type NatsAddress, parseNatsUrl } from "./nats-url.ts";
-import { credentialsOf, type NatsLogin, tlsOf } from "./nats-login.ts";
+import { apiPrefixOf, credentialsOf, type NatsLogin, tlsOf } from "./nats-login.ts";
+import { Denials, permissionDenied, violationIn } from "./denied.ts";
 import { Link } from "./link.ts";
 
 export const OLDEST_SERVER = "2.10.27";
@@ -10,6 +12,7 @@ export const OLDEST_SERVER = "2.10.27";
 export const REQUEST_TIMEOUT_MS = 5_000;
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 const FIRST_CONNECT_TIMEOUT_MS = 5_000;
+const SETTLE_WITHIN_MS = 1_000;
 
 export interface NatsClient {
   readonly nc: NatsConnection;
@@ -20,6 +23,14 @@ export interface NatsClient {
   /** The largest message that the server takes, headers included. */
   readonly maxPayloadBytes: number;
   readonly link: Link;
+  /** What the server has refused this login. */
+  readonly denials: Denials;
+  /** `$JS.API`, or what this login reaches a JetStream of another domain or account by. */
+  readonly apiPrefix: string;
+  /** Resolves when the server has taken all that was published before, or after a second without an answer. */
+  settle(): Promise<void>;
+  /** A new subject for answers, of those that the login may subscribe to. */
+  newInbox(): string;
   /** Drains: what was published is sent first. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -33,13 +44,22 @@ export interface NatsClient {
 export async function connectNats(options: { url: string; name: string; login?: NatsLogin }): Promise<NatsClient> {
   const address = parseNatsUrl(options.url);
   const link = new Link();
+  const apiPrefix = apiPrefixOf(options.login ?? {});
+  const inboxPrefix = options.login?.inboxPrefix ?? undefined;
   const nc = await firstConnection(address, options.name, link, options.login ?? {});
   try {
     const serverVersion = requireServerVersion(nc, address);
-    const jsm = await requireJetStream(nc, address);
-    const js = jetstream(nc, { timeout: REQUEST_TIMEOUT_MS });
+    const jsm = await requireJetStream(nc, address, apiPrefix);
+    const js = jetstream(nc, { apiPrefix, timeout: REQUEST_TIMEOUT_MS });
     const maxPayloadBytes = nc.info?.max_payload ?? DEFAULT_MAX_PAYLOAD_BYTES;
-    return { nc, js, jsm, serverVersion, maxPayloadBytes, link, close: () => closeConnection(nc, link) };
+    const denials = new Denials();
+    denials.follow(nc);
+    return {
+      ...{ nc, js, jsm, serverVersion, maxPayloadBytes, link, denials, apiPrefix },
+      newInbox: () => createInbox(inboxPrefix),
+      settle: () => settle(nc, link),
+      close: () => closeConnection(nc, link),
+    };
   } catch (error) {
     await nc.close();
     throw error;
@@ -58,6 +78,7 @@ async function firstConnection(
     name,
     ...credentials(address, login),
     ...(tls === null ? {} : { tls }),
+    ...(login.inboxPrefix ? { inboxPrefix: login.inboxPrefix } : {}),
     timeout: FIRST_CONNECT_TIMEOUT_MS,
     maxReconnectAttempts: -1,
     reconnectDelayHandler: () => link.retryDelayMs(),
@@ -132,9 +153,13 @@ function numbersOf(version: string): number[] {
   return (/^v?(\d+)\.(\d+)\.(\d+)/.exec(version)?.slice(1) ?? []).map(Number);
 }
 
-async function requireJetStream(nc: NatsConnection, address: NatsAddress): Promise<JetStreamManager> {
+async function requireJetStream(
+  nc: NatsConnection,
+  address: NatsAddress,
+  apiPrefix: string,
+): Promise<JetStreamManager> {
   try {
-    return await jetstreamManager(nc, { timeout: REQUEST_TIMEOUT_MS });
+    return await jetstreamManager(nc, { apiPrefix, timeout: REQUEST_TIMEOUT_MS });
   } catch (error) {
     if (error instanceof Error && error.name === "JetStreamNotEnabled") {
       throw new ReplayError(
@@ -142,11 +167,21 @@ async function requireJetStream(nc: NatsConnection, address: NatsAddress): Promi
         { cause: error },
       );
     }
+    const violation = violationIn(error);
+    if (violation) throw permissionDenied(`use NATS at ${address.shown}`, violation);
     throw new UnreachableError(
       `Cannot use NATS at ${address.shown}: JetStream does not answer (${errorMessage(error)}). Check the server's log.`,
       { cause: error },
     );
   }
+}
+
+async function settle(nc: NatsConnection, link: Link): Promise<void> {
+  if (!link.up || nc.isClosed() || nc.isDraining()) return;
+  const patience = new AbortController();
+  const late = sleep(SETTLE_WITHIN_MS, undefined, { signal: patience.signal }).catch(() => undefined);
+  await Promise.race([nc.flush(), late]).catch(() => undefined);
+  patience.abort();
 }
 
 async function closeConnection(nc: NatsConnection, link: Link): Promise<void> {

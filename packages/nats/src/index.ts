@@ -1,5 +1,6 @@
 export { connectNats, isOlder, type NatsClient, OLDEST_SERVER, REQUEST_TIMEOUT_MS } from "./connect.ts";
 export type { NatsLogin } from "./nats-login.ts";
+export { PermissionDeniedError } from "./denied.ts";
 export {
   deletedWithin,
   findStreamsFor,
@@ -50,10 +51,13 @@ export { bucketStream } from "./kv-layout.ts";
 export { type AccountFacts, accountFacts, type ClockReading, serverClock } from "./account-facts.ts";
 export {
   bucketProbes,
+  ledgerProbes,
+  ownStreamProbes,
   type PermissionProbe,
   type PermissionState,
   probePermission,
   readProbes,
   signalProbes,
+  verifyProbes,
 } from "./permission-probe.ts";
 export { RESTORE_MARK } from "./restore-mark.ts";

@@ -1,6 +1,7 @@
 import { AckPolicy, type ConsumerConfig } from "@nats-io/jetstream";
-import { createInbox, type Msg, nanos } from "nats";
+import { type Msg, nanos, nuid } from "nats";
 import type { NatsClient } from "./connect.ts";
+import { permissionDenied, violationIn } from "./denied.ts";
 import { withRetries } from "./publish-retry.ts";
 
 /** `message.data` and headers are views into what the socket delivered: copy what is kept. */
@@ -31,8 +32,10 @@ export async function* pullToEnd(
   stream: string,
   config: Partial<ConsumerConfig>,
 ): AsyncGenerator<readonly PulledMessage[]> {
-  const consumer = await withRetries(client, `read stream ${stream}`, () =>
+  const name = `cp${nuid.next().slice(-10)}`;
+  await withRetries(client, `read stream ${stream}`, () =>
     client.jsm.consumers.add(stream, {
+      name,
       ack_policy: AckPolicy.None,
       mem_storage: true,
       num_replicas: 1,
@@ -40,7 +43,7 @@ export async function* pullToEnd(
       ...config,
     }),
   );
-  const pull = new Pull(client, `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer.name}`);
+  const pull = new Pull(client, stream, name);
   try {
     for (let atEnd = false; !atEnd; ) {
       const batch = await pull.next();
@@ -49,7 +52,7 @@ export async function* pullToEnd(
     }
   } finally {
     pull.close();
-    client.jsm.consumers.delete(stream, consumer.name).catch(() => {});
+    client.jsm.consumers.delete(stream, name).catch(() => {});
   }
 }
 
@@ -62,24 +65,37 @@ interface Batch {
 class Pull {
   readonly #client: NatsClient;
   readonly #subject: string;
-  readonly #inbox = createInbox();
+  readonly #inbox: string;
   readonly #request: string;
-  readonly #stopLink: () => void;
+  readonly #stopListening: () => void;
   readonly #subscription;
   #messages: PulledMessage[] = [];
   #lastDelivered = 0;
   #coming: PromiseWithResolvers<Batch>;
   #silence: NodeJS.Timeout | undefined;
 
-  constructor(client: NatsClient, subject: string) {
+  constructor(client: NatsClient, stream: string, consumer: string) {
     this.#client = client;
-    this.#subject = subject;
+    this.#inbox = client.newInbox();
+    this.#subject = `${client.apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
     const maxBytes = Math.max(BYTES_A_PULL, 2 * (client.nc.info?.max_payload ?? 0));
     this.#request = JSON.stringify({ batch: MESSAGES_A_PULL, max_bytes: maxBytes, no_wait: true });
     this.#subscription = client.nc.subscribe(this.#inbox, {
-      callback: (error, message) => (error ? this.#interrupt(error.message) : this.#receive(message)),
+      callback: (error, message) => {
+        const violation = violationIn(error);
+        if (violation) this.#fail(permissionDenied(`read stream ${stream}`, violation));
+        else if (error) this.#interrupt(error.message);
+        else this.#receive(message);
+      },
     });
-    this.#stopLink = client.link.onChange(() => this.#interrupt("the connection was lost"));
+    const stopLink = client.link.onChange(() => this.#interrupt("the connection was lost"));
+    const stopDenials = client.denials.onDenied((violation) => {
+      if (violation.subject === this.#subject) this.#fail(permissionDenied(`read stream ${stream}`, violation));
+    });
+    this.#stopListening = () => {
+      stopLink();
+      stopDenials();
+    };
     this.#coming = this.#ask();
   }
 
@@ -91,7 +107,7 @@ class Pull {
 
   close(): void {
     clearTimeout(this.#silence);
-    this.#stopLink();
+    this.#stopListening();
     if (!this.#client.nc.isClosed()) this.#subscription.unsubscribe();
   }
 
@@ -138,8 +154,12 @@ class Pull {
   }
 
   #interrupt(why: string): void {
+    this.#fail(new PullInterrupted(why));
+  }
+
+  #fail(error: Error): void {
     clearTimeout(this.#silence);
-    this.#coming.reject(new PullInterrupted(why));
+    this.#coming.reject(error);
   }
 }
 

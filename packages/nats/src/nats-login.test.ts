@@ -91,3 +91,23 @@ test.each([
     await server.stop();
   }
 });
+
+test("a server that asks for a client's certificate gets it, and refuses whoever has none", async () => {
+  const [cert, key] = [join(folder, "mutual-cert.pem"), join(folder, "mutual-key.pem")];
+  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"];
+  const files = ["-keyout", key, "-out", cert];
+  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", ...files, ...subject], {
+    stdio: "ignore",
+  });
+  const config = `tls { cert_file: "${cert}", key_file: "${key}", ca_file: "${cert}", verify: true }`;
+  const server = await startNats({ config });
+  try {
+    const client = await connectNats({ url: server.url, name: "test", login: { ca: cert, cert, key } });
+    expect((await client.jsm.getAccountInfo()).limits).toBeDefined();
+    await client.close();
+    const refused = connectNats({ url: server.url, name: "test", login: { ca: cert } });
+    await expect(refused).rejects.toThrow(UnreachableError);
+  } finally {
+    await server.stop();
+  }
+});

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { errorMessage, UsageError } from "@cim-replay/core";
 import { credsAuthenticator, jwtAuthenticator, type NodeConnectionOptions, nkeyAuthenticator } from "nats";
 
-/** Who connects, and what TLS takes; null or missing: not given. Files are named by path and read when connecting. */
+/** Who connects, what TLS takes, and which JetStream is meant; null or missing: not given. Files are named by path and read when connecting. */
 export interface NatsLogin {
   readonly user?: string | null;
   readonly password?: string | null;
@@ -20,6 +20,24 @@ export interface NatsLogin {
   readonly ca?: string | null;
   /** TLS before the server's greeting. */
   readonly tlsFirst?: boolean;
+  /** Whose JetStream is asked: of another server behind a leaf node, or by a prefix of an imported account. */
+  readonly jetstreamDomain?: string | null;
+  readonly jetstreamApiPrefix?: string | null;
+  /** What the subjects begin with that answers come to; null: `_INBOX`. */
+  readonly inboxPrefix?: string | null;
+}
+
+export const DEFAULT_API_PREFIX = "$JS.API";
+
+/** Throws UsageError where both are given: they may not mean the same. */
+export function apiPrefixOf({ jetstreamDomain, jetstreamApiPrefix }: NatsLogin): string {
+  if (jetstreamDomain && jetstreamApiPrefix) {
+    throw new UsageError(
+      "Cannot tell which JetStream is meant: there are a domain and an API prefix. Give one of nats-jetstream-domain and nats-jetstream-api-prefix.",
+    );
+  }
+  if (jetstreamDomain) return `$JS.${jetstreamDomain}.API`;
+  return jetstreamApiPrefix ? jetstreamApiPrefix.replace(/\.$/, "") : DEFAULT_API_PREFIX;
 }
 
 type Credentials = Pick<NodeConnectionOptions, "user" | "pass" | "token" | "authenticator">;

@@ -1,6 +1,7 @@
-import { createInbox, headers, NoRespondersError, PermissionViolationError, RequestError } from "nats";
+import { headers, NoRespondersError, RequestError } from "nats";
 import type { NatsClient } from "./connect.ts";
-import { bucketStream, keySubject } from "./kv-layout.ts";
+import { violationIn } from "./denied.ts";
+import { bucketStream, keySubject, sentTo } from "./kv-layout.ts";
 
 /** One thing that a login must be allowed to do. */
 export interface PermissionProbe {
@@ -34,20 +35,52 @@ export function readProbes(stream: string): PermissionProbe[] {
 
 /** What reading and writing a bucket takes; making it too, where it is not there yet. */
 export function bucketProbes(bucket: string, isThere: boolean): PermissionProbe[] {
+  const what = `read bucket ${bucket}`;
+  return [...makeAndWrite(bucket, isThere), ...readProbes(bucketStream(bucket)).map((probe) => ({ ...probe, what }))];
+}
+
+/** As `bucketProbes`, of the ledger: its records are read one by one. */
+export function ledgerProbes(bucket: string, isThere: boolean): PermissionProbe[] {
+  const what = `read bucket ${bucket}`;
   const stream = bucketStream(bucket);
-  const making = isThere ? [] : [asked(`make bucket ${bucket}`, `$JS.API.STREAM.CREATE.${stream}`)];
   return [
-    ...making,
-    ...readProbes(stream).map((probe) => ({ ...probe, what: `read bucket ${bucket}` })),
-    { ...asked(`write bucket ${bucket}`, keySubject(bucket, NOBODYS)), impossible: true },
+    ...makeAndWrite(bucket, isThere),
+    asked(what, `$JS.API.STREAM.INFO.${stream}`),
+    asked(what, `$JS.API.STREAM.MSG.GET.${stream}`),
   ];
+}
+
+function makeAndWrite(bucket: string, isThere: boolean): PermissionProbe[] {
+  const making = isThere ? [] : [asked(`make bucket ${bucket}`, `$JS.API.STREAM.CREATE.${bucketStream(bucket)}`)];
+  return [...making, { ...asked(`write bucket ${bucket}`, keySubject(bucket, NOBODYS)), impossible: true }];
+}
+
+/** What verifying a stream takes besides: saying that what came before is done with. */
+export function verifyProbes(stream: string): PermissionProbe[] {
+  return [asked(`verify against stream ${stream}`, `$JS.FC.${stream}.${NOBODYS}`)];
+}
+
+/** What the streams of our own take: checkpoints, quarantine and audit log. */
+export function ownStreamProbes(): PermissionProbe[] {
+  return [
+    ["CIM_REPLAY_CHECKPOINTS", "_CIM_REPLAY.checkpoint", "keep checkpoints"] as const,
+    ["CIM_REPLAY_QUARANTINE", "_CIM_REPLAY.quarantine", "keep events that cannot be taken"] as const,
+    ["CIM_REPLAY_AUDIT", "_CIM_REPLAY.audit", "keep the audit log"] as const,
+  ].flatMap(([stream, subject, what]) => [
+    asked(what, `$JS.API.STREAM.INFO.${stream}`),
+    asked(what, `$JS.API.STREAM.CREATE.${stream}`),
+    { ...asked(what, `${subject}.${NOBODYS}`), impossible: true },
+  ]);
 }
 
 /** What coordinators, workers and the commands that steer them tell each other by. */
 export function signalProbes(): PermissionProbe[] {
   const what = "steer runs and show their progress";
-  const subject = `_CIM_REPLAY.control.${NOBODYS}`;
-  return [asked(what, subject), { what, kind: "subscribe", subject, impossible: false }];
+  const subjects = [`_CIM_REPLAY.control.${NOBODYS}`, `_CIM_REPLAY.live.${NOBODYS}`];
+  return subjects.flatMap((subject): PermissionProbe[] => [
+    asked(what, subject),
+    { what, kind: "subscribe", subject, impossible: false },
+  ]);
 }
 
 function asked(what: string, subject: string): PermissionProbe {
@@ -61,7 +94,7 @@ function asked(what: string, subject: string): PermissionProbe {
 export async function probePermission(client: NatsClient, probe: PermissionProbe): Promise<PermissionState> {
   try {
     if (probe.kind === "subscribe") await trySubscription(client, probe.subject);
-    else await client.nc.request(probe.subject, undefined, requestOptions(probe));
+    else await client.nc.request(askedAt(client, probe.subject), undefined, requestOptions(probe));
     return "held";
   } catch (error) {
     if (isDenied(error)) return "denied";
@@ -69,6 +102,13 @@ export async function probePermission(client: NatsClient, probe: PermissionProbe
     if (client.nc.isClosed() || !client.link.up) throw error;
     return "silent";
   }
+}
+
+function askedAt(client: NatsClient, subject: string): string {
+  return sentTo(
+    client,
+    subject.replace(/^\$JS\.API(?=\.)/, () => client.apiPrefix),
+  );
 }
 
 function requestOptions({ impossible }: PermissionProbe): Parameters<NatsClient["nc"]["request"]>[2] {
@@ -79,10 +119,10 @@ function requestOptions({ impossible }: PermissionProbe): Parameters<NatsClient[
 }
 
 /** The server says nothing to a subscription that it takes; its answer to the ping of a flush comes after any refusal. */
-async function trySubscription({ nc }: NatsClient, subject: string): Promise<void> {
+async function trySubscription({ nc, newInbox }: NatsClient, subject: string): Promise<void> {
   let refusal: Error | null = null;
   const subscription = nc.subscribe(subject, {
-    queue: createInbox(),
+    queue: newInbox(),
     callback: (error) => {
       refusal ??= error;
     },
@@ -93,8 +133,7 @@ async function trySubscription({ nc }: NatsClient, subject: string): Promise<voi
 }
 
 function isDenied(error: unknown): boolean {
-  if (error instanceof PermissionViolationError) return true;
-  return error instanceof Error && error.cause instanceof PermissionViolationError;
+  return violationIn(error) !== null;
 }
 
 /** Nobody listens there, which the server said: it took the request. */

@@ -1,6 +1,7 @@
 import { ReplayError, UnreachableError } from "@cim-replay/core";
-import { createInbox, type Msg } from "nats";
+import type { Msg, PermissionViolationError } from "nats";
 import type { NatsClient } from "./connect.ts";
+import { permissionDenied, violationIn } from "./denied.ts";
 import { readAck, storedSeq } from "./publish-ack.ts";
 
 export interface PublishAllOptions {
@@ -38,7 +39,7 @@ export async function publishAll(client: NatsClient, options: PublishAllOptions)
     for (const { subject, data } of options.messages) {
       signal?.throwIfAborted();
       client.nc.publish(subject, data, { reply: acks.inbox });
-      acks.sent(data.byteLength);
+      acks.sent(subject, data.byteLength);
       if (acks.pending < maxPending && acks.pendingBytes < maxPendingBytes) continue;
       await acks.until(() => acks.pending <= maxPending / 2 && acks.pendingBytes <= maxPendingBytes / 2);
       if (performance.now() - progressAtMs < PROGRESS_EVERY_MS) continue;
@@ -55,12 +56,14 @@ export async function publishAll(client: NatsClient, options: PublishAllOptions)
 
 /** Counts answers at one inbox. They come in the order of the messages, so counting tells which are stored. */
 class AckCounter {
-  readonly inbox = createInbox();
+  readonly inbox: string;
   stored = 0;
   lastSeq = 0;
   pendingBytes = 0;
   readonly #what: string;
   readonly #sizes: number[] = [];
+  /** Of the same messages. */
+  readonly #subjects: string[] = [];
   #oldest = 0;
   #failure: { readonly error: unknown } | null = null;
   #waiting: { met: () => boolean; wake: () => void } | null = null;
@@ -68,7 +71,18 @@ class AckCounter {
 
   constructor(client: NatsClient, { stream, signal }: PublishAllOptions) {
     this.#what = `publish to stream ${stream}`;
-    const subscription = client.nc.subscribe(this.inbox, { callback: (_error, message) => this.#onAnswer(message) });
+    this.inbox = client.newInbox();
+    const subscription = client.nc.subscribe(this.inbox, {
+      callback: (error, message) => {
+        const violation = violationIn(error);
+        if (violation) this.#fail(permissionDenied(this.#what, violation));
+        else if (error === null) this.#onAnswer(message);
+      },
+    });
+    const onDenied = (violation: PermissionViolationError) => {
+      if (this.#subjects.includes(violation.subject)) this.#fail(permissionDenied(this.#what, violation));
+    };
+    const stopDenials = client.denials.onDenied(onDenied);
     const stopLink = client.link.onChange(() => {
       // What was under way is stored or not, and nobody will say which.
       if (this.pending > 0) this.#fail(new UnreachableError(this.#stopped("the connection was lost")));
@@ -77,6 +91,7 @@ class AckCounter {
     signal?.addEventListener("abort", onAbort);
     this.#close = () => {
       stopLink();
+      stopDenials();
       signal?.removeEventListener("abort", onAbort);
       if (!client.nc.isClosed()) subscription.unsubscribe();
     };
@@ -86,7 +101,8 @@ class AckCounter {
     return this.#sizes.length - this.#oldest;
   }
 
-  sent(bytes: number): void {
+  sent(subject: string, bytes: number): void {
+    this.#subjects.push(subject);
     this.#sizes.push(bytes);
     this.pendingBytes += bytes;
   }
@@ -131,6 +147,7 @@ class AckCounter {
     if (this.pending === 0) this.lastSeq = storedSeq(message);
     if (this.#oldest >= ANSWERED_KEPT) {
       this.#sizes.splice(0, this.#oldest);
+      this.#subjects.splice(0, this.#oldest);
       this.#oldest = 0;
     }
     if (this.#waiting?.met()) this.#waiting.wake();

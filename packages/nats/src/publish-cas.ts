@@ -1,5 +1,6 @@
 import { type MsgHdrs, nuid } from "nats";
 import type { NatsClient } from "./connect.ts";
+import { sentTo } from "./kv-layout.ts";
 import { isWrongRevision, TryAgain, withRetries } from "./publish-retry.ts";
 
 export const EXPECTED_REVISION_HEADER = "Nats-Expected-Last-Subject-Sequence";
@@ -32,7 +33,7 @@ export async function compareAndSet(client: NatsClient, write: ConditionalWrite)
     const isFirst = attempts++ === 0;
     try {
       const options = { headers: write.headers, timeout: ANSWER_WITHIN_MS };
-      return (await client.js.publish(write.subject, write.data, options)).seq;
+      return (await client.js.publish(sentTo(client, write.subject), write.data, options)).seq;
     } catch (error) {
       if (!isWrongRevision(error)) throw error;
       return isFirst ? null : await ownRevision(client, write, writeId);

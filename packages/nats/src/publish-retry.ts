@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
 import { type ApiError, JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
-import { ConnectionError, PermissionViolationError, RequestError, TimeoutError } from "nats";
+import { ConnectionError, RequestError, TimeoutError } from "nats";
 import type { NatsClient } from "./connect.ts";
+import { permissionDenied, violationIn } from "./denied.ts";
 import type { Link } from "./link.ts";
 
 /** How long an operation is tried again before its server counts as unreachable. */
@@ -22,7 +23,7 @@ const STORE_FAILED = 10077;
 function isTransient(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return isTransientRefusal(error.apiError());
   if (error instanceof TimeoutError || error instanceof ConnectionError) return true;
-  if (error instanceof RequestError) return !(error.cause instanceof PermissionViolationError);
+  if (error instanceof RequestError) return true;
   // "JetStream is not enabled" is how the client words that nobody answered; the server's own words are an API error.
   return error instanceof Error && error.cause instanceof RequestError;
 }
@@ -56,7 +57,7 @@ export function isStreamNotFound(error: unknown): boolean {
 /**
  * Attempts until one succeeds, with back-off. `what` completes "Cannot …". An attempt whose connection broke is given
  * up while it may still be at work: attempts must bear running twice.
- * Throws UnreachableError after a minute without an answer, ReplayError with the server's words where it refuses.
+ * Throws UnreachableError after a minute without an answer, ReplayError with the server's words where it refuses, PermissionDeniedError at once.
  */
 export async function withRetries<T>(
   client: NatsClient,
@@ -73,6 +74,8 @@ export async function withRetries<T>(
     } catch (error) {
       if (error instanceof ReplayError && !(error instanceof UnreachableError)) throw error;
       if (client.nc.isClosed()) throw unreachable(what, "the connection is closed", error);
+      const violation = violationIn(error);
+      if (violation) throw permissionDenied(what, violation);
       if (!mayPass(error)) throw isRefusal(error) ? refused(what, error) : error;
       if (performance.now() + delayMs > deadline) {
         throw unreachable(what, `NATS has not answered for ${Math.round(giveUpAfterMs / 1000)} s`, error);

@@ -1,5 +1,7 @@
-import { createInbox, type Msg, MsgHdrsImpl, type Subscription } from "nats";
+import { type Msg, MsgHdrsImpl, PermissionViolationError, type Subscription } from "nats";
 import type { NatsClient } from "./connect.ts";
+import { permissionDenied } from "./denied.ts";
+import { sentTo } from "./kv-layout.ts";
 import { inParallel } from "./kv-parallel.ts";
 import { type Ack, readAck } from "./publish-ack.ts";
 import { GIVE_UP_AFTER_MS, unreachable } from "./publish-retry.ts";
@@ -63,7 +65,7 @@ export class PublishWindow<T extends Outgoing> {
   #hopelessTicks = 0;
   #doubt = false;
   #resolving = false;
-  #stopLink: (() => void) | null = null;
+  #stopListening: (() => void) | null = null;
   #failure: Error | null = null;
   #room: PromiseWithResolvers<void> | null = null;
   #drained: PromiseWithResolvers<void> | null = null;
@@ -112,7 +114,10 @@ export class PublishWindow<T extends Outgoing> {
     item.sends++;
     this.#headers.bytes = item.headers;
     try {
-      this.#client.nc.publish(item.subject, item.payload, { reply: this.#inbox + token, headers: this.#headers });
+      this.#client.nc.publish(sentTo(this.#client, item.subject), item.payload, {
+        reply: this.#inbox + token,
+        headers: this.#headers,
+      });
     } catch (error) {
       if (this.#client.nc.isClosed()) this.fail(unreachable(this.#policy.what, "the connection is closed", error));
       else this.fail(error instanceof Error ? error : new Error(String(error)));
@@ -211,28 +216,40 @@ export class PublishWindow<T extends Outgoing> {
   }
 
   #open(): void {
-    const { nc, link } = this.#client;
-    this.#inbox = `${createInbox()}.`;
+    const { nc, link, denials } = this.#client;
+    this.#inbox = `${this.#client.newInbox()}.`;
     this.#answers = nc.subscribe(`${this.#inbox}*`, {
       callback: (error, message) => {
         if (error === null) this.#onAnswer(message);
+        else if (error instanceof PermissionViolationError) this.fail(permissionDenied(this.#policy.what, error));
         else this.fail(error);
       },
     });
     this.#silentTicks = 0;
     this.#hopelessTicks = 0;
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
-    this.#stopLink = link.onChange(() => {
+    const stopLink = link.onChange(() => {
       // What was sent around a lost connection may or may not have arrived.
       if (link.up && this.#pending.size > 0) this.#doubt = true;
     });
+    const stopDenials = denials.onDenied((violation) => {
+      if (violation.operation !== "publish") return;
+      const isOurs = [...this.#pending.values()].some(
+        ({ subject }) => sentTo(this.#client, subject) === violation.subject,
+      );
+      if (isOurs) this.fail(permissionDenied(this.#policy.what, violation));
+    });
+    this.#stopListening = () => {
+      stopLink();
+      stopDenials();
+    };
   }
 
   #close(): void {
     if (this.#ticker) clearInterval(this.#ticker);
-    this.#stopLink?.();
+    this.#stopListening?.();
     if (this.#answers && !this.#client.nc.isClosed()) this.#answers.unsubscribe();
-    this.#ticker = this.#stopLink = this.#answers = null;
+    this.#ticker = this.#stopListening = this.#answers = null;
   }
 }
 

@@ -1,8 +1,9 @@
 import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream";
-import type { StreamMessage } from "@cim-replay/core";
-import { createInbox, type Msg, nanos, nuid, type Subscription } from "nats";
+import type { ReplayError, StreamMessage } from "@cim-replay/core";
+import { type Msg, nanos, nuid, type Subscription } from "nats";
 import { apiRequest } from "./api-request.ts";
 import type { NatsClient } from "./connect.ts";
+import { permissionDenied } from "./denied.ts";
 import { DeliveredMessage, replyOf } from "./reader-message.ts";
 
 /** The server says that often that it is there, where it has nothing else to say. */
@@ -27,6 +28,8 @@ export interface PushTarget {
 export class Push {
   /** Why nothing more comes from this consumer. */
   lost: string | null = null;
+  /** Where going on with another consumer would not help. */
+  failure: ReplayError | null = null;
   /** The last sequence received; before the first, the one below. */
   lastSeq: number;
   /** A sequence beyond the range was seen. */
@@ -37,6 +40,7 @@ export class Push {
   readonly #subscription: Subscription;
   /** In every reply subject of this consumer, right before the stream's sequence. */
   readonly #beforeSequence: Buffer;
+  readonly #stopDenials: () => void;
   #sequenceAt = 0;
   #delivered = 0;
   #idle = false;
@@ -50,8 +54,14 @@ export class Push {
     this.#client = client;
     this.#target = target;
     this.lastSeq = target.fromSeq - 1;
+    this.#stopDenials = client.denials.onDenied((violation) => {
+      if (!violation.subject.includes(`.${this.#name}`) && violation.subject !== this.#subscription.getSubject())
+        return;
+      this.failure ??= permissionDenied(`read stream ${target.stream}`, violation);
+      this.wake();
+    });
     this.#beforeSequence = Buffer.from(`.${target.stream}.${this.#name}.1.`);
-    this.#subscription = client.nc.subscribe(createInbox(), {
+    this.#subscription = client.nc.subscribe(client.newInbox(), {
       callback: (error, message) => (error ? this.lose(error.message) : this.#receive(message)),
     });
   }
@@ -114,6 +124,7 @@ export class Push {
 
   close(): void {
     const { nc, link, jsm } = this.#client;
+    this.#stopDenials();
     if (nc.isClosed()) return;
     this.#subscription.unsubscribe();
     if (link.up && !nc.isDraining()) jsm.consumers.delete(this.#target.stream, this.#name).catch(() => {});

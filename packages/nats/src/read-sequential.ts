@@ -79,6 +79,7 @@ class SequentialRead {
     this.#quietSinceMs = Date.now();
     for (let tries = 0; ; ) {
       this.#options.signal.throwIfAborted();
+      if (this.#push?.failure) throw this.#push.failure;
       const batch = this.#push?.take();
       if (batch) return batch;
       if (this.#ended) {

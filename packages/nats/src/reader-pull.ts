@@ -1,6 +1,7 @@
 import { ReplayError, type StreamMessage } from "@cim-replay/core";
-import { createInbox, type Msg } from "nats";
+import type { Msg } from "nats";
 import type { NatsClient } from "./connect.ts";
+import { permissionDenied, violationIn } from "./denied.ts";
 import { type Lane, nextRequest } from "./reader-lane.ts";
 import { splitterOf } from "./frame-reading.ts";
 import type { FrameSplitter, MessageFrame } from "./frame-splitter.ts";
@@ -42,6 +43,7 @@ export class Pull {
   readonly #lanes: readonly Lane[];
   readonly #nextSubject: string;
   readonly #splitter: FrameSplitter | null;
+  readonly #stopDenials: () => void;
   #delivered = 0;
   #sequenceAt = 0;
   #oversized = false;
@@ -51,7 +53,11 @@ export class Pull {
     this.#target = target;
     this.#position = position;
     this.#queue = queue;
-    this.#nextSubject = `$JS.API.CONSUMER.MSG.NEXT.${target.stream}.${target.consumer}`;
+    this.#nextSubject = `${client.apiPrefix}.CONSUMER.MSG.NEXT.${target.stream}.${target.consumer}`;
+    this.#stopDenials = client.denials.onDenied((violation) => {
+      if (violation.subject === this.#nextSubject)
+        this.#fail(permissionDenied(`read stream ${target.stream}`, violation));
+    });
     this.#splitter = target.parser === "own" ? splitterOf(client.nc) : null;
     this.#lanes = FIRST_SHARES.map((share) => this.#openLane(share));
   }
@@ -69,7 +75,13 @@ export class Pull {
     this.#queue.wake();
   }
 
+  #fail(failure: ReplayError): void {
+    this.failure ??= failure;
+    this.lose(failure.message);
+  }
+
   close(): void {
+    this.#stopDenials();
     for (const { subscription } of this.#lanes) {
       this.#splitter?.unwatch(subscription.getID());
       subscription.unsubscribe();
@@ -77,9 +89,11 @@ export class Pull {
   }
 
   #openLane(share: number): Lane {
-    const subscription = this.#client.nc.subscribe(createInbox(), {
+    const subscription = this.#client.nc.subscribe(this.#client.newInbox(), {
       callback: (error, message) => {
-        if (error) this.lose(error.message);
+        const violation = violationIn(error);
+        if (violation) this.#fail(permissionDenied(`read stream ${this.#target.stream}`, violation));
+        else if (error) this.lose(error.message);
         else this.#receive(lane, message as SizedMsg);
       },
     });
@@ -181,7 +195,7 @@ export class Pull {
       this.#laneDone(lane, Number.POSITIVE_INFINITY);
       return;
     }
-    if (code === 400) this.failure = refused(this.#target.stream, description);
+    if (code === 400) this.failure ??= refused(this.#target.stream, description);
     this.lose(code === 503 ? "the consumer is gone" : description || `status ${code}`);
   }
 }

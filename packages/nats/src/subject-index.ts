@@ -89,7 +89,7 @@ async function fetchPage(client: NatsClient, stream: string, filter: string, off
   if (!isStreamName(stream)) throw new ReplayError(`Cannot ${action}: no stream can have this name. Check it.`);
   const request = JSON.stringify({ subjects_filter: filter, offset });
   const reply = await apiRequest(action, () =>
-    client.nc.request(`$JS.API.STREAM.INFO.${stream}`, request, { timeout: INDEX_TIMEOUT_MS }),
+    client.nc.request(`${client.apiPrefix}.STREAM.INFO.${stream}`, request, { timeout: INDEX_TIMEOUT_MS }),
   );
   const split = splitSubjects(reply.data);
   const body: unknown = split ? JSON.parse(split.rest) : reply.json();

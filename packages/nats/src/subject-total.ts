@@ -36,7 +36,9 @@ export async function subjectsAbove(
 export function subjectTotal(client: NatsClient, stream: string, filter: string): Promise<number> {
   const request = JSON.stringify({ subjects_filter: filter, offset: BEYOND_LAST_PAGE });
   return withRetries(client, `count the subjects of stream ${stream}`, async () => {
-    const reply = await client.nc.request(`$JS.API.STREAM.INFO.${stream}`, request, { timeout: INDEX_TIMEOUT_MS });
+    const reply = await client.nc.request(`${client.apiPrefix}.STREAM.INFO.${stream}`, request, {
+      timeout: INDEX_TIMEOUT_MS,
+    });
     const { total, error } = answerSchema.parse(reply.json());
     if (error === undefined) return total;
     if (isTransientRefusal(error)) throw new TryAgain(error.description);

@@ -1,9 +1,9 @@
 import { ReplayError, UnreachableError } from "@cim-replay/core";
 import { type Job, WaitingError, Worker } from "bullmq";
-import type { Redis } from "ioredis";
+import { Cluster } from "ioredis";
 import { withDeadline } from "./deadline.ts";
-import { QUEUE_NAME, type QueueOptions } from "./options.ts";
-import { createRedis, REDIS_PATIENCE_MS } from "./redis-client.ts";
+import { QUEUE_NAME, type QueueOptions, type RedisServer } from "./options.ts";
+import { createRedis, prefixFor, REDIS_PATIENCE_MS, type RedisConnection } from "./redis-client.ts";
 import { redisError, unreachable } from "./redis-errors.ts";
 import { checkRedisUrl } from "./redis-url.ts";
 import { telemetryOf } from "./telemetry.ts";
@@ -43,13 +43,13 @@ class LeavableWorker extends Worker {
 /** Takes units from the queue until closed, through restarts and losses of Redis. */
 export function consumeUnits(options: QueueOptions, consumer: UnitConsumer): UnitWorker {
   checkRedisUrl(options.redisUrl);
-  const { redis, disconnectAll } = trackedRedis(options.redisUrl);
+  const { redis, disconnectAll } = trackedRedis(options);
   const closing = new AbortController();
   const atWork = new Set<Promise<void>>();
 
   const worker = new LeavableWorker(QUEUE_NAME, (job) => track(atWork, handleJob(job, consumer, closing.signal)), {
     connection: redis,
-    prefix: options.prefix,
+    prefix: prefixFor(options),
     name: clientToken(consumer.workerId),
     concurrency: consumer.concurrency,
     lockDuration: options.lockDurationMs,
@@ -73,7 +73,12 @@ export function consumeUnits(options: QueueOptions, consumer: UnitConsumer): Uni
   return {
     ready: async () => {
       const late = () => outage ?? unreachable(options.redisUrl, `no answer within ${REDIS_PATIENCE_MS / 1_000} s`);
-      await withDeadline(worker.waitUntilReady(), REDIS_PATIENCE_MS, late).catch((error: unknown) => {
+      const readying = async () => {
+        await worker.waitUntilReady();
+        // BullMQ gives its other connection a name, by which workers are counted, and says nothing where it may not.
+        await redis.call("CLIENT", "SETNAME", `${clientToken(options.prefix)}-${clientToken(consumer.workerId)}`);
+      };
+      await withDeadline(readying(), REDIS_PATIENCE_MS, late).catch((error: unknown) => {
         throw redisError(options.redisUrl, error);
       });
     },
@@ -112,16 +117,21 @@ function track(atWork: Set<Promise<void>>, work: Promise<void>): Promise<void> {
 }
 
 /** A client that remembers its duplicates: BullMQ blocks on one, and does not let go of it while Redis is away. */
-function trackedRedis(redisUrl: string): { redis: Redis; disconnectAll: () => void } {
+function trackedRedis(server: RedisServer): { redis: RedisConnection; disconnectAll: () => void } {
   // Connects by itself: BullMQ would take a failed first `connect()` for the end.
-  const redis = createRedis(redisUrl, { maxRetriesPerRequest: null, lazyConnect: false });
-  const clients = [redis];
-  const duplicate = redis.duplicate.bind(redis);
-  redis.duplicate = (override) => {
-    const copy = duplicate(override);
+  const redis = createRedis(server, { maxRetriesPerRequest: null, lazyConnect: false });
+  const clients: RedisConnection[] = [redis];
+  const track = <Connection extends RedisConnection>(copy: Connection): Connection => {
     clients.push(copy);
     return copy;
   };
+  if (redis instanceof Cluster) {
+    const duplicate = redis.duplicate.bind(redis);
+    redis.duplicate = (...overrides) => track(duplicate(...overrides));
+  } else {
+    const duplicate = redis.duplicate.bind(redis);
+    redis.duplicate = (override) => track(duplicate(override));
+  }
   return {
     redis,
     disconnectAll: () => {

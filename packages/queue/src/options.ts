@@ -1,7 +1,20 @@
-/** Where units are dispatched, and how soon a dead worker's unit goes to another. The same for all processes of a queue. */
-export interface QueueOptions {
-  /** `redis://` or `rediss://`, with credentials where needed: they never show in errors or logs. */
+/** How Redis is reached. Files are named by path and read when connecting. */
+export interface RedisServer {
+  /**
+   * `redis://` or `rediss://`, with credentials where needed: they never show in errors or logs. Several, separated by
+   * commas, are sentinels or nodes of a cluster.
+   */
   readonly redisUrl: string;
+  readonly redisCa?: string | null;
+  readonly redisCert?: string | null;
+  readonly redisKey?: string | null;
+  /** What sentinels call the master; null: no sentinels. */
+  readonly redisSentinel?: string | null;
+  readonly redisCluster?: boolean;
+}
+
+/** Where units are dispatched, and how soon a dead worker's unit goes to another. The same for all processes of a queue. */
+export interface QueueOptions extends RedisServer {
   /** Before every key in Redis. */
   readonly prefix: string;
   /** A worker that gives no sign of life for so long has lost its job. */

@@ -1,7 +1,6 @@
 import { Queue } from "bullmq";
 import { QUEUE_NAME, type QueueOptions } from "./options.ts";
-import { createRedis } from "./redis-client.ts";
-import { checkRedisUrl } from "./redis-url.ts";
+import { createRedis, prefixFor } from "./redis-client.ts";
 
 /** BullMQ's own object of the queue, for tools that show queues; nothing of ours sends or takes units by it. */
 export interface QueueForInspection {
@@ -11,10 +10,9 @@ export interface QueueForInspection {
 
 /** Does not wait for Redis: a call fails while it is away, and works again when it is back. */
 export function openQueueForInspection(options: QueueOptions): QueueForInspection {
-  checkRedisUrl(options.redisUrl);
-  const redis = createRedis(options.redisUrl, { maxRetriesPerRequest: 1 });
+  const redis = createRedis(options, { maxRetriesPerRequest: 1 });
   redis.on("error", () => {});
-  const queue = new Queue(QUEUE_NAME, { connection: redis, prefix: options.prefix, skipVersionCheck: true });
+  const queue = new Queue(QUEUE_NAME, { connection: redis, prefix: prefixFor(options), skipVersionCheck: true });
   queue.on("error", () => {});
   return {
     queue,

@@ -1,6 +1,7 @@
 import { errorMessage } from "@cim-replay/core";
 import { withDeadline } from "./deadline.ts";
-import { connectRedis, createRedis, REDIS_PATIENCE_MS } from "./redis-client.ts";
+import type { RedisServer } from "./options.ts";
+import { connectRedis, createRedis, prefixFor, REDIS_PATIENCE_MS } from "./redis-client.ts";
 import { redisError, unreachable } from "./redis-errors.ts";
 import { checkRedisUrl } from "./redis-url.ts";
 import { isTooOld } from "./server-facts.ts";
@@ -27,19 +28,22 @@ export interface RedisFacts {
 const TRY_WRITING = "redis.call('SET', KEYS[1], '1', 'PX', 1); return redis.call('DEL', KEYS[1])";
 
 /** Asks a Redis about itself. Throws UnreachableError where it is away or refuses the credentials. */
-export async function redisFacts({ redisUrl, prefix }: { redisUrl: string; prefix: string }): Promise<RedisFacts> {
+export async function redisFacts(server: RedisServer & { readonly prefix: string }): Promise<RedisFacts> {
+  const { redisUrl } = server;
   checkRedisUrl(redisUrl);
-  const redis = createRedis(redisUrl, { maxRetriesPerRequest: 1, lazyConnect: true });
+  const redis = createRedis(server, { maxRetriesPerRequest: 1, lazyConnect: true });
   redis.on("error", () => {});
   try {
-    await connectRedis(redis, redisUrl);
+    await connectRedis(redis, server);
     const asking = async (): Promise<RedisFacts> => {
       const info = infoOf(await redis.info());
       const sentMs = Date.now();
       const [seconds, micros] = await redis.time();
       const receivedMs = Date.now();
       const redisMs = Number(seconds) * 1_000 + Number(micros) / 1_000;
-      const writeRefusal = await redis.eval(TRY_WRITING, 1, `${prefix}:doctor`).then(() => null, errorMessage);
+      const writeRefusal = await redis
+        .eval(TRY_WRITING, 1, `${prefixFor(server)}:doctor`)
+        .then(() => null, errorMessage);
       return {
         ...factsOf(info),
         ...{ clockAheadMs: redisMs - (sentMs + receivedMs) / 2, roundTripMs: receivedMs - sentMs, writeRefusal },

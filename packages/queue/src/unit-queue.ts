@@ -1,8 +1,8 @@
 import { type Job, Queue } from "bullmq";
-import type { Redis } from "ioredis";
+import { Cluster } from "ioredis";
 import { withDeadline } from "./deadline.ts";
 import { QUEUE_NAME, type QueueOptions } from "./options.ts";
-import { connectRedis, createRedis, REDIS_PATIENCE_MS } from "./redis-client.ts";
+import { connectRedis, createRedis, prefixFor, REDIS_PATIENCE_MS, type RedisConnection } from "./redis-client.ts";
 import { redisError, unreachable } from "./redis-errors.ts";
 import { checkRedisUrl } from "./redis-url.ts";
 import { checkServer } from "./server-facts.ts";
@@ -26,17 +26,17 @@ export interface QueuedUnit {
 export class UnitQueue {
   /** Settings of this Redis that can lose units; for people. */
   readonly warnings: readonly string[];
-  readonly #redis: Redis;
+  readonly #redis: RedisConnection;
   readonly #queue: Queue;
   readonly #redisUrl: string;
 
-  private constructor(redis: Redis, options: QueueOptions, warnings: readonly string[]) {
+  private constructor(redis: RedisConnection, options: QueueOptions, warnings: readonly string[]) {
     this.warnings = warnings;
     this.#redis = redis;
     this.#redisUrl = options.redisUrl;
     this.#queue = new Queue(QUEUE_NAME, {
       connection: redis,
-      prefix: options.prefix,
+      prefix: prefixFor(options),
       skipVersionCheck: true,
       ...telemetryOf(options),
     });
@@ -47,9 +47,9 @@ export class UnitQueue {
   /** Throws UnreachableError within 5 s where Redis is not there, ReplayError where it is older than 6.2. */
   static async open(options: QueueOptions): Promise<UnitQueue> {
     checkRedisUrl(options.redisUrl);
-    const redis = createRedis(options.redisUrl, { maxRetriesPerRequest: 5 });
+    const redis = createRedis(options, { maxRetriesPerRequest: 5 });
     redis.on("error", () => {});
-    await connectRedis(redis, options.redisUrl);
+    await connectRedis(redis, options);
     try {
       const warnings = checkServer(await redis.info(), options.redisUrl);
       const queue = new UnitQueue(redis, options, warnings);
@@ -85,7 +85,7 @@ export class UnitQueue {
   /** Workers that are connected to this queue now, by Redis' list of clients. */
   async workerCount(): Promise<number> {
     const workers = await this.#call(() => this.#queue.getWorkers());
-    const database = String(this.#redis.options.db ?? 0);
+    const database = String(this.#redis instanceof Cluster ? 0 : (this.#redis.options.db ?? 0));
     return workers.filter((worker) => worker.db === database).length;
   }
 

@@ -16,12 +16,14 @@ import {
   UnreachableError,
 } from "@cim-replay/core";
 import {
+  bucketStream,
   type CheckpointStore,
   deletedWithin,
   deletionsSha256,
   type Ledger,
   type NatsClient,
   onLive,
+  PermissionDeniedError,
   type QuarantineStore,
 } from "@cim-replay/nats";
 import type { CompiledFilter } from "@cim-replay/filter";
@@ -146,7 +148,7 @@ function readTraced(pass: UnitPass, { stages }: UnitContext): Promise<"ended" | 
 
 async function finish(
   services: UnitServices,
-  { claim, plan, unit }: UnitContext,
+  { claim, plan, unit, run }: UnitContext,
   pass: UnitPass,
   entries: EntriesWritten,
 ): Promise<void> {
@@ -155,6 +157,7 @@ async function finish(
   for (const { partition } of fold.aggregates.all()) {
     aggregatesByPartition[partition] = (aggregatesByPartition[partition] ?? 0) + 1;
   }
+  await requirePermissions(services.client, plan, run.settings.target);
   const entriesByPartition = entriesDigests(fold.aggregates.all(), entries.sha256ByKey, unit.partitions.length);
   const isParked = fold.firstParkedSeq !== null;
   await claim.end((record) => ({
@@ -177,6 +180,14 @@ async function finish(
       : null,
   }));
   if (!isParked) await services.checkpoints.purge(plan.runId, unit.id);
+}
+
+/** What was sent without waiting for an answer (progress, the end of a read) may have been refused. */
+async function requirePermissions(client: NatsClient, { runId, stream }: Plan, bucket: string): Promise<void> {
+  await client.settle();
+  const ours = [runId, stream.name, bucketStream(bucket)];
+  const isOurs = (token: string) => ours.includes(token) || token.startsWith("CIM_REPLAY_");
+  client.denials.throwIfAny(`work on run ${runId}`, (subject) => subject.split(".").some(isOurs));
 }
 
 /** Turns the end of an attempt into the unit's next state. */
@@ -203,6 +214,7 @@ async function endAfter(error: unknown, claim: UnitClaim, attempt: UnitAttempt |
   } catch (ending) {
     // Its owner stays in the record without a heartbeat: the coordinator sends the unit again.
     log.warn({ error: errorMessage(ending) }, "the unit's state could not be written");
+    if (ending instanceof PermissionDeniedError) throw ending;
   }
 }
 

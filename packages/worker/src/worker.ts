@@ -5,10 +5,11 @@ import {
   type LiveReport,
   type NatsClient,
   onControl,
+  PermissionDeniedError,
   publishLive,
   QuarantineStore,
 } from "@cim-replay/nats";
-import { consumeUnits, type QueueOptions, type UnitJob } from "@cim-replay/queue";
+import { consumeUnits, QueueDeniedError, type QueueOptions, type UnitJob } from "@cim-replay/queue";
 import { Profiler } from "./profiler.ts";
 import { runUnit, type UnitAttempt, type UnitServices, WorkerStoppingError } from "./run-unit.ts";
 
@@ -25,6 +26,8 @@ export interface WorkerOptions {
 
 export interface ReplayWorker {
   ready(): Promise<void>;
+  /** Rejects when this login may not keep the books or use the queue: it can neither work nor say so there. Never resolves. */
+  readonly unfit: Promise<never>;
   /** Checkpoints and gives back what is at work, then leaves the queue. */
   stop(): Promise<void>;
   readonly active: number;
@@ -48,9 +51,23 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
     });
     return services;
   };
-  open().catch(() => undefined);
+  const unfit = Promise.withResolvers<never>();
+  unfit.promise.catch(() => undefined);
+  const leaveIfUnfit = (error: unknown) => {
+    if (error instanceof PermissionDeniedError || error instanceof QueueDeniedError) unfit.reject(error);
+  };
+  open().catch(leaveIfUnfit);
 
   async function handle(job: UnitJob, lockSignal: AbortSignal): Promise<void> {
+    try {
+      await handleUnit(job, lockSignal);
+    } catch (error) {
+      leaveIfUnfit(error);
+      throw error;
+    }
+  }
+
+  async function handleUnit(job: UnitJob, lockSignal: AbortSignal): Promise<void> {
     const name = `${job.runId}/${job.unit}`;
     const opened = await open();
     const unsubscribe = onControl(options.client, job.runId, (message) => {
@@ -63,7 +80,7 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
     try {
       await runUnit(opened, job, AbortSignal.any([stopping.signal, lockSignal]), (attempt) => {
         if (attempt) attempts.set(name, attempt);
-        else report(options.client, options.workerId, attempts, name);
+        report(options.client, options.workerId, attempts, name);
       });
     } finally {
       const attempt = attempts.get(name);
@@ -77,7 +94,10 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
     workerId: options.workerId,
     concurrency: options.concurrency,
     handle,
-    onError: (error) => options.log.warn({ error: errorMessage(error) }, "the queue reports a problem"),
+    onError: (error) => {
+      options.log.warn({ error: errorMessage(error) }, "the queue reports a problem");
+      leaveIfUnfit(error);
+    },
   });
   const timer = setInterval(() => {
     for (const name of attempts.keys()) report(options.client, options.workerId, attempts, name);
@@ -85,6 +105,7 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
 
   return {
     ready: () => consumer.ready(),
+    unfit: unfit.promise,
     async stop() {
       stopping.abort(new WorkerStoppingError("The worker is stopping."));
       await consumer.close();

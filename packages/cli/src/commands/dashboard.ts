@@ -10,7 +10,7 @@ import { EXIT } from "../exit-status.ts";
 import { outcomesOf, patiently } from "../metrics/outcomes.ts";
 import { queueOptions, withLog, withNats } from "../session.ts";
 import type { SettingName, Settings } from "../settings/definitions.ts";
-import { callFlag, natsSettings } from "../settings/flags.ts";
+import { callFlag, natsSettings, redisSettings } from "../settings/flags.ts";
 import { flag, port, text, words } from "../settings/values.ts";
 import { addFlags, readInvocation } from "./invoked.ts";
 
@@ -38,7 +38,7 @@ const flags = {
 
 const settingNames = [
   ...natsSettings,
-  "redisUrl",
+  ...redisSettings,
   "queuePrefix",
   "lockDuration",
   "stalledInterval",

@@ -2,7 +2,16 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bucketProbes, connectNats, ensureBucket, type NatsClient, readProbes, signalProbes } from "@cim-replay/nats";
+import {
+  bucketProbes,
+  connectNats,
+  ensureBucket,
+  type NatsClient,
+  ownStreamProbes,
+  readProbes,
+  signalProbes,
+  verifyProbes,
+} from "@cim-replay/nats";
 import { freePort, type RedisHandle, type ServerHandle, startNats, startRedis } from "@cim-replay/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runTool, type ToolResult } from "../run-tool.fixture.ts";
@@ -110,7 +119,10 @@ describe("a bucket", () => {
 });
 
 test("each permission that is denied is named, and what it is for; nothing else is said of what may not be looked at", async () => {
-  const probes = [...signalProbes(), ...readProbes("GOOD"), ...bucketProbes(TARGET, false)];
+  const probes = [
+    ...[...signalProbes(), ...readProbes("GOOD"), ...verifyProbes("GOOD")],
+    ...[...ownStreamProbes(), ...bucketProbes(TARGET, false)],
+  ];
   for (const kind of ["publish", "subscribe"] as const) {
     const denied = probes.filter((probe) => probe.kind === kind).map(({ subject }) => subject);
     const config = `authorization { users: [{ user: "u", password: "p", permissions: { ${kind}: { deny: ${JSON.stringify(denied)} } } }] }`;

@@ -5,6 +5,7 @@ import { checkRedis } from "../doctor/check-redis.ts";
 import { EXIT } from "../exit-status.ts";
 import { doctorText } from "../output/doctor-text.ts";
 import { json } from "../output/run-record.ts";
+import { redisServer } from "../session.ts";
 import { connectionSettings } from "../settings/flags.ts";
 import { addFlags, readInvocation, shared } from "./invoked.ts";
 
@@ -20,8 +21,11 @@ export const command: CommandModule = {
   },
   async run(invocation) {
     const { flags: given, loaded } = readInvocation(invocation, flags);
-    const { redisUrl, queuePrefix: prefix, metricsPort } = loaded.settings;
-    const [nats, redis] = await Promise.all([checkNats(loaded, invocation.tool), checkRedis({ redisUrl, prefix })]);
+    const { queuePrefix: prefix, metricsPort } = loaded.settings;
+    const [nats, redis] = await Promise.all([
+      checkNats(loaded, invocation.tool),
+      checkRedis({ ...redisServer(loaded.settings), prefix }),
+    ]);
     const ports = typeof metricsPort === "number" && metricsPort > 0 ? [await checkPort("metrics", metricsPort)] : [];
     const findings = [...nats.findings, ...redis.findings, ...ports];
     invocation.print(given.format === "json" ? json(findings) : doctorText(findings));

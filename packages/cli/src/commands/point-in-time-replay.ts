@@ -18,7 +18,7 @@ import { listenToSignals } from "../replay/signals.ts";
 import { everyDomain } from "../replay/which-domains.ts";
 import { withCoordination, withLog } from "../session.ts";
 import type { SettingName } from "../settings/definitions.ts";
-import { callFlag, natsSettings } from "../settings/flags.ts";
+import { callFlag, natsSettings, redisSettings } from "../settings/flags.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { count, flag, preciseTime, words } from "../settings/values.ts";
 import { allDomains } from "../verify/all-domains.ts";
@@ -42,7 +42,7 @@ const flags = {
 
 const settingNames = [
   ...["target", "timeBasis", "parallel", "units", "localWorkers", "concurrency", "memoryLimit", "skipErrors"],
-  ...["backupFirst", "backupKeep", "certify", ...natsSettings, "redisUrl", "queuePrefix", "logLevel", "logFile"],
+  ...["backupFirst", "backupKeep", "certify", ...natsSettings, ...redisSettings, "queuePrefix", "logLevel", "logFile"],
 ] as const satisfies readonly SettingName[];
 
 export const command: CommandModule = {

@@ -7,7 +7,7 @@ import { openWorkerMetrics } from "../metrics/open-worker-metrics.ts";
 import { redactUrls } from "../redact.ts";
 import { queueOptions, withLog, withNats } from "../session.ts";
 import type { SettingName } from "../settings/definitions.ts";
-import { callFlag, natsSettings } from "../settings/flags.ts";
+import { callFlag, natsSettings, redisSettings } from "../settings/flags.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { text } from "../settings/values.ts";
 import { REOPEN_LOG } from "../workers/worker-process.ts";
@@ -19,7 +19,7 @@ const workerSettings: readonly SettingName[] = [
   "concurrency",
   "metricsPort",
   ...natsSettings,
-  "redisUrl",
+  ...redisSettings,
   "queuePrefix",
   "lockDuration",
   "stalledInterval",
@@ -72,7 +72,7 @@ async function work(
           screen.note(
             `Worker ${workerId} takes units from ${redactUrls(settings.redisUrl)}, for ${redactUrls(settings.natsUrl)}. Ctrl-C checkpoints and leaves.`,
           );
-        return await end;
+        return await Promise.race([end, worker.unfit]);
       } finally {
         await worker.stop();
         await metrics?.close();

@@ -5,10 +5,13 @@ import {
   bucketProbes,
   connectNats,
   LEDGER_BUCKET,
+  ledgerProbes,
   type NatsClient,
+  ownStreamProbes,
   readProbes,
   serverClock,
   signalProbes,
+  verifyProbes,
 } from "@cim-replay/nats";
 import { bucketOf } from "../replay/run-settings.ts";
 import { natsOptions } from "../session.ts";
@@ -78,13 +81,14 @@ function eventStreams({ domains }: LoadedSettings): readonly EventStream[] {
 }
 
 async function probesFor(client: NatsClient, streams: readonly EventStream[], buckets: readonly string[]) {
-  const probes = [...signalProbes(), ...streams.flatMap(({ name }) => readProbes(name))];
+  const ofStreams = streams.flatMap(({ name }) => [...readProbes(name), ...verifyProbes(name)]);
+  const probes = [...signalProbes(), ...ofStreams, ...ownStreamProbes()];
   for (const bucket of buckets) {
     // Who may not look is told so by the probes; whether the bucket must be made is not known then.
     const isThere = await bucketFacts(client, bucket)
       .then((facts) => facts !== null)
       .catch(() => false);
-    probes.push(...bucketProbes(bucket, isThere));
+    probes.push(...(bucket === LEDGER_BUCKET ? ledgerProbes : bucketProbes)(bucket, isThere));
   }
   return probes;
 }

@@ -1,5 +1,5 @@
 import { formatSize, ReplayError, UnreachableError } from "@cim-replay/core";
-import { OLDEST_REDIS, type RedisFacts, redactRedisUrl, redisFacts } from "@cim-replay/queue";
+import { OLDEST_REDIS, type RedisFacts, type RedisServer, redactRedisUrl, redisFacts } from "@cim-replay/queue";
 import { checkClock } from "./check-clock.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 import { type Checked, splitMessage } from "./unreachable.ts";
@@ -7,7 +7,7 @@ import { type Checked, splitMessage } from "./unreachable.ts";
 const NEARLY_FULL = 0.8;
 
 /** The server of the queue: whether it can be reached, written to, and will not drop what is queued. */
-export async function checkRedis(options: { redisUrl: string; prefix: string }): Promise<Checked> {
+export async function checkRedis(options: RedisServer & { readonly prefix: string }): Promise<Checked> {
   const about = `Redis at ${redactRedisUrl(options.redisUrl)}`;
   try {
     const facts = await redisFacts(options);

@@ -6,6 +6,7 @@ import {
   callFlag,
   type CallFlagValues,
   natsSettings,
+  redisSettings,
 } from "../settings/flags.ts";
 import type { SettingName } from "../settings/definitions.ts";
 import { count, flag, oneOf, text, timeMs } from "../settings/values.ts";
@@ -58,7 +59,7 @@ export const replaySettings = [
   "certify",
   "metricsPort",
   ...natsSettings,
-  "redisUrl",
+  ...redisSettings,
   "queuePrefix",
   "lockDuration",
   "stalledInterval",

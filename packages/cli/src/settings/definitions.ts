@@ -94,13 +94,35 @@ export const settings = {
     env: "NATS_CA",
   }),
   natsTlsFirst: setting("--nats-tls-first", "TLS before the server's greeting", flag, false),
+  natsJetstreamDomain: setting("--nats-jetstream-domain <name>", "JetStream's domain", textOrNone, null),
+  natsJetstreamApiPrefix: setting(
+    "--nats-jetstream-api-prefix <subject>",
+    "prefix of JetStream's API, where another account's is imported",
+    textOrNone,
+    null,
+  ),
+  natsInboxPrefix: setting("--nats-inbox-prefix <subject>", "what subjects for answers begin with", textOrNone, null, {
+    fallbackText: "_INBOX",
+  }),
   redisUrl: setting(
     "--redis-url <url>",
-    "Redis server for the work queue",
+    "Redis server for the work queue; several separated by commas are sentinels or nodes of a cluster",
     url("redis", "rediss"),
     "redis://127.0.0.1:6379",
     { env: "REDIS_URL" },
   ),
+  redisCa: setting("--redis-ca <file>", "certificate authority of Redis (PEM)", textOrNone, null, { env: "REDIS_CA" }),
+  redisCert: setting("--redis-cert <file>", "client certificate for Redis (PEM)", textOrNone, null, {
+    env: "REDIS_CERT",
+  }),
+  redisKey: setting("--redis-key <file>", "its key (PEM)", textOrNone, null, { env: "REDIS_KEY" }),
+  redisSentinel: setting(
+    "--redis-sentinel <name>",
+    "name of the master whose sentinels --redis-url names",
+    textOrNone,
+    null,
+  ),
+  redisCluster: setting("--redis-cluster", "--redis-url names nodes of a Redis Cluster", flag, false),
   queuePrefix: setting(
     "--queue-prefix <text>",
     "prefix of the queue's keys in Redis; workers and commands must share it",

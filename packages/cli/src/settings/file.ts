@@ -39,12 +39,22 @@ export function readSettingsFile(path: string, shownAs: string): FileSettings {
   if (document.errors.length > 0) {
     const mistakes = document.errors.map((error) => ({
       where: `${shownAs}:${error.linePos?.[0].line ?? 1}`,
-      message: (error.message.split("\n")[0] ?? "not YAML").replace(/ at line \d+, column \d+:?$/, ""),
+      // What stands behind a colon is a piece of the file, which may be of a password.
+      message: (error.message.split("\n")[0] ?? "not YAML")
+        .replace(/ at line \d+, column \d+:?$/, "")
+        .replace(/: .*$/, ""),
     }));
     return { values: {}, domains: new Map(), services: null, mistakes };
   }
   const at = (keys: readonly PropertyKey[]) => `${shownAs}:${lineOf(document, lines, keys)}`;
-  return checkContent(document.toJS() ?? {}, at, dirname(path));
+  let content: unknown;
+  try {
+    content = document.toJS();
+  } catch (error) {
+    const mistakes = [{ where: shownAs, message: errorMessage(error).replace(/: .*$/s, "") }];
+    return { values: {}, domains: new Map(), services: null, mistakes };
+  }
+  return checkContent(content ?? {}, at, dirname(path));
 }
 
 function checkContent(content: unknown, at: (keys: readonly PropertyKey[]) => string, folder: string): FileSettings {
@@ -93,6 +103,9 @@ const PATHS: ReadonlySet<SettingName> = new Set<SettingName>([
   "natsCert",
   "natsKey",
   "natsCa",
+  "redisCa",
+  "redisCert",
+  "redisKey",
 ]);
 
 /** Files that a settings file names lie beside it, wherever the command is started. */

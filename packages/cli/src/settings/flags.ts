@@ -28,10 +28,23 @@ export const natsSettings = [
   "natsKey",
   "natsCa",
   "natsTlsFirst",
+  "natsJetstreamDomain",
+  "natsJetstreamApiPrefix",
+  "natsInboxPrefix",
+] as const satisfies SettingName[];
+
+/** How Redis is reached. */
+export const redisSettings = [
+  "redisUrl",
+  "redisCa",
+  "redisCert",
+  "redisKey",
+  "redisSentinel",
+  "redisCluster",
 ] as const satisfies SettingName[];
 
 /** What every command has that talks to the servers. `--log-file` is only for those that open it: `withLog`. */
-export const connectionSettings = [...natsSettings, "redisUrl", "logLevel"] as const satisfies SettingName[];
+export const connectionSettings = [...natsSettings, ...redisSettings, "logLevel"] as const satisfies SettingName[];
 
 /** Behind a command's own flags in its help, so that those are seen first. */
 const EVERY_COMMAND = "Connecting and settings:";

@@ -120,3 +120,14 @@ describe("settings", () => {
     expect(message).not.toContain("secret");
   });
 });
+
+test.each([
+  ["a list", 'nats-password: ["hunter2"]'],
+  ["an alias that nothing is named", "nats-password: *hunter2"],
+  ["a map", "nats-token: {hunter2: 1}"],
+  ["a URL of something else", "redis-url: http://hunter2@host"],
+])("%s where a text should be is not repeated: it may be a password", (_, yaml) => {
+  const message = messageOf(() => load({ cwd: folderWith(`${yaml}\n`) }));
+  expect(message).toContain("cim-replay.yaml");
+  expect(message).not.toContain("hunter2");
+});

@@ -27,9 +27,6 @@ const contextSchema = z.object({
   inbox_prefix: text,
 });
 
-/** What cannot be left out without talking to another JetStream than was meant. */
-const NOT_KNOWN_HERE = ["jetstream_domain", "jetstream_api_prefix", "inbox_prefix"] as const;
-
 const CREDENTIALS = [
   "natsUser",
   "natsPassword",
@@ -61,13 +58,6 @@ export function contextLayer(given: Partial<Settings>, env: Environment): Contex
   }
   try {
     const context = contextSchema.parse(JSON.parse(readFileSync(join(folder, "context", `${name}.json`), "utf8")));
-    const unknown = NOT_KNOWN_HERE.filter((key) => context[key] !== "");
-    if (unknown.length > 0) {
-      return {
-        values: {},
-        mistakes: [{ where, message: `has ${unknown.join(", ")}, which cim-replay cannot honour` }],
-      };
-    }
     return { values: withoutRivals(valuesOf(context, env), given), mistakes: [] };
   } catch (error) {
     return { values: {}, mistakes: [{ where, message: `cannot be read (${whyNot(error)})` }] };
@@ -109,6 +99,9 @@ function valuesOf(context: z.infer<typeof contextSchema>, { HOME = "" }: Environ
     natsCert: path(context.cert),
     natsKey: path(context.key),
     natsCa: path(context.ca),
+    natsJetstreamDomain: context.jetstream_domain,
+    natsJetstreamApiPrefix: context.jetstream_api_prefix,
+    natsInboxPrefix: context.inbox_prefix,
   };
   const there = Object.fromEntries(Object.entries(texts).filter(([, value]) => value !== ""));
   return context.tls_first ? { ...there, natsTlsFirst: true } : there;

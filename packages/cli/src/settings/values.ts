@@ -31,8 +31,10 @@ function readCount(input: unknown, least: number): number {
   return reject(input, `a whole number from ${least} on`);
 }
 
+/** What it was is not repeated: it may be a password that the file's language takes for a number or a list. */
 function readText(input: unknown): string {
-  return typeof input === "string" && input.trim() !== "" ? input : reject(input, "a text");
+  if (typeof input === "string" && input.trim() !== "") return input;
+  throw new Error(input === "" ? "it is empty" : "it is not a text: write it in quotes");
 }
 
 function readFlag(input: unknown): boolean {

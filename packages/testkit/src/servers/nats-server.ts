@@ -11,6 +11,8 @@ export interface NatsSettings {
   /** Server name; default a unique one. */
   readonly name?: string;
   readonly maxMemoryBytes?: number;
+  /** JetStream's domain; default none. */
+  readonly domain?: string;
   readonly maxFileBytes?: number;
   /** Further lines of the server's configuration file, e.g. "max_payload: 64KB". */
   readonly config?: string;
@@ -43,6 +45,7 @@ export function natsProgram(binary: ServerBinary, settings: NatsSettings): Serve
 
 function configText(name: string, dir: string, port: number, settings: NatsSettings): string {
   const limits = [
+    ...(settings.domain === undefined ? [] : [`domain: ${JSON.stringify(settings.domain)}`]),
     `store_dir: ${JSON.stringify(join(dir, "data"))}`,
     ...(settings.maxMemoryBytes === undefined ? [] : [`max_memory_store: ${settings.maxMemoryBytes}`]),
     ...(settings.maxFileBytes === undefined ? [] : [`max_file_store: ${settings.maxFileBytes}`]),

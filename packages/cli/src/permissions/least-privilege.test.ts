@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ReplayWorker } from "@cim-replay/worker";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { grantsOf, matches, type Role, ROLES } from "./lists.fixture.ts";
+import type { CommandResult } from "./run-in-process.fixture.ts";
+import {
+  type Account,
+  addOrphan,
+  fill,
+  firstEnd,
+  forgetEntries,
+  openAccounts,
+  startReplay,
+  type Variation,
+  withWorker,
+} from "./theatre.fixture.ts";
+
+const AT_MOST_MS = 30_000;
+const SMALL = { events: 60, payloadBytes: 20 };
+/** Only so much makes the server ask whether it may send on. */
+const LARGE = { events: 4_000, payloadBytes: 1_000 };
+
+const variations: readonly Variation[] = ROLES.flatMap((role) => [
+  { role, without: null },
+  ...grantsOf(role).map((without) => ({ role, without })),
+]);
+let accounts: Awaited<ReturnType<typeof openAccounts>>;
+
+beforeAll(async () => {
+  accounts = await openAccounts(variations);
+});
+afterAll(() => accounts[Symbol.asyncDispose]());
+
+describe.each(ROLES)("the list of the %s", (role) => {
+  test("is enough", async () => {
+    const { status, said } = await play(accountFor({ role, without: null }));
+    expect(said).not.toContain("no permission");
+    expect(status).toBe(0);
+  });
+
+  test.concurrent.each(grantsOf(role))(
+    "takes $kind $subject: without it the work ends with words",
+    async (without) => {
+      const startedAt = performance.now();
+      const { status, said } = await play(accountFor({ role, without }));
+      const [, how, subject = ""] = /Cannot [\s\S]*no permission to (\w+) to (\S+)\./.exec(said) ?? [];
+      expect({ how, status, said }).toMatchObject({ how: without.kind, status: 1 });
+      expect(matches(without.subject, subject), said).toBe(true);
+      expect(performance.now() - startedAt).toBeLessThan(AT_MOST_MS);
+    },
+    AT_MOST_MS + 5_000,
+  );
+});
+
+function accountFor({ role, without }: Variation): Account {
+  const found = accounts.find(
+    ({ variation }) =>
+      variation.role === role &&
+      variation.without?.subject === without?.subject &&
+      variation.without?.kind === without?.kind,
+  );
+  if (!found) throw new Error("no such account");
+  return found;
+}
+
+function play(account: Account): Promise<CommandResult> {
+  return PLAYS[account.variation.role](account);
+}
+
+const PLAYS: Readonly<Record<Role, (account: Account) => Promise<CommandResult>>> = {
+  async worker(account) {
+    await fill(account, SMALL);
+    await addOrphan(account);
+    try {
+      if (needs(account, "CONSUMER") && needs(account, "CHECKPOINTS")) return await resumed(account);
+      return await withWorker(account, "worker", (worker) => replay(account, worker));
+    } catch (error) {
+      return { status: 1, said: String(error) };
+    }
+  },
+  async coordinator(account) {
+    await fill(account, needs(account, "$JS.FC.") ? LARGE : SMALL);
+    if (!needs(account, "STREAM.CREATE.KV_CIM_PROJECTIONS")) await addOrphan(account);
+    return withWorker(account, "worker", async (worker) => {
+      if (!needs(account, ".control.")) return replay(account, worker);
+      const replaying = replay(account, worker, "--max-rate", account.variation.without ? "30" : "2000");
+      for (let i = 0; i < 8; i++) await sleep(200).then(() => process.emit("SIGUSR1"));
+      return replaying;
+    });
+  },
+  async verifier(account) {
+    await fill(account, needs(account, "$JS.FC.") ? LARGE : SMALL);
+    await withWorker(account, "worker", (worker) => replay(account, worker));
+    return account.command("verifier", "verify-domain", "--domain", "shop");
+  },
+  async backup(account) {
+    await fill(account, SMALL);
+    await withWorker(account, "worker", (worker) => replay(account, worker));
+    const entries = await account.command(
+      "backup",
+      "backup-projections",
+      "--domain",
+      "shop",
+      "--output",
+      `${account.folder}/entries.tar.gz`,
+    );
+    const events = await account.command(
+      "backup",
+      "backup-events",
+      "--stream",
+      "EVENTS",
+      "--output",
+      `${account.folder}/events.tar.gz`,
+    );
+    return { status: Math.max(entries.status, events.status), said: `${entries.said}\n${events.said}` };
+  },
+  async restore(account) {
+    await fill(account, SMALL);
+    await withWorker(account, "worker", (worker) => replay(account, worker));
+    const file = `${account.folder}/entries.tar.gz`;
+    const kept = await account.command("backup", "backup-projections", "--domain", "shop", "--output", file);
+    expect(kept.said).not.toContain("Cannot");
+    await forgetEntries(account);
+    return account.command("restore", "restore-projections", "--backup", file);
+  },
+};
+
+function needs({ variation: { without } }: Account, words: string): boolean {
+  return without === null || without.subject.includes(words);
+}
+
+/** Another worker begins it, and leaves at a checkpoint. */
+async function resumed(account: Account): Promise<CommandResult> {
+  const replaying = startReplay(account, "--max-rate", "40");
+  await withWorker(account, "admin", async (first) => {
+    while (first.snapshot().every(({ applied }) => applied === 0)) await sleep(20);
+  });
+  return withWorker(account, "worker", (worker) => firstEnd(account, worker, replaying));
+}
+
+function replay(account: Account, worker: ReplayWorker, ...flags: string[]): Promise<CommandResult> {
+  return firstEnd(account, worker, startReplay(account, ...flags));
+}
