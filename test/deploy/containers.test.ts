@@ -112,6 +112,16 @@ describe.runIf(noEngine === null)("docker compose", () => {
     expect(scraped.length).toBeGreaterThanOrEqual(2);
   });
 
+  it("ends a tool that listens to no signal as soon as it is stopped, although it is the first process", async () => {
+    const published = async () => (await client.jsm.streams.info("EVENTS")).state.messages;
+    const before = await published();
+    const container = await project.compose("run", "--detach", "coordinator", "generate-events", "--events", "5000000");
+    await until(async () => (await published()) > before, "the tool to publish");
+    await say("docker", ["stop", container]);
+    expect(await say("docker", ["inspect", "--format", "{{.State.ExitCode}}", container])).toBe("143");
+    await say("docker", ["rm", container]);
+  });
+
   it("passes on a tool's exit status, and a worker that is stopped leaves in order", async () => {
     const nobody = ["--nats-url", "nats://127.0.0.1:9"];
     await expect(project.tool("replay-list", ...nobody)).rejects.toMatchObject({ code: 3 });
