@@ -11,9 +11,12 @@ FROM ${NODE_IMAGE} AS build
 WORKDIR /src
 ARG PNPM_VERSION=12.21.0
 RUN npm install --global --no-audit --no-fund "pnpm@${PNPM_VERSION}"
-COPY package.json pnpm-lock.yaml pnpm-workspace.yaml turbo.json tsconfig.base.json ./
+# Downloaded anew only when the lockfile changes.
+COPY pnpm-lock.yaml pnpm-workspace.yaml package.json ./
+RUN pnpm fetch
+COPY turbo.json tsconfig.base.json ./
 COPY packages packages
-RUN pnpm install --frozen-lockfile && pnpm run build
+RUN pnpm install --frozen-lockfile --offline && pnpm run build
 COPY deploy/container deploy/container
 RUN sh deploy/container/assemble.sh /out
 

@@ -1,20 +1,28 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { connectNats, Ledger, type NatsClient } from "@cim-replay/nats";
 import { freePort, uniqueName } from "@cim-replay/testkit";
 import { DockerComposeEnvironment, type StartedDockerComposeEnvironment } from "testcontainers";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { ComposeProject, say, whyNoEngine } from "../support/docker.ts";
 import { until } from "../support/until.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
+const { version } = JSON.parse(readFileSync(new URL("../../packages/cli/package.json", import.meta.url), "utf8"));
 const BUILD_MS = 8 * 60_000;
 const UP_TO_VERIFIED_MS = 2 * 60_000;
 const WORKERS = ["worker-1", "worker-2", "worker-3"];
 
+test("the compose file names the image by the version of this checkout", () => {
+  const text = readFileSync(new URL("../../docker-compose.yml", import.meta.url), "utf8");
+  expect(text).toContain(`image: \${CIM_REPLAY_IMAGE:-cim-replay:${version}}\n`);
+});
+
 const noEngine = whyNoEngine();
 if (noEngine !== null) console.warn(`Containers are not tried: ${noEngine}.`);
 
-describe.runIf(noEngine === null)("docker compose", () => {
+// Each step starts containers, on a machine that may be busy with other tests.
+describe.runIf(noEngine === null)("docker compose", { timeout: 120_000 }, () => {
   const name = uniqueName("cim-replay-test").toLowerCase();
   const image = `${name}:test`;
   let project: ComposeProject;
@@ -100,7 +108,7 @@ describe.runIf(noEngine === null)("docker compose", () => {
 
     await project.tool("verify-domain", "--domain", "graph");
     expect(performance.now() - upAt).toBeLessThan(UP_TO_VERIFIED_MS);
-  });
+  }, 180_000);
 
   it("lets Prometheus find the workers", async () => {
     const port = up.getContainer("prometheus-1").getMappedPort(9090);
@@ -148,12 +156,12 @@ describe.runIf(noEngine === null)("docker compose", () => {
     );
     expect(labels).toMatchObject({
       "org.opencontainers.image.title": "cim-replay",
-      "org.opencontainers.image.version": "0.1.0",
+      "org.opencontainers.image.version": version,
       "org.opencontainers.image.licenses": "Apache-2.0",
     });
     const within = (command: string) =>
       say("docker", ["run", "--rm", "--read-only", "--network", "none", "--entrypoint", "sh", image, "-c", command]);
-    expect(await within("verify-domain --version")).toBe("0.1.0");
+    expect(await within("verify-domain --version")).toBe(version);
     expect(
       await within("find /app /src -name typescript -o -name vitest -o -name '*.test.*' 2>/dev/null || true"),
     ).toBe("");
