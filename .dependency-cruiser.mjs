@@ -13,7 +13,11 @@ const mayImport = {
   verifier: ["core", "filter", "projections", "nats"],
   archive: ["core", "nats"],
   testkit: ["core", "nats", "queue"],
-  cli: ["core", "filter", "projections", "nats", "queue", "worker", "coordinator", "verifier", "archive", "testkit"],
+  dashboard: ["core", "nats", "queue"],
+  cli: [
+    ...["core", "filter", "projections", "nats", "queue", "worker", "coordinator", "verifier", "archive", "testkit"],
+    "dashboard",
+  ],
 };
 
 const TEST_FILE = "\\.(test|fixture)\\.ts$";

@@ -50,6 +50,11 @@ export function judge(readings: Readings): Bar[] {
       2,
       medianOf(readings, "flat", (r) => r.firstUnitSeconds),
     ),
+    atLeast(
+      "flat, watched in the dashboard to unwatched",
+      0.97,
+      ratio("flat, watched in the dashboard", "flat, certify none"),
+    ),
     atMost("share of time that a checkpoint every 10000 events costs", 0.15, slowdown && slowdown - 1),
     atMost("worker's peak MiB, its limit", MEMORY_LIMIT_BYTES / MEBIBYTE, peakMain && peakMain / MEBIBYTE),
     atMost("worker's peak on a stream 4 times as long, ratio", 1.25, peakMain && peakLong && peakLong / peakMain),

@@ -3,6 +3,7 @@ import { runCommand } from "./command-run.ts";
 import type { Dataset } from "./dataset.ts";
 import { runProbe } from "./probe.ts";
 import type { Reading } from "./reading.ts";
+import { whileWatched } from "./watched.ts";
 
 export interface Measurement {
   readonly name: string;
@@ -22,6 +23,7 @@ const GRAPH = ["--projection", "graph"];
 
 /** Everything that is measured on the stream that the bars are about. */
 export function mainMeasurements(bench: Bench, dataset: Dataset): Measurement[] {
+  const watched = ({ measure, ...rest }: Measurement) => ({ ...rest, measure: () => whileWatched(bench, measure) });
   const { raw, command, probe } = measuring(bench, dataset, "");
   return [
     raw,
@@ -30,6 +32,7 @@ export function mainMeasurements(bench: Bench, dataset: Dataset): Measurement[] 
     ...["none", "counts", "content", "full"].map((level) =>
       command(`flat, certify ${level}`, [...FLAT, "--certify", level]),
     ),
+    watched(command("flat, watched in the dashboard", [...FLAT, "--certify", "none"])),
     command("graph, certify none", [...GRAPH, "--certify", "none"]),
     command("graph, certify full", [...GRAPH, "--certify", "full"]),
     command("flat, no checkpoints", [...FLAT, "--checkpoint-interval", "none"]),

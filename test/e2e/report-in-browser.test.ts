@@ -1,15 +1,16 @@
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { domainSettingsSchema, entryKey } from "@cim-replay/core";
 import { connectNats, type NatsClient } from "@cim-replay/nats";
 import { uniqueName } from "@cim-replay/testkit";
 import { htmlReport, parseRules, type Validation, validateDomain } from "@cim-replay/verifier";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { chromiumPath, startChromium } from "../support/chromium.ts";
 
 const HOSTILE = [
   "<script>window.ran=1;alert(1)</script>",
@@ -38,7 +39,6 @@ rules:
     message: there are {{ entries }}
 `;
 
-const chromiumPath = findChromium();
 if (chromiumPath === null) {
   console.warn("report-in-browser is skipped: no chromium in PATH. Install one, or name it with CHROMIUM_PATH.");
 }
@@ -59,7 +59,7 @@ describe.skipIf(chromiumPath === null)("a report in a browser", () => {
     validation = await validateHostile(client, bucket);
     const file = join(folder, "report.html");
     writeFileSync(file, htmlReport(validation));
-    browser = await chromium.launch({ executablePath: chromiumPath ?? "", args: ["--no-sandbox"] });
+    browser = await startChromium();
     page = await browser.newPage();
     page.on("dialog", (dialog) => {
       dialogs.push(dialog.message());
@@ -174,20 +174,4 @@ async function validateHostile(client: NatsClient, bucket: string): Promise<Vali
     toolVersion: "0.0.0",
     signal: new AbortController().signal,
   });
-}
-
-function findChromium(): string | null {
-  const { CHROMIUM_PATH, PATH = "" } = process.env;
-  const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-  const inPath = PATH.split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));
-  return [...(CHROMIUM_PATH ? [CHROMIUM_PATH] : []), ...inPath].find(isExecutable) ?? null;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -5,12 +5,20 @@ import { AuditLog, type AuditRecord, type NatsClient } from "@cim-replay/nats";
 const PATIENCE_MS = 5_000;
 
 export type Audited = Pick<AuditRecord, "command" | "step" | "domain" | "target"> &
-  Partial<Pick<AuditRecord, "runId" | "parameters" | "outcome" | "certificate">>;
+  Partial<Pick<AuditRecord, "runId" | "parameters" | "outcome" | "certificate">> & {
+    /** Whom it is done for, where that is somebody else than who runs this process. */
+    readonly actsFor?: string;
+  };
+
+/** Names, to a process that is started for somebody, whom it acts for. */
+export const ACTS_FOR = "CIM_REPLAY_ACTS_FOR";
 
 /** Records who does what. Where it cannot, that is said, and the work goes on: a full disk must not stop a repair. */
 export async function audit(client: NatsClient, audited: Audited, note: (line: string) => void): Promise<void> {
+  const { actsFor = process.env[ACTS_FOR], ...facts } = audited;
+  const by = actsFor ? `${actsFor} by ${who()}` : who();
   const defaults = { runId: null, parameters: {}, outcome: null, certificate: null };
-  const record = { version: 1 as const, at: new Date().toISOString(), who: who(), ...defaults, ...audited };
+  const record = { version: 1 as const, at: new Date().toISOString(), who: by, ...defaults, ...facts };
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), PATIENCE_MS);
   try {

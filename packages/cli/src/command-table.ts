@@ -137,6 +137,12 @@ export const commandTable: readonly CommandEntry[] = [
     "folds a sample of events in several ways that must come to the same",
     () => import("./commands/check-determinism.ts"),
   ),
+  entry(
+    "dashboard",
+    "shows runs, certificates and the queue in a browser",
+    () => import("./commands/dashboard.ts"),
+    null,
+  ),
   entry("worker", "executes work units until it is stopped", () => import("./commands/worker.ts"), "cim-replay-worker"),
   entry(
     "stop-all-services",

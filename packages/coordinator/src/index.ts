@@ -5,6 +5,7 @@ export { type HeldRun, startRun, takeOverRun } from "./start-run.ts";
 export { type DriveOptions, driveRun, type WorkerPool } from "./drive-run.ts";
 export type { CertificateVerdict, CertifyRun } from "./end-run.ts";
 export { type Progress, readProgress, type StageMicros } from "./progress.ts";
+export { ProgressWatch } from "./progress-watch.ts";
 export { lastPinnedTime } from "./last-pinned-time.ts";
 export { cancelRun, continueRun, findRun, pauseRun, requestCheckpoint, tuneRun } from "./control.ts";
 export { commandHolder, coordinatorId, isCoordinated } from "./lease-keeper.ts";

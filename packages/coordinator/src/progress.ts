@@ -112,19 +112,20 @@ export function progressOf(
 
 /** From the ledger, for whoever watches from outside. Looks twice where the run is at work, to know its rate. */
 export async function readProgress(client: NatsClient, ledger: Ledger, runId: string): Promise<Progress> {
-  const first = await look(ledger, runId);
+  const first = await lookAtRun(ledger, runId);
   if (first.run.state !== "running") {
     return progressOf(first.run, first.plan, first.units, { eventsPerSecond: 0, lastPinnedAtMs: null });
   }
   const [lastPinnedAtMs] = await Promise.all([lastPinnedTime(client, first.run, first.plan), sleep(1_100)]);
-  const second = await look(ledger, runId);
+  const second = await lookAtRun(ledger, runId);
   const read = (units: readonly UnitRecord[]) => sum(units, (unit) => readOf(unit, undefined));
   const seconds = (second.at - first.at) / 1000;
   const eventsPerSecond = Math.max(0, (read(second.units) - read(first.units)) / seconds);
   return progressOf(second.run, second.plan, second.units, { eventsPerSecond, lastPinnedAtMs });
 }
 
-async function look(ledger: Ledger, runId: string) {
+/** A run, its plan and its units as the ledger has them. Throws ReplayError where it has none of that id. */
+export async function lookAtRun(ledger: Ledger, runId: string) {
   const [run, plan, units] = await Promise.all([ledger.getRun(runId), ledger.getPlan(runId), ledger.listUnits(runId)]);
   if (!run || !plan)
     throw new ReplayError(`Cannot show run ${runId}: the ledger has none of that id. See \`replay-list\`.`);

@@ -2,6 +2,7 @@ import {
   entryKey,
   type Lease,
   leaseSchema,
+  parseEntryKey,
   type Plan,
   planSchema,
   ReplayError,
@@ -91,6 +92,17 @@ export class Ledger {
     return runs
       .map(({ record }) => record)
       .sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt) || (a.id < b.id ? 1 : -1));
+  }
+
+  /**
+   * Tells of runs that were made or changed, soon after; what changes while the connection is down is not told, so whoever
+   * needs to know all also lists them now and then. Returns what ends it.
+   */
+  onRunChange(handler: (runId: string) => void): () => void {
+    return this.#records.onChange("run.*", (key) => {
+      const runId = parseEntryKey(key)?.aggregateId;
+      if (runId !== undefined) handler(runId);
+    });
   }
 
   async getPlan(id: string): Promise<Plan | null> {

@@ -72,6 +72,17 @@ export class RecordStore {
     return records.filter((record) => record !== null);
   }
 
+  /** Tells of keys that are written, as their messages pass by: fire and forget. Returns what ends it. */
+  onChange(keyFilter: string, handler: (key: string) => void): () => void {
+    const prefix = keySubject(this.#bucket, "");
+    const subscription = this.#client.nc.subscribe(`${prefix}${keyFilter}`, {
+      callback: (error, message) => {
+        if (!error) handler(message.subject.slice(prefix.length));
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+
   #write(key: string, expectedRevision: number, encoded: ReturnType<typeof encodeRecord>): Promise<number | null> {
     return compareAndSet(this.#client, {
       stream: this.#stream,

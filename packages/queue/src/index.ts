@@ -5,3 +5,4 @@ export { consumeUnits, type UnitConsumer, type UnitWorker } from "./consume-unit
 export { redactRedisUrl } from "./redis-url.ts";
 export { type RedisFacts, redisFacts } from "./redis-facts.ts";
 export { OLDEST_REDIS } from "./server-facts.ts";
+export { openQueueForInspection, type QueueForInspection } from "./queue-for-inspection.ts";

@@ -1,17 +1,15 @@
 import type { LiveReport } from "@cim-replay/nats";
 import type { Registry } from "prom-client";
 import { type MetricDefinition, metricSet } from "./metric-set.ts";
-import type { Outcome } from "./outcomes.ts";
+import { outcomeGauges, type OutcomesSource } from "./outcome-metrics.ts";
 import type { WorkerWatch } from "./worker-watch.ts";
 
 const STAGES = ["fetch", "fold", "checkpoint", "write"] as const;
 
-export interface WorkerMetricsSource {
+export interface WorkerMetricsSource extends OutcomesSource {
   /** Of the units at work. */
   readonly reports: readonly LiveReport[];
   readonly watch: WorkerWatch;
-  /** Of all runs that the ledger knows; null while it cannot be read. */
-  readonly outcomes: readonly Outcome[] | null;
 }
 
 function sum(name: string, help: string, read: (report: LiveReport) => number): MetricDefinition<WorkerMetricsSource> {
@@ -20,25 +18,6 @@ function sum(name: string, help: string, read: (report: LiveReport) => number): 
     kind: "gauge",
     help,
     read: ({ reports }) => reports.reduce((total, report) => total + read(report), 0),
-  };
-}
-
-/** The same in all workers: take the largest, not the sum. */
-function unsettled(
-  name: string,
-  help: string,
-  read: (outcome: Outcome) => number,
-): MetricDefinition<WorkerMetricsSource> {
-  return {
-    name: `cim_replay_${name}`,
-    kind: "gauge",
-    help,
-    labels: ["domain", "target"],
-    read: ({ outcomes }) =>
-      outcomes?.map((outcome) => ({
-        labels: { domain: outcome.domain, target: outcome.target },
-        value: read(outcome),
-      })) ?? null,
   };
 }
 
@@ -101,12 +80,7 @@ const workerMetrics: readonly MetricDefinition<WorkerMetricsSource>[] = [
         value: reports.reduce((total, { stageMicros }) => total + stageMicros[stage], 0) / 1e6,
       })),
   },
-  unsettled(
-    "failed_runs",
-    "Runs in the ledger that failed and were neither resumed nor cancelled nor followed by a completed one of the domain.",
-    ({ failed }) => failed,
-  ),
-  unsettled("refuted_runs", "Of the failed runs, those that the verifier found not to hold.", ({ refuted }) => refuted),
+  ...outcomeGauges,
 ];
 
 export function workerRegistry(source: () => WorkerMetricsSource | Promise<WorkerMetricsSource>): Registry {

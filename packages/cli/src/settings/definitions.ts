@@ -212,6 +212,9 @@ export const settings = {
     port,
     9091,
   ),
+  dashboardUser: setting("--dashboard-user <name>", "user of the dashboard's login", textOrNone, null),
+  dashboardPassword: setting("--dashboard-password <text>", "its password", textOrNone, null),
+  dashboardPasswordFile: setting("--dashboard-password-file <file>", "file with that password", textOrNone, null),
   logLevel: setting(
     "--log-level <level>",
     "of the log on stderr; debug also shows stack traces",

@@ -17,6 +17,7 @@ export interface LoadedSettings {
   readonly services: readonly ServiceEntry[] | null;
   /** Where the settings file is, or would be. */
   readonly filePath: string;
+  readonly hasFile: boolean;
   /** What flags gave, and nothing else: what `--resume` may change. */
   readonly fromFlags: Partial<Settings>;
   /** Whether anybody gave this setting, in whatever way. */
@@ -52,19 +53,24 @@ export function loadSettings(sources: SettingSources): LoadedSettings {
     domains: file.domains,
     services: file.services,
     filePath: file.path,
+    hasFile: file.isThere,
     fromFlags,
     isGiven: (name) => [file.values, fromEnv, fromFlags].some((layer) => layer[name] !== undefined),
   };
 }
 
-function readFile({ flags, env, cwd }: SettingSources): FileSettings & { readonly path: string } {
+function readFile({
+  flags,
+  env,
+  cwd,
+}: SettingSources): FileSettings & { readonly path: string; readonly isThere: boolean } {
   const named = flags.config ?? (env.CIM_REPLAY_CONFIG || undefined);
   const shownAs = typeof named === "string" ? named : DEFAULT_FILE;
   const path = resolve(cwd, shownAs);
   if (named === undefined && !existsSync(path)) {
-    return { values: {}, domains: new Map(), services: null, mistakes: [], path };
+    return { values: {}, domains: new Map(), services: null, mistakes: [], path, isThere: false };
   }
-  return { ...readSettingsFile(path, shownAs), path };
+  return { ...readSettingsFile(path, shownAs), path, isThere: true };
 }
 
 function readLayer(

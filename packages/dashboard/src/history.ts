@@ -1,0 +1,32 @@
+/** One moment of a run, for charts. */
+export interface Sample {
+  readonly atMs: number;
+  readonly eventsPerSecond: number;
+  readonly lagSeconds: number | null;
+  readonly readEvents: number;
+}
+
+const MOST_SAMPLES = 600;
+
+/**
+ * A run's samples from its first on, in bounded memory: when they are too many, every second one is left out and from then
+ * on only as many are taken, so that a run of days has a chart as a run of minutes has.
+ */
+export class History {
+  #samples: Sample[] = [];
+  #spacingMs = 0;
+
+  get samples(): readonly Sample[] {
+    return this.#samples;
+  }
+
+  add(sample: Sample): void {
+    const last = this.#samples.at(-1);
+    if (last && sample.atMs - last.atMs < this.#spacingMs) return;
+    this.#samples.push(sample);
+    if (this.#samples.length <= MOST_SAMPLES) return;
+    const [first] = this.#samples;
+    this.#samples = this.#samples.filter((_, index) => index % 2 === 0);
+    this.#spacingMs = (sample.atMs - (first?.atMs ?? 0)) / this.#samples.length;
+  }
+}

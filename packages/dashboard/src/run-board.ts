@@ -1,0 +1,167 @@
+import { errorMessage, isUnfinished, type RunRecord } from "@cim-replay/core";
+import { Ledger, type NatsClient } from "@cim-replay/nats";
+import { History } from "./history.ts";
+import type { RunLook, RunWatch } from "./ports.ts";
+
+/** Runs at work are looked at so often, whoever watches: their charts begin with them. */
+const LOOK_EVERY_MS = 1_000;
+/** Changes are told as they happen; a listing finds what was missed. */
+const LIST_EVERY_MS = 15_000;
+/** Ended runs whose last look and chart stay in memory. */
+const MOST_ENDED = 50;
+
+export interface KnownRun {
+  readonly run: RunRecord;
+  /** Null until it was looked at: of ended runs, when somebody opens them. */
+  readonly latest: RunLook | null;
+  readonly history: History;
+}
+
+interface Followed {
+  watch: RunWatch;
+  latest: RunLook | null;
+  looking: Promise<void> | null;
+  readonly history: History;
+}
+
+/** What the ledger knows of runs, kept fresh in the background, so that a page costs the servers nothing however many look at it. */
+export class RunBoard {
+  readonly #client: NatsClient;
+  readonly #watchRun: (runId: string) => RunWatch;
+  readonly #runs = new Map<string, RunRecord>();
+  readonly #followed = new Map<string, Followed>();
+  #ledger: Ledger | null = null;
+  #unsubscribe = () => {};
+  #listedAt = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #ticking: Promise<void> = Promise.resolve();
+  /** Why the last look failed, in words; null where all is well. */
+  trouble: string | null = null;
+
+  constructor(client: NatsClient, watchRun: (runId: string) => RunWatch) {
+    this.#client = client;
+    this.#watchRun = watchRun;
+  }
+
+  /** Null before any run was ever begun on these servers. */
+  get ledger(): Ledger | null {
+    return this.#ledger;
+  }
+
+  async start(): Promise<void> {
+    await this.#tick();
+    const again = () => {
+      this.#timer = setTimeout(() => {
+        this.#ticking = this.#tick().finally(again);
+      }, LOOK_EVERY_MS);
+    };
+    again();
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#ticking;
+    clearTimeout(this.#timer);
+    this.#unsubscribe();
+    for (const { watch } of this.#followed.values()) watch.close();
+  }
+
+  /** Newest first. */
+  list(): KnownRun[] {
+    return [...this.#runs.values()]
+      .sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt) || (a.id < b.id ? 1 : -1))
+      .map((run) => this.#known(run));
+  }
+
+  /** With a look at it that is a second old at most; null where there is none of that id. */
+  async open(runId: string): Promise<KnownRun | null> {
+    if (!this.#runs.has(runId)) await this.#read(runId);
+    const run = this.#runs.get(runId);
+    if (!run) return null;
+    const followed = this.#follow(runId);
+    if (followed.latest === null || isStale(followed.latest, run)) await this.#look(runId, followed);
+    return this.#known(this.#runs.get(runId) ?? run);
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.#list();
+      const atWork = [...this.#runs.values()].filter(isAtWork);
+      await Promise.all(atWork.map(({ id }) => this.#look(id, this.#follow(id))));
+      this.#forgetOldest();
+      this.trouble = null;
+    } catch (error) {
+      this.trouble = errorMessage(error);
+    }
+  }
+
+  async #list(): Promise<void> {
+    if (this.#ledger === null) {
+      this.#ledger = await Ledger.open(this.#client);
+      if (this.#ledger === null) return;
+      this.#unsubscribe = this.#ledger.onRunChange((runId) => {
+        this.#read(runId).catch((error) => {
+          this.trouble = errorMessage(error);
+        });
+      });
+    }
+    if (performance.now() - this.#listedAt < LIST_EVERY_MS) return;
+    const runs = await this.#ledger.listRuns();
+    this.#listedAt = performance.now();
+    this.#runs.clear();
+    for (const run of runs) this.#runs.set(run.id, run);
+  }
+
+  async #read(runId: string): Promise<void> {
+    const run = await this.#ledger?.getRun(runId);
+    if (run) this.#runs.set(runId, run.record);
+  }
+
+  #follow(runId: string): Followed {
+    const followed = this.#followed.get(runId) ?? {
+      ...{ watch: this.#watchRun(runId), latest: null, looking: null },
+      history: new History(),
+    };
+    // Looked at last, so that it is forgotten last.
+    this.#followed.delete(runId);
+    this.#followed.set(runId, followed);
+    return followed;
+  }
+
+  #look(runId: string, followed: Followed): Promise<void> {
+    followed.looking ??= this.#lookNow(runId, followed).finally(() => {
+      followed.looking = null;
+    });
+    return followed.looking;
+  }
+
+  async #lookNow(runId: string, followed: Followed): Promise<void> {
+    const latest = await followed.watch.look();
+    followed.latest = latest;
+    const { run, eventsPerSecond, lagSeconds, readEvents } = latest.figures;
+    this.#runs.set(runId, run);
+    if (run.state === "running") followed.history.add({ atMs: Date.now(), eventsPerSecond, lagSeconds, readEvents });
+  }
+
+  #forgetOldest(): void {
+    const ended = [...this.#followed].filter(([, { latest }]) => !latest || !isAtWork(latest.figures.run));
+    for (const [runId, { watch }] of ended.slice(0, Math.max(0, ended.length - MOST_ENDED))) {
+      watch.close();
+      this.#followed.delete(runId);
+    }
+  }
+
+  #known(run: RunRecord): KnownRun {
+    const followed = this.#followed.get(run.id);
+    return { run, latest: followed?.latest ?? null, history: followed?.history ?? new History() };
+  }
+}
+
+function isAtWork({ state }: RunRecord): boolean {
+  return state === "planned" || state === "running" || state === "verifying" || state === "paused";
+}
+
+/** What is at work is looked at by the clock; what rests only when it has changed. */
+function isStale({ figures }: RunLook, run: RunRecord): boolean {
+  return figures.run.state !== run.state || (isUnfinished(run) && !isAtWork(run));
+}
