@@ -36,6 +36,7 @@ COPY --from=build /src/deploy/container/healthcheck.js /app/healthcheck.js
 COPY --from=build --chown=1000:1000 /out/state /var/lib/cim-replay
 
 ENV NODE_ENV=production \
+    CIM_REPLAY_BUILD=${REVISION} \
     HOME=/tmp \
     XDG_STATE_HOME=/var/lib
 WORKDIR /work

@@ -36,7 +36,7 @@ describe.runIf(noEngine === null)("docker compose", { timeout: 120_000 }, () => 
     const ports = { NATS_PORT: await freePort(), REDIS_PORT: await freePort(), PROMETHEUS_PORT: await freePort() };
     natsPort = ports.NATS_PORT;
     const portEnv = Object.fromEntries(Object.entries(ports).map(([key, port]) => [key, String(port)]));
-    project = new ComposeProject(name, { ...portEnv, CIM_REPLAY_IMAGE: image });
+    project = new ComposeProject(name, { ...portEnv, CIM_REPLAY_IMAGE: image, REVISION: "c0ffee" });
     await say(".ci/base-images.sh", []);
     await project.compose("build", "worker");
 
@@ -157,11 +157,12 @@ describe.runIf(noEngine === null)("docker compose", { timeout: 120_000 }, () => 
     expect(labels).toMatchObject({
       "org.opencontainers.image.title": "cim-replay",
       "org.opencontainers.image.version": version,
+      "org.opencontainers.image.revision": "c0ffee",
       "org.opencontainers.image.licenses": "Apache-2.0",
     });
     const within = (command: string) =>
       say("docker", ["run", "--rm", "--read-only", "--network", "none", "--entrypoint", "sh", image, "-c", command]);
-    expect(await within("verify-domain --version")).toBe(version);
+    expect(await within("verify-domain --version")).toContain(`${version} (build c0ffee`);
     expect(
       await within("find /app /src -name typescript -o -name vitest -o -name '*.test.*' 2>/dev/null || true"),
     ).toBe("");

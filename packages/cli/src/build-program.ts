@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { type CommandEntry, type Invocation, UMBRELLA } from "./command.ts";
 import { commandTable } from "./command-table.ts";
+import { examples } from "./examples.ts";
 
 export interface Outcome {
   status: number;
@@ -53,6 +54,8 @@ async function fill(command: Command, entry: CommandEntry, invoke: Invoke): Prom
   command.description(`${capitalised(entry.summary)}.`);
   const { command: module } = await entry.load();
   module.configure(command);
+  const lines = examples[entry.name] ?? [];
+  if (lines.length > 0) command.addHelpText("after", `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`);
   command.action(async () => {
     // An argument that may be left out, and was, is there as undefined.
     const args = command.processedArgs.flat().filter((arg) => arg !== undefined);

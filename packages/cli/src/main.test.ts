@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -23,6 +23,17 @@ describe("a tool", () => {
     const result = await runTool("event-replay", ["--help"]);
     expect(result).toMatchObject({ status: 0, stderr: "" });
     expect(result.stdout).toContain("--checkpoint-interval <events>");
+  });
+
+  test("shows its version and what it was built from", async () => {
+    const { status, stdout } = await runTool("event-replay", ["--version"], { CIM_REPLAY_BUILD: "image-7" });
+    expect([status, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^\d+\.\d+\.\d+ \(build image-7, Node 24\.\d+\.\d+\)\n$/),
+    ]);
+    const isCheckout = existsSync(new URL("../../../.git/HEAD", import.meta.url));
+    const build = isCheckout ? /\(build [0-9a-f]{12}, / : /\(build unknown, /;
+    expect((await runTool("cim-replay", ["--version"])).stdout).toMatch(build);
   });
 
   test("is the same as a subcommand", async () => {

@@ -3,6 +3,7 @@ import { buildProgram, setTitle } from "./build-program.ts";
 import { describeError, EXIT, exitStatusOf } from "./exit-status.ts";
 import { endOnSignals } from "./first-process.ts";
 import { toolVersion } from "./output/tool-version.ts";
+import { versionText } from "./output/version-text.ts";
 import { createScreen } from "./output/screen.ts";
 
 /**
@@ -23,7 +24,8 @@ export async function main(tool: string, given: readonly string[] = process.argv
   try {
     const print = (text: string) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
     const exitNow = (status: number) => process.exit(status);
-    const program = await buildProgram(tool, toolVersion(), { print, screen, exitNow }, outcome);
+    const version = argv.includes("--version") ? versionText() : toolVersion();
+    const program = await buildProgram(tool, version, { print, screen, exitNow }, outcome);
     // Some runners pass on the `--` that parts their own flags from the tool's.
     const words = argv[0] === "--" ? argv.slice(1) : argv;
     await program.parseAsync([...words], { from: "user" });

@@ -25,11 +25,7 @@ export const command: CommandModule = {
     addFlags(parser, flags, ["target", ...connectionSettings]);
     parser.addHelpText(
       "after",
-      `
-Keeps the entries of all domains of the target as they are at one moment, on the NATS server.
-
-Example:
-  create-checkpoint --name "pre-recovery-$(date +%Y%m%d-%H%M%S)"`,
+      "\nKeeps the entries of all domains of the target as they are at one moment, on the NATS server.",
     );
   },
   async run(invocation) {

@@ -53,13 +53,7 @@ export const command: CommandModule = {
     addFlags(parser, flags, settingNames);
     parser.addHelpText(
       "after",
-      `
-The password comes by CIM_REPLAY_DASHBOARD_PASSWORD or a file. See docs/dashboard.md.
-
-Examples:
-  cim-replay dashboard
-  CIM_REPLAY_DASHBOARD_PASSWORD=… cim-replay dashboard --host 0.0.0.0 --dashboard-user ops --allow-actions
-  cim-replay dashboard --host 0.0.0.0 --trust-header X-Forwarded-User --trust-proxy 10.0.0.0/8`,
+      "\nThe password comes by CIM_REPLAY_DASHBOARD_PASSWORD or a file. See docs/dashboard.md.",
     );
   },
   async run(invocation) {

@@ -52,10 +52,7 @@ export const command: CommandModule = {
       "after",
       `
 Entries of the target whose aggregates had no event up to then are removed: without --target, from CIM_PROJECTIONS.
-Where the target holds entries, a checkpoint is made first, and the command that goes back to it is printed.
-
-Example:
-  point-in-time-replay --target-time 2026-01-31T12:00:00Z --domains all --verify-checksums --target before-noon`,
+Where the target holds entries, a checkpoint is made first, and the command that goes back to it is printed.`,
     );
   },
   run: (invocation) => pointInTimeReplay(invocation),

@@ -34,10 +34,7 @@ export const command: CommandModule = {
       "after",
       `
 Several domains in the filter are several runs, one after another; without domains: as event-replay.
-An interrupted run goes on with \`event-replay --resume\`.
-
-Example:
-  selective-replay --filter replay-filter.json --target test-projection --dry-run`,
+An interrupted run goes on with \`event-replay --resume\`.`,
     );
   },
   async run(invocation) {

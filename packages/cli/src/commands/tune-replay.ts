@@ -25,10 +25,6 @@ type Rates = Partial<Pick<RunSettings, "maxRate" | "maxBytesRate">>;
 export const command: CommandModule = {
   configure(parser) {
     addFlags(parser, flags, connectionSettings);
-    parser.addHelpText(
-      "after",
-      "\nExamples:\n  tune-replay --max-rate 2000\n  tune-replay --domain graph --max-bytes-rate 5M\n  tune-replay --unlimited",
-    );
   },
   async run(invocation) {
     const { flags: given, loaded } = readInvocation(invocation, flags);
