@@ -32,14 +32,14 @@ LABEL org.opencontainers.image.title="cim-replay" \
 COPY --from=build /out/app /app
 COPY --from=build /out/bin /usr/local/bin
 COPY --from=build /src/deploy/container/healthcheck.js /app/healthcheck.js
-# Settings and projections are looked for in /work; backups and the like are kept in /var/lib/cim-replay.
+# Settings and projections are looked for in /etc/cim-replay; backups and the like are kept in /var/lib/cim-replay.
 COPY --from=build --chown=1000:1000 /out/state /var/lib/cim-replay
 
 ENV NODE_ENV=production \
     CIM_REPLAY_BUILD=${REVISION} \
     HOME=/tmp \
     XDG_STATE_HOME=/var/lib
-WORKDIR /work
+WORKDIR /etc/cim-replay
 # By number, so that Kubernetes sees that it is not root.
 USER 1000:1000
 EXPOSE 9091
