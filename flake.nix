@@ -10,71 +10,35 @@
       forEachSystem =
         give:
         lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (system: give system nixpkgs.legacyPackages.${system});
-      manifest = builtins.fromJSON (builtins.readFile ./packages/cli/package.json);
+      tools = import ./nix/tools.nix ./docs/cli.md;
+      # An app is a program without arguments: what is a command of `cim-replay` gets one.
+      programOf =
+        pkgs: package: name: command:
+        if builtins.length command == 1 then
+          "${package}/bin/${builtins.head command}"
+        else
+          toString (
+            pkgs.writeShellScript name ''exec ${package}/bin/${builtins.concatStringsSep " " command} "$@"''
+          );
     in
     {
       packages = forEachSystem (
         _: pkgs: {
-          default = pkgs.stdenv.mkDerivation (finalAttrs: {
-            pname = "cim-replay";
-            inherit (manifest) version;
-            src = self;
-
-            nativeBuildInputs = [
-              pkgs.makeWrapper
-              pkgs.nodejs_24
-              pkgs.pnpm
-              pkgs.pnpmConfigHook
-            ];
-            pnpmDeps = pkgs.fetchPnpmDeps {
-              inherit (finalAttrs) pname version src;
-              fetcherVersion = 4;
-              # Of what pnpm-lock.yaml names. A build with another prints the right one: put it here.
-              hash = lib.fakeHash;
-            };
-
-            # The Node that comes with the dependencies is linked against what Nix has elsewhere.
-            preBuild = "rm -f node_modules/.bin/node";
-            buildPhase = ''
-              runHook preBuild
-              pnpm --recursive run build
-              runHook postBuild
-            '';
-
-            # Packages find each other through the workspace's links, so it is installed as it lies.
-            installPhase = ''
-              runHook preInstall
-              mkdir -p $out/lib/cim-replay $out/bin
-              cp -r package.json pnpm-workspace.yaml node_modules packages $out/lib/cim-replay/
-            ''
-            + lib.concatStrings (
-              lib.mapAttrsToList (name: file: ''
-                makeWrapper ${lib.getExe pkgs.nodejs_24} $out/bin/${name} \
-                  --add-flags $out/lib/cim-replay/packages/cli/${file}
-              '') manifest.bin
-            )
-            + ''
-              runHook postInstall
-            '';
-
-            meta = {
-              inherit (manifest) description;
-              license = lib.licenses.asl20;
-              mainProgram = "cim-replay";
-            };
-          });
+          default = pkgs.callPackage ./nix/package.nix { src = self; };
         }
       );
 
+      # `nix run .#domain-replay -- --domain graph`: every tool by its name.
       apps = forEachSystem (
-        system: _:
+        system: pkgs:
         let
-          app = name: {
+          app = name: command: {
             type = "app";
-            program = "${self.packages.${system}.default}/bin/${name}";
+            program = programOf pkgs self.packages.${system}.default name command;
+            meta.description = "The command ${builtins.concatStringsSep " " command}";
           };
         in
-        builtins.mapAttrs (name: _: app name) manifest.bin // { default = app "cim-replay"; }
+        builtins.mapAttrs app tools // { default = app "cim-replay" tools.cim-replay; }
       );
 
       devShells = forEachSystem (
@@ -88,6 +52,43 @@
               pkgs.redis
             ];
           };
+        }
+      );
+
+      nixosModules.default = import ./nix/module.nix self;
+
+      checks = forEachSystem (
+        system: pkgs: {
+          package = self.packages.${system}.default;
+          # Each app starts, and says how it is used.
+          apps = pkgs.runCommand "cim-replay-apps" { } ''
+            ${lib.concatMapStrings (app: "${app.program} --help\n") (builtins.attrValues self.apps.${system})}
+            touch $out
+          '';
+          # A machine with workers and a dashboard has the units for it.
+          module =
+            let
+              machine = lib.nixosSystem {
+                inherit system;
+                modules = [
+                  self.nixosModules.default
+                  {
+                    services.cim-replay = {
+                      worker.enable = true;
+                      worker.count = 2;
+                      dashboard.enable = true;
+                    };
+                  }
+                ];
+              };
+              units = machine.config.systemd.services;
+              starts = map (name: "${name}: ${units.${name}.serviceConfig.ExecStart}\n") [
+                "cim-replay-worker-1"
+                "cim-replay-worker-2"
+                "cim-replay-dashboard"
+              ];
+            in
+            pkgs.writeText "cim-replay-units" (lib.concatStrings starts);
         }
       );
     };

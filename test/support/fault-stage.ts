@@ -43,6 +43,8 @@ export class FaultStage {
   readonly ledger: Ledger;
   /** The single-threaded fold of what was published before the first run, by entry key. */
   expected: ReadonlyMap<string, string> = new Map();
+  /** Of the processes that are started from now on. */
+  moreEnv: NodeJS.ProcessEnv = {};
   /** Folder of the commands. */
   readonly cwd: string;
   readonly #marker = uniqueName("FAULTS");
@@ -121,7 +123,7 @@ export class FaultStage {
   }
 
   start(tool: string, args: readonly string[] = []): ReplayProcess {
-    const started = new ReplayProcess(tool, args, { env: this.#env, cwd: this.cwd });
+    const started = new ReplayProcess(tool, args, { env: { ...this.#env, ...this.moreEnv }, cwd: this.cwd });
     this.#processes.push(started);
     return started;
   }

@@ -3,6 +3,7 @@ import { buildProgram, setTitle } from "./build-program.ts";
 import { describeError, EXIT, exitStatusOf } from "./exit-status.ts";
 import { endOnSignals } from "./first-process.ts";
 import { toolVersion } from "./output/tool-version.ts";
+import { startTracing } from "./tracing.ts";
 import { versionText } from "./output/version-text.ts";
 import { createScreen } from "./output/screen.ts";
 
@@ -21,6 +22,7 @@ export async function main(tool: string, given: readonly string[] = process.argv
   process.stderr.on("error", () => undefined);
   const screen = await createScreen(process.stderr, process.env);
   const outcome = { status: EXIT.done as number };
+  const endTracing = await startTracing(tool, toolVersion());
   try {
     const print = (text: string) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
     const exitNow = (status: number) => process.exit(status);
@@ -38,6 +40,7 @@ export async function main(tool: string, given: readonly string[] = process.argv
   } finally {
     screen.end();
   }
+  await endTracing();
   await flushed(process.stdout);
   process.exit(outcome.status);
 }

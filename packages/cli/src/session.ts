@@ -6,6 +6,7 @@ import type { Invocation } from "./command.ts";
 import { openLog } from "./log.ts";
 import type { Settings } from "./settings/definitions.ts";
 import { noLedger } from "./no-run.ts";
+import { isTracing } from "./tracing.ts";
 
 /** Opens a log for as long as `work` runs. */
 export async function withLog<Result>(
@@ -102,5 +103,6 @@ export function queueOptions(settings: Settings): QueueOptions {
     prefix: settings.queuePrefix,
     lockDurationMs: settings.lockDuration,
     stalledIntervalMs: settings.stalledInterval,
+    traced: isTracing(),
   };
 }

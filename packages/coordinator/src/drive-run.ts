@@ -6,6 +6,7 @@ import {
   type Plan,
   ReplayError,
   type RunRecord,
+  traced,
   type UnitRecord,
 } from "@cim-replay/core";
 import type { ReplayContext } from "./context.ts";
@@ -64,9 +65,21 @@ export async function driveRun(ctx: ReplayContext, held: HeldRun, options: Drive
   );
   const watch = new RunWatch(ctx, run, plan);
   const drive = new Drive(ctx, held, plan, watch, options);
+  const { domain, target } = run.settings;
   try {
-    await drive.startWorkers();
-    return await drive.untilItEnds();
+    return await traced(
+      "run",
+      {
+        ...{ "cim_replay.run": id, "cim_replay.domain": domain, "cim_replay.target": target },
+        ...{ "cim_replay.partitions": plan.partitions.length, "cim_replay.units": plan.units.length },
+      },
+      async (span) => {
+        await drive.startWorkers();
+        const ended = await drive.untilItEnds();
+        span.setAttribute("cim_replay.state", ended.state);
+        return ended;
+      },
+    );
   } finally {
     watch.stop();
     await options.pool?.stop();

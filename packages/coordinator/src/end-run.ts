@@ -3,6 +3,7 @@ import {
   moveRun,
   type Plan,
   ReplayError,
+  traced,
   type RunRecord,
   type RunSummary,
   type UnitRecord,
@@ -53,7 +54,11 @@ export async function endRun(
     const found = await whileVerifying({ ledger: ctx.ledger, runId: run.id, interruption }, async (signal) => {
       await reconcile(ctx.client, plan, units);
       signal.throwIfAborted();
-      const verdict = (await certify?.(verifying, plan, units, signal)) ?? null;
+      const verdict = await traced("verify", { "cim_replay.level": run.settings.certify }, async (span) => {
+        const found = (await certify?.(verifying, plan, units, signal)) ?? null;
+        if (found) span.setAttribute("cim_replay.holds", found.holds);
+        return found;
+      });
       // Orphans are removed last: where the run is not proved, nobody knows that they are some.
       const isProved = verdict?.holds !== false;
       return {

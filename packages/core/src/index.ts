@@ -59,6 +59,7 @@ export { canonicalType, sameType } from "./aliases.ts";
 export { type CompiledProjection, compileProjection, parseProjection } from "./fold.ts";
 export { entryKey, parseEntryKey } from "./key.ts";
 export { type Log, silentLog } from "./log.ts";
+export { traced } from "./traced.ts";
 export { formatCount, formatDuration, formatSize, parseDuration, parseSize } from "./sizes.ts";
 export { finerNanos, formatTime, parseTime } from "./times.ts";
 export { compileDomain, type DomainCodec } from "./decode/domain-codec.ts";

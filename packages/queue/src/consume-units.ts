@@ -6,6 +6,7 @@ import { QUEUE_NAME, type QueueOptions } from "./options.ts";
 import { createRedis, REDIS_PATIENCE_MS } from "./redis-client.ts";
 import { redisError, unreachable } from "./redis-errors.ts";
 import { checkRedisUrl } from "./redis-url.ts";
+import { telemetryOf } from "./telemetry.ts";
 import { type UnitJob, unitJobSchema } from "./unit-job.ts";
 
 /** A unit whose worker dies may be sent again as often as needed: the ledger counts failures, not Redis. */
@@ -56,6 +57,7 @@ export function consumeUnits(options: QueueOptions, consumer: UnitConsumer): Uni
     maxStalledCount: ENDLESS_STALLS,
     runRetryDelay: 1_000,
     skipVersionCheck: true,
+    ...telemetryOf(options),
   });
   let outage: ReplayError | null = null;
   redis.on("ready", () => {

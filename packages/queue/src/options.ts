@@ -8,6 +8,8 @@ export interface QueueOptions {
   readonly lockDurationMs: number;
   /** How often lost jobs are looked for. All workers must use the same: the laziest would delay the others. */
   readonly stalledIntervalMs: number;
+  /** Whether jobs carry the span of who sent them. */
+  readonly traced?: boolean;
 }
 
 export const QUEUE_DEFAULTS = {

@@ -6,6 +6,7 @@ import { connectRedis, createRedis, REDIS_PATIENCE_MS } from "./redis-client.ts"
 import { redisError, unreachable } from "./redis-errors.ts";
 import { checkRedisUrl } from "./redis-url.ts";
 import { checkServer } from "./server-facts.ts";
+import { telemetryOf } from "./telemetry.ts";
 import { jobId, type UnitJob, unitJobSchema } from "./unit-job.ts";
 
 const JOB_STATES = ["waiting", "active", "delayed", "failed"] as const;
@@ -33,7 +34,12 @@ export class UnitQueue {
     this.warnings = warnings;
     this.#redis = redis;
     this.#redisUrl = options.redisUrl;
-    this.#queue = new Queue(QUEUE_NAME, { connection: redis, prefix: options.prefix, skipVersionCheck: true });
+    this.#queue = new Queue(QUEUE_NAME, {
+      connection: redis,
+      prefix: options.prefix,
+      skipVersionCheck: true,
+      ...telemetryOf(options),
+    });
     // Every call says by itself when Redis is away; without a listener the same would end the process.
     this.#queue.on("error", () => {});
   }

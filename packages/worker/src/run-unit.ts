@@ -12,6 +12,7 @@ import {
   ReplayError,
   SourceChangedError,
   SupersededError,
+  traced,
   UnreachableError,
 } from "@cim-replay/core";
 import {
@@ -77,7 +78,14 @@ export async function runUnit(
     const { pace } = attempt.context;
     claim.start(liveOf(attempt), ({ settings }) => pace.limit(settings));
     stopListening = onLive(services.client, job.runId, ({ unit }) => pace.heard(unit));
-    await work(services, attempt);
+    const { run, plan } = attempt.context;
+    const spanOf = { "cim_replay.run": job.runId, "cim_replay.unit": job.unit, "cim_replay.epoch": claim.record.epoch };
+    const at = attempt;
+    await traced(
+      "unit",
+      { ...spanOf, "cim_replay.domain": plan.domain, "cim_replay.target": run.settings.target },
+      () => work(services, at),
+    );
     log.info({}, "unit finished");
   } catch (error) {
     await endAfter(error, claim, attempt, log);
@@ -96,7 +104,7 @@ async function work(services: UnitServices, attempt: UnitAttempt): Promise<void>
   for (;;) {
     const pass = await UnitPass.start(context, deleted);
     attempt.pass = pass;
-    if ((await pass.read()) === "rewind") {
+    if ((await readTraced(pass, context)) === "rewind") {
       const bad = pass.fold.toSkip;
       pass.close();
       await claim.update((unit) => ({ ...unit, badSequences: [...unit.badSequences, ...bad] }));
@@ -104,17 +112,36 @@ async function work(services: UnitServices, attempt: UnitAttempt): Promise<void>
       continue;
     }
     const startedAt = performance.now();
-    const entries = await writeEntries({
-      ...context,
-      aggregates: pass.fold.aggregates.all(),
-      onWritten: ({ written, unchanged }) => {
-        attempt.entriesWritten = written + unchanged;
-      },
-    });
+    const entries = await traced("write", { "cim_replay.aggregates": pass.fold.aggregates.size }, () =>
+      writeEntries({
+        ...context,
+        aggregates: pass.fold.aggregates.all(),
+        onWritten: ({ written, unchanged }) => {
+          attempt.entriesWritten = written + unchanged;
+        },
+      }),
+    );
     context.stages.write += performance.now() - startedAt;
     await finish(services, context, pass, entries);
     return;
   }
+}
+
+/** Fetching and folding take turns too often for spans of their own: the read's span says how long each took in all. */
+function readTraced(pass: UnitPass, { stages }: UnitContext): Promise<"ended" | "rewind"> {
+  return traced("read", {}, async (span) => {
+    const before = { ...stages };
+    try {
+      return await pass.read();
+    } finally {
+      span.setAttributes({
+        "cim_replay.events": pass.fold.counts.delivered,
+        "cim_replay.fetch_ms": Math.round(stages.fetch - before.fetch),
+        "cim_replay.fold_ms": Math.round(stages.fold - before.fold),
+        "cim_replay.checkpoint_ms": Math.round(stages.checkpoint - before.checkpoint),
+      });
+    }
+  });
 }
 
 async function finish(

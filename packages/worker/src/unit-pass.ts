@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { type DeletedSequences, ReplayError, type StreamMessage } from "@cim-replay/core";
+import { type DeletedSequences, ReplayError, type StreamMessage, traced } from "@cim-replay/core";
 import { readStream } from "@cim-replay/nats";
 import { SequenceAccountant } from "./accountant.ts";
 import { AggregateTable } from "./aggregate-table.ts";
@@ -188,7 +188,9 @@ export class UnitPass {
     }
     const startedAt = performance.now();
     this.#context.checkpointRequested = false;
-    await this.#checkpointer.begin(this.fold.aggregates, this.#meta(), this.#lastSeq);
+    await traced("checkpoint", { "cim_replay.seq": this.#lastSeq }, () =>
+      this.#checkpointer.begin(this.fold.aggregates, this.#meta(), this.#lastSeq),
+    );
     const costMs = performance.now() - startedAt;
     this.#schedule.made(this.#own(), costMs);
     this.#context.stages.checkpoint += costMs;
