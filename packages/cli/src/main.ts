@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { buildProgram, setTitle } from "./build-program.ts";
 import { describeError, EXIT, exitStatusOf } from "./exit-status.ts";
+import { endOnSignals } from "./first-process.ts";
 import { toolVersion } from "./output/tool-version.ts";
 import { startTracing } from "./tracing.ts";
 import { versionText } from "./output/version-text.ts";
@@ -11,6 +12,7 @@ import { createScreen } from "./output/screen.ts";
  */
 export async function main(tool: string, given: readonly string[] = process.argv.slice(2)): Promise<void> {
   setTitle(tool);
+  if (process.pid === 1) endOnSignals(process, (status) => process.exit(status));
   // What starts us may pass on the `--` that parted its own flags from ours.
   const argv = given[0] === "--" ? given.slice(1) : given;
   // A reader that has seen enough (`| head`) closes the pipe: no error.
