@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { startRedis, startSentinel } from "@cim-replay/testkit";
+import { askRedis } from "../support/ask-redis.ts";
 import { claimsFrom, FaultStage, type FaultStageOptions } from "../support/fault-stage.ts";
 import type { ReplayProcess } from "../support/replay-process.ts";
 
@@ -39,6 +41,24 @@ describe("a run goes on and ends with the same bytes after", () => {
     await stage.redis.restart();
     await expectCompletes(replay);
     expect(claimsFrom(replay.stderr)).toEqual([1, 1]);
+  });
+
+  it("kill -9 of the master Redis, where sentinels name the next one", async () => {
+    stage = await FaultStage.open();
+    const replica = await startRedis({ config: `replicaof 127.0.0.1 ${stage.redis.port}\n` });
+    const sentinel = await startSentinel({ name: "units", masterPort: stage.redis.port });
+    try {
+      stage.moreEnv = { REDIS_URL: sentinel.url, CIM_REPLAY_REDIS_SENTINEL: "units" };
+      const replay = oneWaits();
+      await folding();
+      await stage.redis.kill();
+      await expectCompletes(replay);
+      expect(claimsFrom(replay.stderr)).toEqual([1, 1]);
+      // The unit that waited was taken from it.
+      expect(await askRedis(replica.url, "INFO replication")).toContain("role:master");
+    } finally {
+      await Promise.all([sentinel.stop(), replica.stop()]);
+    }
   });
 
   it("the loss of Redis for good, where no unit waits any more", async () => {

@@ -89,6 +89,8 @@ export class RunBoard {
       const atWork = [...this.#runs.values()].filter(isAtWork);
       await Promise.all(atWork.map(({ id }) => this.#look(id, this.#follow(id))));
       this.#forgetOldest();
+      // What nobody waited for was refused as well.
+      this.#client.denials.throwIfAny("follow the runs");
       this.trouble = null;
     } catch (error) {
       this.trouble = errorMessage(error);

@@ -1,11 +1,10 @@
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UnreachableError, UsageError } from "@cim-replay/core";
-import { freePort, locateRedis, type RedisHandle, startRedis } from "@cim-replay/testkit";
+import { freePort, type RedisHandle, startRedis, startSentinel } from "@cim-replay/testkit";
 import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { consumeUnits } from "./consume-units.ts";
@@ -83,7 +82,9 @@ test("Sentinel: the master is asked for, and the queue goes on with the next one
   const admin = new Redis(replica.url, { password: "hush" });
   onTestFinished(() => admin.disconnect());
   await admin.call("REPLICAOF", "127.0.0.1", master.port);
-  const server = { redisUrl: `redis://:hush@127.0.0.1:${await startSentinel(master.port)}`, redisSentinel: "units" };
+  const sentinel = await startSentinel({ name: "units", masterPort: master.port, password: "hush" });
+  onTestFinished(() => sentinel.stop());
+  const server = { redisUrl: `redis://:hush@127.0.0.1:${sentinel.port}`, redisSentinel: "units" };
   while (!/master_link_status:up/.test(await admin.info("replication"))) await sleep(50);
   let killedAt = Number.POSITIVE_INFINITY;
   await dispatch(server, async (seen) => {
@@ -134,38 +135,6 @@ async function withPassword(url: string): Promise<void> {
   await client.config("SET", "masterauth", "hush");
   await client.config("SET", "requirepass", "hush");
   client.disconnect();
-}
-
-/** Its port. One is enough to decide here; others would only have to agree. */
-async function startSentinel(masterPort: number): Promise<number> {
-  const { path, env } = await locateRedis();
-  const folder = mkdtempSync(join(tmpdir(), "cim-replay-sentinel-"));
-  const port = await freePort();
-  const config = join(folder, "sentinel.conf");
-  writeFileSync(
-    config,
-    `bind 127.0.0.1
-port ${port}
-dir ${folder}
-sentinel monitor units 127.0.0.1 ${masterPort} 1
-sentinel auth-pass units hush
-sentinel down-after-milliseconds units 1000
-sentinel failover-timeout units 5000
-`,
-  );
-  const child = spawn(path, [config, "--sentinel"], { stdio: "ignore", env: { ...process.env, ...env } });
-  onTestFinished(async () => {
-    const ended = once(child, "exit");
-    child.kill("SIGKILL");
-    await ended;
-    rmSync(folder, { recursive: true });
-  });
-  const client = new Redis({ port, retryStrategy: () => 50, maxRetriesPerRequest: null });
-  client.on("error", () => undefined);
-  const knowsBoth = async () => /slaves=1/.test(String(await client.info("sentinel")));
-  while (!(await knowsBoth())) await sleep(50);
-  client.disconnect();
-  return port;
 }
 
 async function join3(nodes: readonly RedisHandle[]): Promise<void> {

@@ -1,6 +1,7 @@
 export { startServerPair, type ServerPair } from "./servers/pair.ts";
 export { type NatsOptions, startNats } from "./servers/nats-server.ts";
 export { type RedisHandle, type RedisOptions, startRedis } from "./servers/redis-server.ts";
+export { type SentinelOptions, startSentinel } from "./servers/redis-sentinel.ts";
 export type { ServerHandle } from "./servers/managed-server.ts";
 export { locateNats, locateRedis, locateServers, type LocatedServer, type LocateOptions } from "./servers/locate.ts";
 export type { ServerBinary } from "./servers/binary.ts";

@@ -14,6 +14,7 @@ import {
   type Variation,
   withWorker,
 } from "./theatre.fixture.ts";
+import { reviveRun, watchRuns } from "./watch-runs.fixture.ts";
 
 const AT_MOST_MS = 30_000;
 const SMALL = { events: 60, payloadBytes: 20 };
@@ -122,6 +123,11 @@ const PLAYS: Readonly<Record<Role, (account: Account) => Promise<CommandResult>>
     expect(kept.said).not.toContain("Cannot");
     await forgetEntries(account);
     return account.command("restore", "restore-projections", "--backup", file);
+  },
+  async dashboard(account) {
+    await fill(account, SMALL);
+    await withWorker(account, "worker", (worker) => replay(account, worker));
+    return watchRuns(account, await reviveRun(account));
   },
 };
 
