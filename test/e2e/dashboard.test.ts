@@ -186,6 +186,26 @@ describe.skipIf(chromiumPath === null)("the dashboard in a browser", () => {
     expect(await text(page, "#content")).toContain("events.shop.bad.Added");
   });
 
+  it("takes over a run whose command was killed", async () => {
+    const replay = stage.replay("--target", "LEFT");
+    await until(
+      async () => (await stage.ledger.listRuns()).length === 3,
+      () => `the run. ${stage.said}`,
+    );
+    const { id, coordinator } = await stage.run();
+    await stage.unit(({ cursorSeq }) => cursorSeq > 400);
+    replay.kill("SIGKILL");
+    await page.goto(`${url}/runs/${id}`);
+    await page.getByText("Nobody coordinates this run any more").waitFor({ timeout: 60_000 });
+    await page.getByRole("button", { name: "Resume" }).click();
+    await until(
+      async () => (await stage.run()).coordinator.pid !== coordinator.pid,
+      () => `another coordinator. ${stage.said}`,
+    );
+    await page.locator("#state .badge.failed").waitFor({ timeout: 120_000 });
+    expect((await stage.run()).id).toBe(id);
+  });
+
   it("is used with the keyboard alone", async () => {
     await page.goto(url);
     await page.keyboard.press("Tab");

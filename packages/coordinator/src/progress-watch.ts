@@ -1,10 +1,17 @@
-import type { UnitRecord } from "@cim-replay/core";
+import type { RunRecord, UnitRecord } from "@cim-replay/core";
 import { type Ledger, type LiveReport, type NatsClient, onLive } from "@cim-replay/nats";
 import { lastPinnedTime } from "./last-pinned-time.ts";
 import { lookAtRun, type Progress, progressOf } from "./progress.ts";
 
 /** Rates are over so long, so that two looks close together do not make them jump. */
 const WINDOW_MS = 5_000;
+
+export interface RunLook {
+  readonly figures: Progress;
+  readonly units: readonly UnitRecord[];
+  /** It is at work by its record, and nobody coordinates it any more. */
+  readonly isAbandoned: boolean;
+}
 
 /** Looks at one run again and again from outside. Reports that workers send meanwhile make it as fresh as they are. */
 export class ProgressWatch {
@@ -14,6 +21,7 @@ export class ProgressWatch {
   readonly #live = new Map<string, LiveReport>();
   readonly #unsubscribe: () => void;
   #looks: { readonly at: number; readonly readEvents: number }[] = [];
+  #lease: { readonly revision: number; readonly seenAt: number } | null = null;
   #lastPinnedAtMs: Promise<number | null> | null = null;
 
   constructor(client: NatsClient, ledger: Ledger, runId: string) {
@@ -24,7 +32,7 @@ export class ProgressWatch {
   }
 
   /** Throws ReplayError where the ledger has no such run. */
-  async look(): Promise<{ readonly figures: Progress; readonly units: readonly UnitRecord[] }> {
+  async look(): Promise<RunLook> {
     const { run, plan, units, at } = await lookAtRun(this.#ledger, this.#runId);
     const isAtWork = run.state === "running";
     if (isAtWork) this.#lastPinnedAtMs ??= lastPinnedTime(this.#client, run, plan);
@@ -33,14 +41,23 @@ export class ProgressWatch {
     const figures = progressOf(run, plan, units, { live, eventsPerSecond: 0, lastPinnedAtMs });
     if (!isAtWork) {
       this.#looks = [];
-      return { figures, units };
+      return { figures, units, isAbandoned: isHeld(run) && (await this.#isAbandoned(run, at)) };
     }
     const eventsPerSecond = this.#rate(at, figures.readEvents);
-    return { figures: progressOf(run, plan, units, { live, eventsPerSecond, lastPinnedAtMs }), units };
+    const isAbandoned = await this.#isAbandoned(run, at);
+    return { figures: progressOf(run, plan, units, { live, eventsPerSecond, lastPinnedAtMs }), units, isAbandoned };
   }
 
   close(): void {
     this.#unsubscribe();
+  }
+
+  /** By the lease alone: its holder has not renewed it for as long as it is good for, while it was looked at. */
+  async #isAbandoned({ settings: { domain, target } }: RunRecord, at: number): Promise<boolean> {
+    const held = await this.#ledger.getLease(domain, target);
+    if (held === null || held.record.runId !== this.#runId) return true;
+    if (this.#lease?.revision !== held.revision) this.#lease = { revision: held.revision, seenAt: at };
+    return at - this.#lease.seenAt > held.record.ttlMs;
   }
 
   #rate(at: number, readEvents: number): number {
@@ -50,4 +67,9 @@ export class ProgressWatch {
     // A unit that went back to its checkpoint has read less than it had.
     return oldest && seconds > 0 ? Math.max(0, (readEvents - oldest.readEvents) / seconds) : 0;
   }
+}
+
+/** Whether somebody has to hold its lease. */
+function isHeld({ state }: RunRecord): boolean {
+  return state === "running" || state === "verifying" || state === "paused";
 }

@@ -18,7 +18,7 @@ describe("who may look", () => {
   test("needs both halves of a login, and one way of logging in", () => {
     expect(() => accessFor({ ...none, user: "ops" })).toThrow("only one half");
     expect(() => accessFor({ ...none, password: "x" })).toThrow("only one half");
-    const both = { ...none, user: "ops", password: "x", trustHeader: "X-User" };
+    const both = { ...none, user: "ops", password: "x", trustHeader: "X-User", trustProxies: ["::1"] };
     expect(() => accessFor(both)).toThrow("are both given");
   });
 
@@ -36,6 +36,10 @@ describe("who may look", () => {
     for (const address of ["10.2.0.1", "fe80::1", "192.0.2.2", "nonsense"]) {
       expect(isListed(access.proxies, address), address).toBe(false);
     }
+  });
+
+  test("is nobody where a header is to be trusted and no proxy is named", () => {
+    expect(() => accessFor({ ...none, trustHeader: "X-User" })).toThrow("Give its address with --trust-proxy");
   });
 
   test.each(["10.0.0.0/33", "proxy", "::1/200", "10.0.0.0/x"])("is refused for proxy %s", (proxy) => {

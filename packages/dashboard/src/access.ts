@@ -27,6 +27,11 @@ export function accessFor({ host, user, password, trustHeader, trustProxies }: A
         "Cannot open the dashboard: a password and --trust-header are both given. Leave one of the two out.",
       );
     }
+    if (trustProxies.length === 0) {
+      throw new UsageError(
+        "Cannot trust a header from just anybody: no proxy is named that logs people in. Give its address with --trust-proxy, e.g. 10.0.0.7 or 127.0.0.1.",
+      );
+    }
     return { kind: "header", name: trustHeader.toLowerCase(), proxies: proxyList(trustProxies) };
   }
   if (user !== null && password !== null) return { kind: "password", user, password };

@@ -39,12 +39,15 @@ export async function openDashboard(options: DashboardOptions): Promise<Dashboar
   const { client, ports, access, host, port, log } = options;
   await using opened = new AsyncDisposableStack();
   const board = opened.adopt(new RunBoard(client, (runId) => ports.watchRun(runId)), (each) => each.close());
-  const queue = opened.adopt(openQueueForInspection(options.queue), (each) => each.close());
+  const queue = opened.adopt(
+    openQueueForInspection(options.queue, (error) => log.warn({}, errorMessage(error))),
+    (each) => each.close(),
+  );
   const live = opened.adopt(new LivePages(log), (each) => each.close());
   const app = opened.adopt(Fastify({ bodyLimit: MOST_BODY_BYTES, forceCloseConnections: true }), (each) =>
     each.close(),
   );
-  answerErrors(app, log);
+  answerErrors(app, access, log);
   await guard(app, access, ports.actions !== null);
   addAssets(app);
   addProbes(app, board, ports);
@@ -80,7 +83,7 @@ function addProbes(app: FastifyInstance, board: RunBoard, ports: DashboardPorts)
 }
 
 /** People's mistakes and refusals as a page with words; anything else is logged, and told without its inside. */
-function answerErrors(app: FastifyInstance, log: Log): void {
+function answerErrors(app: FastifyInstance, access: Access, log: Log): void {
   app.setErrorHandler((error, request, reply) => {
     const status = statusOf(error);
     if (status >= 500) log.error({ err: error, url: request.url }, "Cannot answer a request.");
@@ -88,7 +91,8 @@ function answerErrors(app: FastifyInstance, log: Log): void {
       status >= 500 && !(error instanceof ReplayError)
         ? "Cannot show that: see the dashboard's log."
         : errorMessage(error);
-    if (status === 401) reply.header("www-authenticate", 'Basic realm="cim-replay", charset="UTF-8"');
+    if (status === 401 && access.kind === "password")
+      reply.header("www-authenticate", 'Basic realm="cim-replay", charset="UTF-8"');
     const { viewer } = request;
     if (viewer === null || !(request.headers.accept ?? "").includes("text/html")) {
       return reply.code(status).type("text/plain; charset=utf-8").send(`${words}\n`);

@@ -1,7 +1,32 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorMessage, ReplayError } from "@cim-replay/core";
 import { AuditLog, type AuditRecord, type NatsClient, type QuarantinePlace, QuarantineStore } from "@cim-replay/nats";
 import { type CertificateView, certificateView } from "./certificate-view.ts";
 import { Memo } from "./memo.ts";
 import type { KnownRun, RunBoard } from "./run-board.ts";
+
+/** What a page shows in a place of its own: it, or why it cannot be had now. */
+export type Part<Value> =
+  | { readonly value: Value; readonly trouble: null }
+  | { readonly value: null; readonly trouble: string };
+
+const PATIENCE_MS = 3_000;
+
+/** One part that cannot be read leaves the rest of its page as it is. */
+export async function partOf<Value>(load: Promise<Value>): Promise<Part<Value>> {
+  const late = new AbortController();
+  const tooLate = sleep(PATIENCE_MS, undefined, { signal: late.signal }).then(() => {
+    throw new ReplayError("It cannot be read now: the server does not answer.");
+  });
+  tooLate.catch(() => undefined);
+  try {
+    return { value: await Promise.race([load, tooLate]), trouble: null };
+  } catch (error) {
+    return { value: null, trouble: errorMessage(error) };
+  } finally {
+    late.abort();
+  }
+}
 
 /** Of the audit log; the command shows all. */
 const MOST_AUDIT_RECORDS = 1_000;

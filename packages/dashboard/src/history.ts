@@ -1,9 +1,9 @@
 /** One moment of a run, for charts. */
 export interface Sample {
   readonly atMs: number;
-  readonly eventsPerSecond: number;
+  /** Null: it was not at work. */
+  readonly eventsPerSecond: number | null;
   readonly lagSeconds: number | null;
-  readonly readEvents: number;
 }
 
 const MOST_SAMPLES = 600;
@@ -18,6 +18,12 @@ export class History {
 
   get samples(): readonly Sample[] {
     return this.#samples;
+  }
+
+  /** From here until the next sample there is nothing to draw. */
+  pause(atMs: number): void {
+    const last = this.#samples.at(-1);
+    if (last && last.eventsPerSecond !== null) this.#samples.push({ atMs, eventsPerSecond: null, lagSeconds: null });
   }
 
   add(sample: Sample): void {

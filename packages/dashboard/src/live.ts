@@ -27,6 +27,11 @@ export class LivePages {
     }
     reply.hijack();
     const { raw } = reply;
+    // Who left while the page was made will not be heard leaving.
+    if (raw.destroyed || request.method === "HEAD") {
+      raw.end();
+      return;
+    }
     raw.writeHead(200, {
       "content-type": "text/event-stream",
       "cache-control": "no-store",

@@ -24,6 +24,8 @@ export interface RunFigures {
 export interface RunLook {
   readonly figures: RunFigures;
   readonly units: readonly UnitRecord[];
+  /** It is at work by its record, and nobody coordinates it any more. */
+  readonly isAbandoned: boolean;
 }
 
 /** Looks at one run again and again: rates are against the look before. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage, isUnfinished, type RunRecord } from "@cim-replay/core";
 import { Ledger, type NatsClient } from "@cim-replay/nats";
 import { History } from "./history.ts";
@@ -9,18 +10,25 @@ const LOOK_EVERY_MS = 1_000;
 const LIST_EVERY_MS = 15_000;
 /** Ended runs whose last look and chart stay in memory. */
 const MOST_ENDED = 50;
+/** Without a whole look for so long, what is shown may be old. */
+const LATE_MS = 10_000;
+/** A look that waits for a server that is away is not waited for at the end. */
+const LEAVE_WITHIN_MS = 1_000;
 
 export interface KnownRun {
   readonly run: RunRecord;
   /** Null until it was looked at: of ended runs, when somebody opens them. */
   readonly latest: RunLook | null;
   readonly history: History;
+  /** Why it could not be looked at. */
+  readonly trouble: string | null;
 }
 
 interface Followed {
   watch: RunWatch;
   latest: RunLook | null;
   looking: Promise<void> | null;
+  trouble: string | null;
   readonly history: History;
 }
 
@@ -32,15 +40,23 @@ export class RunBoard {
   readonly #followed = new Map<string, Followed>();
   #ledger: Ledger | null = null;
   #unsubscribe = () => {};
+  #isClosed = false;
   #listedAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> = Promise.resolve();
-  /** Why the last look failed, in words; null where all is well. */
-  trouble: string | null = null;
+  #tickedAt = performance.now();
+  #trouble: string | null = null;
 
   constructor(client: NatsClient, watchRun: (runId: string) => RunWatch) {
     this.#client = client;
     this.#watchRun = watchRun;
+  }
+
+  /** Why what is known may be old, in words; null where all is well. */
+  get trouble(): string | null {
+    if (!this.#client.link.up) return "NATS does not answer.";
+    if (performance.now() - this.#tickedAt > LATE_MS) return "The ledger answers slowly, or not at all.";
+    return this.#trouble;
   }
 
   /** Null before any run was ever begun on these servers. */
@@ -51,6 +67,7 @@ export class RunBoard {
   async start(): Promise<void> {
     await this.#tick();
     const again = () => {
+      if (this.#isClosed) return;
       this.#timer = setTimeout(() => {
         this.#ticking = this.#tick().finally(again);
       }, LOOK_EVERY_MS);
@@ -59,9 +76,9 @@ export class RunBoard {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
-    await this.#ticking;
-    clearTimeout(this.#timer);
+    await Promise.race([this.#ticking, sleep(LEAVE_WITHIN_MS, undefined, { ref: false })]);
     this.#unsubscribe();
     for (const { watch } of this.#followed.values()) watch.close();
   }
@@ -79,22 +96,38 @@ export class RunBoard {
     const run = this.#runs.get(runId);
     if (!run) return null;
     const followed = this.#follow(runId);
-    if (followed.latest === null || isStale(followed.latest, run)) await this.#look(runId, followed);
+    if (followed.latest === null || isStale(followed.latest, run)) {
+      // Without a look there is still the run's record.
+      await this.#look(runId, followed).catch(() => undefined);
+    }
     return this.#known(this.#runs.get(runId) ?? run);
   }
 
+  /** One run that cannot be read is that run's trouble; the others are looked at all the same. */
   async #tick(): Promise<void> {
     try {
       await this.#list();
-      const atWork = [...this.#runs.values()].filter(isAtWork);
-      await Promise.all(atWork.map(({ id }) => this.#look(id, this.#follow(id))));
-      this.#forgetOldest();
       // What nobody waited for was refused as well.
       this.#client.denials.throwIfAny("follow the runs");
-      this.trouble = null;
+      this.#trouble = null;
     } catch (error) {
-      this.trouble = errorMessage(error);
+      this.#trouble = errorMessage(error);
     }
+    const toLook = [...this.#runs.keys()].filter((id) => this.#isAtWork(id) || this.#hasJustEnded(id));
+    await Promise.allSettled(toLook.map((id) => this.#look(id, this.#follow(id))));
+    this.#forgetOldest();
+    this.#tickedAt = performance.now();
+  }
+
+  #isAtWork(runId: string): boolean {
+    const run = this.#runs.get(runId);
+    return run !== undefined && isAtWork(run);
+  }
+
+  /** Its last look is from before its end: one more, and it rests. */
+  #hasJustEnded(runId: string): boolean {
+    const latest = this.#followed.get(runId)?.latest;
+    return latest !== undefined && latest !== null && isAtWork(latest.figures.run);
   }
 
   async #list(): Promise<void> {
@@ -103,7 +136,7 @@ export class RunBoard {
       if (this.#ledger === null) return;
       this.#unsubscribe = this.#ledger.onRunChange((runId) => {
         this.#read(runId).catch((error) => {
-          this.trouble = errorMessage(error);
+          this.#trouble = errorMessage(error);
         });
       });
     }
@@ -121,7 +154,7 @@ export class RunBoard {
 
   #follow(runId: string): Followed {
     const followed = this.#followed.get(runId) ?? {
-      ...{ watch: this.#watchRun(runId), latest: null, looking: null },
+      ...{ watch: this.#watchRun(runId), latest: null, looking: null, trouble: null },
       history: new History(),
     };
     // Looked at last, so that it is forgotten last.
@@ -138,15 +171,21 @@ export class RunBoard {
   }
 
   async #lookNow(runId: string, followed: Followed): Promise<void> {
-    const latest = await followed.watch.look();
-    followed.latest = latest;
-    const { run, eventsPerSecond, lagSeconds, readEvents } = latest.figures;
+    try {
+      followed.latest = await followed.watch.look();
+      followed.trouble = null;
+    } catch (error) {
+      followed.trouble = errorMessage(error);
+      throw error;
+    }
+    const { run, eventsPerSecond, lagSeconds } = followed.latest.figures;
     this.#runs.set(runId, run);
-    if (run.state === "running") followed.history.add({ atMs: Date.now(), eventsPerSecond, lagSeconds, readEvents });
+    if (run.state === "running") followed.history.add({ atMs: Date.now(), eventsPerSecond, lagSeconds });
+    else followed.history.pause(Date.now());
   }
 
   #forgetOldest(): void {
-    const ended = [...this.#followed].filter(([, { latest }]) => !latest || !isAtWork(latest.figures.run));
+    const ended = [...this.#followed].filter(([runId]) => !this.#isAtWork(runId));
     for (const [runId, { watch }] of ended.slice(0, Math.max(0, ended.length - MOST_ENDED))) {
       watch.close();
       this.#followed.delete(runId);
@@ -155,7 +194,8 @@ export class RunBoard {
 
   #known(run: RunRecord): KnownRun {
     const followed = this.#followed.get(run.id);
-    return { run, latest: followed?.latest ?? null, history: followed?.history ?? new History() };
+    const { latest = null, history = new History(), trouble = null } = followed ?? {};
+    return { run, latest, history, trouble };
   }
 }
 

@@ -1,18 +1,39 @@
 // Follows the page that it is loaded by: the server sends parts of it again when they have changed.
 const connection = document.getElementById("connection");
-const source = new EventSource(location.href);
+const AGAIN_MS = 5_000;
+let source = null;
 
-source.addEventListener("open", () => say("live"));
-source.addEventListener("error", () => say("not live: the dashboard does not answer"));
-source.addEventListener("fragment", ({ data }) => {
-  const { id, html } = JSON.parse(data);
+// A browser has six connections for a host: a page that nobody sees must not keep one.
+document.addEventListener("visibilitychange", () => (document.hidden ? leave() : follow()));
+addEventListener("pagehide", leave);
+addEventListener("pageshow", follow);
+if (!document.hidden) follow();
+
+function follow() {
+  if (source !== null) return;
+  source = new EventSource(location.href);
+  source.addEventListener("open", () => say("live"));
+  source.addEventListener("fragment", ({ data }) => show(JSON.parse(data)));
+  source.addEventListener("error", () => {
+    say("not live: the dashboard does not answer");
+    // After an answer that is an error, such as a proxy's, the browser does not try again by itself.
+    if (source?.readyState !== EventSource.CLOSED) return;
+    leave();
+    setTimeout(() => document.hidden || follow(), AGAIN_MS);
+  });
+}
+
+function leave() {
+  source?.close();
+  source = null;
+}
+
+function show({ id, html }) {
   const section = document.getElementById(id);
   const news = document.createElement("template");
   news.innerHTML = html;
   if (section !== null) morphChildren(section, news.content);
-});
-// A page that was left must not keep a connection: browsers have six of them for a host.
-addEventListener("pagehide", () => source.close());
+}
 
 function say(text) {
   if (connection !== null && connection.textContent !== text) connection.textContent = text;

@@ -29,11 +29,7 @@ const flags = {
     flag,
   ),
   trustHeader: callFlag("--trust-header <name>", "a proxy logs people in, and names them in this header", text),
-  trustProxy: callFlag(
-    "--trust-proxy <addresses>",
-    "addresses or networks of those proxies (default: 127.0.0.1,::1)",
-    words,
-  ),
+  trustProxy: callFlag("--trust-proxy <addresses>", "addresses or networks of those proxies", words),
 };
 
 const settingNames = [
@@ -68,7 +64,7 @@ export const command: CommandModule = {
       user: settings.dashboardUser,
       password: passwordOf(settings),
       trustHeader: given.trustHeader ?? null,
-      trustProxies: given.trustProxy ?? ["127.0.0.1", "::1"],
+      trustProxies: given.trustProxy ?? [],
     });
     const end = untilSignal();
     return withLog(settings, invocation, (log) =>

@@ -27,11 +27,12 @@ interface Child {
   readonly output: string[];
 }
 
-/** Commands that the dashboard runs for people, each in a process of its own, so that a run outlives nothing but its dashboard. */
+/** Commands that the dashboard runs for people, each in a process of its own. They end with it, at a checkpoint. */
 export class ChildProcesses {
   readonly #loaded: LoadedSettings;
   readonly #children: Child[] = [];
   #started = 0;
+  #isClosing = false;
 
   constructor(loaded: LoadedSettings) {
     this.#loaded = loaded;
@@ -44,6 +45,7 @@ export class ChildProcesses {
 
   /** Gives its id once it is well on its way, or done. Throws ReplayError with its own words where it fails at once. */
   async start(tool: string, args: readonly string[], who: string): Promise<string> {
+    if (this.#isClosing) throw new ReplayError(`Cannot start ${tool}: the dashboard is ending. Start it in another.`);
     const child = this.#spawn(tool, args, who);
     const failed = await Promise.race([child.exited.then((status) => status !== EXIT.done), sleep(FAILS_WITHIN_MS)]);
     if (failed === true) {
@@ -56,6 +58,7 @@ export class ChildProcesses {
 
   /** Lets runs write a checkpoint and end. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     const left = this.#children.filter(({ exit }) => exit === null);
     for (const { process: child } of left) child.kill("SIGTERM");
     const late = new AbortController();
@@ -73,6 +76,8 @@ export class ChildProcesses {
     const started = spawn(process.execPath, [bin, ...args], {
       env: { ...process.env, ...this.#environment(), [ACTS_FOR]: who },
       stdio: ["ignore", "pipe", "pipe"],
+      // A terminal's Ctrl-C is for the dashboard, which then tells them to end: twice would mean at once.
+      detached: true,
     });
     const output: string[] = [];
     for (const stream of [started.stdout, started.stderr]) {

@@ -5,13 +5,15 @@ const HEIGHT = 120;
 
 export interface Line {
   readonly title: string;
+  /** Whether the last point is of this moment. */
+  readonly isLive: boolean;
   readonly points: readonly { readonly atMs: number; readonly value: number | null }[];
   /** What the largest and the last value are called. */
   readonly format: (value: number) => string;
 }
 
 /** A line over time, from nothing to the largest value. Moments without a value are gaps. */
-export function chart({ title, points, format }: Line): Html {
+export function chart({ title, isLive, points, format }: Line): Html {
   const known = points.filter((point): point is { atMs: number; value: number } => point.value !== null);
   const first = points[0];
   const last = points.at(-1);
@@ -28,7 +30,7 @@ export function chart({ title, points, format }: Line): Html {
     if (value !== null) path += `${isDown ? "L" : "M"}${x(atMs).toFixed(1)} ${y(value).toFixed(1)}`;
     isDown = value !== null;
   }
-  const words = `${title}: now ${format(latest.value)}, at most ${format(most)}`;
+  const words = `${title}: ${isLive ? "now" : "last"} ${format(latest.value)}, at most ${format(most)}`;
   return html`<figure><figcaption>${words}</figcaption>
 <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${words}"><path class="line" d="${path}"/></svg></figure>`;
 }

@@ -21,7 +21,12 @@ export const REPLAY_FIELDS: readonly Field[] = [
   { name: "to-seq", label: "up to sequence", hint: "empty: the last" },
   { name: "to-time", label: "up to time", hint: "2026-01-31T12:00:00Z; empty: now" },
   { name: "skip-errors", label: "skip errors", hint: "events that may be bad; empty: none" },
-  { name: "certify", label: "certify", hint: "how much is proved", choices: ["counts", "content", "full"] },
+  {
+    name: "certify",
+    label: "certify",
+    hint: "how much is proved; empty: as set",
+    choices: ["", "none", "counts", "content", "full"],
+  },
   { name: "prune", label: "prune", hint: "removes entries that no event accounts for", choices: ["no", "yes"] },
 ];
 

@@ -1,5 +1,6 @@
 import { formatCount } from "@cim-replay/core";
 import { type Html, html } from "../html.ts";
+import { badge, count, table } from "./parts.ts";
 import type { MappedPartition, PartitionState } from "../partition-map.ts";
 
 const ROW_WIDTH = 1000;
@@ -8,6 +9,7 @@ const GAP = 2;
 const LEAST_WIDTH = 4;
 /** So that a thousand partitions have about this many rows. */
 const MOST_ROWS = 16;
+const MOST_LISTED = 50;
 
 const STATES: readonly PartitionState[] = ["done", "running", "waiting", "failed"];
 
@@ -25,7 +27,28 @@ ${boxes.map(
     html`<rect class="${partition.state}" x="${x.toFixed(1)}" y="${row * ROW_HEIGHT}" width="${width.toFixed(1)}" height="${ROW_HEIGHT - GAP}"><title>${titleOf(partition)}</title></rect>`,
 )}
 </svg>
+${listOf(partitions)}
 <p class="legend">${STATES.map((state) => html`<span><svg viewBox="0 0 10 10"><rect class="${state}" width="10" height="10"/></svg> ${state}</span> `)}</p>`;
+}
+
+/** The same in words, for whoever does not point at boxes: the largest of them. */
+function listOf(partitions: readonly MappedPartition[]): Html {
+  const bySize = partitions.toSorted((a, b) => (b.expectedEvents ?? 0) - (a.expectedEvents ?? 0));
+  const shown = bySize.slice(0, MOST_LISTED);
+  const caption = `${shown.length < partitions.length ? `the ${shown.length} largest of ` : ""}${formatCount(partitions.length)}, largest first`;
+  return html`<details><summary>As a list</summary>${table(
+    caption,
+    [
+      { title: "partition", number: true, cell: ({ index }) => String(index) },
+      { title: "unit", cell: ({ unit }) => unit },
+      { title: "state", cell: ({ state }) => badge(state) },
+      { title: "events", number: true, cell: ({ expectedEvents }) => count(expectedEvents) },
+      { title: "durable", number: true, cell: ({ deliveredEvents }) => count(deliveredEvents) },
+      { title: "from", cell: ({ fromKey }) => fromKey ?? "the first" },
+      { title: "to (excluded)", cell: ({ toKey }) => toKey ?? "the end" },
+    ],
+    shown,
+  )}</details>`;
 }
 
 interface Box {

@@ -1,6 +1,7 @@
 import { formatSize, isUnfinished, type RunRecord, type UnitRecord } from "@cim-replay/core";
 import type { AuditRecord, QuarantinePlace } from "@cim-replay/nats";
 import type { CertificateView } from "../certificate-view.ts";
+import type { Part } from "../details.ts";
 import { type Html, html } from "../html.ts";
 import { partitionMap } from "../partition-map.ts";
 import type { RunFigures } from "../ports.ts";
@@ -16,10 +17,9 @@ import { actionForm, badge, count, duration, facts, moment, progressBar, table, 
 const MOST_QUARANTINED_SHOWN = 100;
 
 export interface RunDetails {
-  readonly certificate: CertificateView | null;
-  /** Null: nothing was ever quarantined on these servers. */
-  readonly quarantined: readonly QuarantinePlace[] | null;
-  readonly audit: readonly AuditRecord[];
+  readonly certificate: Part<CertificateView | null>;
+  readonly quarantined: Part<readonly QuarantinePlace[]>;
+  readonly audit: Part<readonly AuditRecord[]>;
   readonly nowMs: number;
   readonly trouble: string | null;
 }
@@ -32,9 +32,12 @@ export function runPage({ run, latest, history }: KnownRun, details: RunDetails,
     isLive: true,
     fragments: [
       { id: "state", body: stateOf(run, figures, details) },
-      { id: "actions", body: actionsOf(run, viewer, details.quarantined?.length ?? 0) },
+      {
+        id: "actions",
+        body: actionsOf(run, latest?.isAbandoned ?? false, viewer, details.quarantined.value?.length ?? 0),
+      },
       { id: "figures", body: figures ? figuresOf(figures, run, details.nowMs) : html`` },
-      { id: "charts", body: chartsOf(history.samples) },
+      { id: "charts", body: chartsOf(history.samples, run.state === "running") },
       {
         id: "partitions",
         body: latest
@@ -42,12 +45,20 @@ export function runPage({ run, latest, history }: KnownRun, details: RunDetails,
           : html``,
       },
       { id: "units", body: latest ? unitsOf(latest.units) : html`` },
-      { id: "quarantine", body: quarantineOf(run, details.quarantined ?? []) },
-      { id: "certificate", body: html`<h2>Certificate</h2>${certificateSummary(run.id, details.certificate)}` },
+      { id: "quarantine", body: section("Quarantine", details.quarantined, (places) => quarantineOf(run, places)) },
+      {
+        id: "certificate",
+        body: section("Certificate", details.certificate, (found) => certificateSummary(run.id, found)),
+      },
       { id: "settings", body: settingsOf(run, figures) },
-      { id: "audit", body: html`<h2>Audit log</h2>${auditTable(details.audit)}` },
+      { id: "audit", body: section("Audit log", details.audit, auditTable) },
     ],
   };
+}
+
+function section<Value>(title: string, part: Part<Value>, show: (value: Value) => Html): Html {
+  const body = part.trouble === null ? show(part.value) : html`<p class="trouble">${part.trouble}</p>`;
+  return html`<h2>${title}</h2>${body}`;
 }
 
 function stateOf(run: RunRecord, figures: RunFigures | null, { trouble }: RunDetails): Html {
@@ -83,14 +94,16 @@ function figuresOf(figures: RunFigures, run: RunRecord, nowMs: number): Html {
   ]);
 }
 
-function chartsOf(samples: KnownRun["history"]["samples"]): Html {
+function chartsOf(samples: KnownRun["history"]["samples"], isLive: boolean): Html {
   if (samples.length === 0) return html``;
   return html`<h2>Over time</h2><div class="charts">${chart({
     title: "events/s",
+    isLive,
     points: samples.map(({ atMs, eventsPerSecond }) => ({ atMs, value: eventsPerSecond })),
     format: count,
   })}${chart({
     title: "lag",
+    isLive,
     points: samples.map(({ atMs, lagSeconds }) => ({ atMs, value: lagSeconds })),
     format: (seconds) => duration(seconds * 1000),
   })}</div>`;
@@ -115,10 +128,10 @@ function unitsOf(units: readonly UnitRecord[]): Html {
 }
 
 function quarantineOf(run: RunRecord, places: readonly QuarantinePlace[]): Html {
-  if (places.length === 0) return html`<h2>Quarantine</h2><p class="soft">No event of this run is kept aside.</p>`;
+  if (places.length === 0) return html`<p class="soft">No event of this run is kept aside.</p>`;
   const path = `/runs/${encodeURIComponent(run.id)}/quarantine`;
   const more = places.length - MOST_QUARANTINED_SHOWN;
-  return html`<h2>Quarantine</h2><p>${counted(places.length, "event")} kept aside, by sequence of the stream:</p>
+  return html`<p>${counted(places.length, "event")} kept aside, by sequence of the stream:</p>
 <p class="sequences">${places.slice(0, MOST_QUARANTINED_SHOWN).map(({ seq }) => html`<a href="${path}/${seq}">${seq}</a> `)}</p>
 ${more > 0 ? html`<p class="soft">and ${count(more)} more: <code>quarantine list --run ${run.id} --format json</code></p>` : null}`;
 }
@@ -144,13 +157,13 @@ function settingsOf(run: RunRecord, figures: RunFigures | null): Html {
   ])}${(plan?.warnings ?? []).map((warning) => html`<p class="soft">${warning}</p>`)}</details>`;
 }
 
-function actionsOf(run: RunRecord, viewer: Viewer, quarantined: number): Html {
+function actionsOf(run: RunRecord, isAbandoned: boolean, viewer: Viewer, quarantined: number): Html {
   const path = `/runs/${encodeURIComponent(run.id)}`;
   const forms: (Html | null)[] = [];
-  if (run.state === "running" || run.state === "verifying") {
+  if ((run.state === "running" || run.state === "verifying") && !isAbandoned) {
     forms.push(actionForm(viewer, `${path}/pause`, html`<button>Pause</button>`));
   }
-  if (run.state === "paused" || run.state === "failed") {
+  if (run.state === "paused" || run.state === "failed" || isAbandoned) {
     forms.push(actionForm(viewer, `${path}/resume`, html`<button>Resume</button>`));
   }
   if (quarantined > 0 && !isAtWork(run)) {
@@ -164,7 +177,7 @@ function actionsOf(run: RunRecord, viewer: Viewer, quarantined: number): Html {
     );
     if (sure) forms.push(html`<details class="sure"><summary>Cancel …</summary>${sure}</details>`);
   }
-  return html`<div class="row">${forms}</div>`;
+  return html`${isAbandoned ? html`<p class="trouble">Nobody coordinates this run any more: its command is gone.</p>` : null}<div class="row">${forms}</div>`;
 }
 
 function isAtWork({ state }: RunRecord): boolean {

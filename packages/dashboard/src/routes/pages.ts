@@ -1,7 +1,7 @@
 import { QuarantineStore, type NatsClient } from "@cim-replay/nats";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import type { Details } from "../details.ts";
+import { type Details, partOf } from "../details.ts";
 import { Refusal } from "../guard.ts";
 import type { LivePages } from "../live.ts";
 import { auditPage } from "../pages/audit-page.ts";
@@ -47,11 +47,12 @@ export function addPages(app: FastifyInstance, { client, board, details, live }:
     const run = await board.open(runParams.parse(request.params).run);
     if (run === null) return null;
     const [certificate, quarantined, audit] = await Promise.all([
-      details.certificate(run.run.id),
-      details.quarantined(run),
-      details.auditOf(run),
+      partOf(details.certificate(run.run.id)),
+      partOf(details.quarantined(run)),
+      partOf(details.auditOf(run)),
     ]);
-    return runPage(run, { certificate, quarantined, audit, nowMs: Date.now(), trouble: board.trouble }, viewer);
+    const trouble = board.trouble ?? run.trouble;
+    return runPage(run, { certificate, quarantined, audit, nowMs: Date.now(), trouble }, viewer);
   });
 
   show(app, live, "/runs/:run/certificate", async (request) => {

@@ -7,7 +7,8 @@ import type { FastifyInstance } from "fastify";
 const BASE = "/queues";
 
 /** bull-board over the queue of work units. Its buttons are there only where actions are allowed. */
-export async function addQueues(app: FastifyInstance, { queue }: QueueForInspection, canAct: boolean): Promise<void> {
+export async function addQueues(app: FastifyInstance, inspected: QueueForInspection, canAct: boolean): Promise<void> {
+  const { queue } = inspected;
   const serverAdapter = new FastifyAdapter();
   serverAdapter.setBasePath(BASE);
   createBullBoard({
@@ -17,6 +18,7 @@ export async function addQueues(app: FastifyInstance, { queue }: QueueForInspect
   });
   await app.register(
     async (scope) => {
+      scope.addHook("preHandler", async () => inspected.requireReady());
       scope.addHook("onSend", async (_request, reply, payload: unknown) => {
         const isPage = String(reply.getHeader("content-type") ?? "").startsWith("text/html");
         return isPage && typeof payload === "string" ? withoutForeignLinks(payload) : payload;
