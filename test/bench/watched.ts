@@ -1,11 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Bench } from "./bench-setup.ts";
 
 const COMMAND = join(fileURLToPath(new URL("../../", import.meta.url)), "node_modules", ".bin", "cim-replay");
+
+const WARM_UP_MS = 4_000;
 
 /** Does the work while a dashboard is open on the list of runs, and on the newest of them that is at work. */
 export async function whileWatched<Result>({ servers }: Bench, work: () => Promise<Result>): Promise<Result> {
@@ -17,6 +20,8 @@ export async function whileWatched<Result>({ servers }: Bench, work: () => Promi
   try {
     const url = await addressOf(child.stderr);
     const watching = watch(url, leave.signal);
+    // One that has just started is still being compiled; people's have been open for long.
+    await sleep(WARM_UP_MS);
     const result = await work();
     leave.abort();
     const news = await watching;

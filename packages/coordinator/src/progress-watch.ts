@@ -1,10 +1,11 @@
-import type { RunRecord, UnitRecord } from "@cim-replay/core";
+import type { Plan, RunRecord, UnitRecord } from "@cim-replay/core";
 import { type Ledger, type LiveReport, type NatsClient, onLive } from "@cim-replay/nats";
 import { lastPinnedTime } from "./last-pinned-time.ts";
 import { lookAtRun, type Progress, progressOf } from "./progress.ts";
 
 /** Rates are over so long, so that two looks close together do not make them jump. */
 const WINDOW_MS = 5_000;
+const LEASE_LOOK_MS = 2_500;
 
 export interface RunLook {
   readonly figures: Progress;
@@ -21,7 +22,9 @@ export class ProgressWatch {
   readonly #live = new Map<string, LiveReport>();
   readonly #unsubscribe: () => void;
   #looks: { readonly at: number; readonly readEvents: number }[] = [];
-  #lease: { readonly revision: number; readonly seenAt: number } | null = null;
+  /** It never changes. */
+  #plan: Plan | null = null;
+  #lease: { revision: number; seenAt: number; lookedAt: number; isAbandoned: boolean } | null = null;
   #lastPinnedAtMs: Promise<number | null> | null = null;
 
   constructor(client: NatsClient, ledger: Ledger, runId: string) {
@@ -33,7 +36,8 @@ export class ProgressWatch {
 
   /** Throws ReplayError where the ledger has no such run. */
   async look(): Promise<RunLook> {
-    const { run, plan, units, at } = await lookAtRun(this.#ledger, this.#runId);
+    const { run, plan, units, at } = await lookAtRun(this.#ledger, this.#runId, this.#plan);
+    this.#plan = plan;
     const isAtWork = run.state === "running";
     if (isAtWork) this.#lastPinnedAtMs ??= lastPinnedTime(this.#client, run, plan);
     const live = [...this.#live.values()];
@@ -54,10 +58,14 @@ export class ProgressWatch {
 
   /** By the lease alone: its holder has not renewed it for as long as it is good for, while it was looked at. */
   async #isAbandoned({ settings: { domain, target } }: RunRecord, at: number): Promise<boolean> {
+    if (this.#lease && at - this.#lease.lookedAt < LEASE_LOOK_MS) return this.#lease.isAbandoned;
     const held = await this.#ledger.getLease(domain, target);
-    if (held === null || held.record.runId !== this.#runId) return true;
-    if (this.#lease?.revision !== held.revision) this.#lease = { revision: held.revision, seenAt: at };
-    return at - this.#lease.seenAt > held.record.ttlMs;
+    const isOurs = held !== null && held.record.runId === this.#runId;
+    const isSame = isOurs && this.#lease?.revision === held.revision;
+    const seenAt = isSame ? (this.#lease?.seenAt ?? at) : at;
+    const isAbandoned = !isOurs || at - seenAt > held.record.ttlMs;
+    this.#lease = { revision: held?.revision ?? 0, seenAt, lookedAt: at, isAbandoned };
+    return isAbandoned;
   }
 
   #rate(at: number, readEvents: number): number {

@@ -125,8 +125,12 @@ export async function readProgress(client: NatsClient, ledger: Ledger, runId: st
 }
 
 /** A run, its plan and its units as the ledger has them. Throws ReplayError where it has none of that id. */
-export async function lookAtRun(ledger: Ledger, runId: string) {
-  const [run, plan, units] = await Promise.all([ledger.getRun(runId), ledger.getPlan(runId), ledger.listUnits(runId)]);
+export async function lookAtRun(ledger: Ledger, runId: string, knownPlan: Plan | null = null) {
+  const [run, plan, units] = await Promise.all([
+    ledger.getRun(runId),
+    knownPlan ?? ledger.getPlan(runId),
+    ledger.listUnits(runId),
+  ]);
   if (!run || !plan)
     throw new ReplayError(`Cannot show run ${runId}: the ledger has none of that id. See \`replay-list\`.`);
   return { run: run.record, plan, units: units.map(({ record }) => record), at: performance.now() };
