@@ -148,7 +148,7 @@ class Putting {
   /** Nothing is on its way any more when it ends, in whatever way. */
   async flush(): Promise<void> {
     const { refused } = await this.#writer.flush();
-    const all = [...refused, ...this.#refused.splice(0)];
+    const all = [...refused.map(({ key }) => key), ...this.#refused.splice(0)];
     if (all.length > 0) throw conflict(this.#bucket, all);
   }
 }

@@ -60,8 +60,8 @@ export const runSettingsSchema = z.strictObject({
   prefetch: positive,
   bufferSize: positive,
   memoryLimitBytes: positive.nullable(),
-  /** Where states of aggregates wait for their next event: "disk": of those that have had none for the longest time. */
-  bufferMode: z.enum(["memory", "disk"]).default("memory"),
+  /** Where aggregates wait for their next event: "disk": those that have had none for the longest time; "auto": on disk when memory nears its limit. */
+  bufferMode: z.enum(["auto", "memory", "disk"]).default("memory"),
   /** Events between forced garbage collections; null: never forced. */
   gcInterval: positive.nullable(),
   /** Events of a unit between checkpoints; "auto": by time and by what they cost; null: none. */

@@ -19,6 +19,12 @@ export interface EntryWriterOptions {
   readonly maxValueSize?: number;
 }
 
+/** A put of an entry that had another revision than expected. */
+export interface RefusedPut {
+  readonly key: string;
+  readonly provenance: Provenance;
+}
+
 interface PendingPut extends Outgoing {
   readonly key: string;
   readonly provenance: Provenance;
@@ -39,7 +45,7 @@ export class EntryWriter {
   readonly #headers = new EntryHeaders();
   readonly #encoder = new TextEncoder();
   readonly #window: PublishWindow<PendingPut>;
-  readonly #refused = new Set<string>();
+  readonly #refused = new Map<string, Provenance>();
 
   constructor(client: NatsClient, bucket: string, options: EntryWriterOptions = {}) {
     this.#client = client;
@@ -86,12 +92,12 @@ export class EntryWriter {
   }
 
   /**
-   * Waits until every put is settled. `refused`: keys that had another revision than expected, since the last flush.
+   * Waits until every put is settled. `refused`: those that found another revision than expected, since the last flush.
    * Throws ReplayError naming the entry that cannot be written, UnreachableError after a minute without progress.
    */
-  async flush(): Promise<{ refused: string[] }> {
+  async flush(): Promise<{ refused: RefusedPut[] }> {
     await this.#window.drain();
-    const refused = [...this.#refused];
+    const refused = [...this.#refused].map(([key, provenance]) => ({ key, provenance }));
     this.#refused.clear();
     return { refused };
   }
@@ -119,7 +125,7 @@ export class EntryWriter {
     }
     // Sent more than once, it may have been refused because of itself.
     if (put.sends > 1) return "doubtful";
-    this.#refused.add(put.key);
+    this.#refused.set(put.key, put.provenance);
     return "settled";
   }
 
@@ -129,7 +135,7 @@ export class EntryWriter {
     if (revision === put.expectedRevision) return "send-again";
     const written = head && !isDeleteMarker(head.header) ? provenanceOf(head.header) : null;
     const ours = written !== null && revision > put.expectedRevision && sameProvenance(written, put.provenance);
-    if (!ours) this.#refused.add(put.key);
+    if (!ours) this.#refused.set(put.key, put.provenance);
     return "settled";
   }
 }

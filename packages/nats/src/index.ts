@@ -37,7 +37,7 @@ export {
   getEntry,
 } from "./entries.ts";
 export { lastRevision, readEntries, readHeads } from "./entry-read.ts";
-export { EntryWriter, type EntryWriterOptions } from "./entry-writer.ts";
+export { EntryWriter, type RefusedPut, type EntryWriterOptions } from "./entry-writer.ts";
 export { putPlainEntry } from "./plain-entry.ts";
 export { type QuarantinePlace, QuarantineStore } from "./quarantine.ts";
 export type { QuarantinedEvent } from "./quarantine-message.ts";

@@ -24,21 +24,41 @@ export interface Aggregate {
   changed: boolean;
 }
 
-/** The aggregates of a unit, by routing key, in order of first appearance. */
-export class AggregateTable {
+/**
+ * The aggregates of a unit, by routing key, numbered in order of first appearance. What `get`, `find`, `at` and `add` give may
+ * be changed until the next of these calls; `markChanged` comes after the change. What the others give is for reading.
+ */
+export interface Aggregates {
+  readonly size: number;
+  get(routeKey: string): Aggregate | undefined;
+  /** By the routing key's bytes; undefined also where only the text would find it. */
+  find(bytes: Uint8Array, place: { at: number; end: number }): Aggregate | undefined;
+  at(index: number): Aggregate | undefined;
+  /** Throws ReplayError where another routing key has the same id already. */
+  add(routeKey: string, id: string, partition: number): Aggregate;
+  markChanged(aggregate: Aggregate): void;
+  /** What changed since the last call; the caller makes it durable before anything else changes. */
+  takeChanged(): Iterable<Aggregate> & { readonly length: number };
+  /** By number. */
+  all(): Iterable<Aggregate>;
+  /** By partition, and in each by key; the unit's last step, after which nothing is changed. */
+  sorted(): Iterable<Aggregate>;
+  countIn(partition: number): number;
+}
+
+/** All in memory. */
+export class AggregateTable implements Aggregates {
   readonly #domain: string;
-  readonly #adopt: ((aggregate: Aggregate) => void) | null;
   readonly #byRouteKey = new Map<string, Aggregate>();
   readonly #byBytes = new KeyIndex<Aggregate>();
   /** Only of aggregates whose id is not their routing key. */
   readonly #renamed = new Map<string, string>();
   readonly #all: Aggregate[] = [];
+  readonly #countByPartition: number[] = [];
   #changed: Aggregate[] = [];
 
-  /** `adopt` may take over where a new aggregate's state is kept. */
-  constructor(domain: string, adopt: ((aggregate: Aggregate) => void) | null = null) {
+  constructor(domain: string) {
     this.#domain = domain;
-    this.#adopt = adopt;
   }
 
   get size(): number {
@@ -49,7 +69,6 @@ export class AggregateTable {
     return this.#byRouteKey.get(routeKey);
   }
 
-  /** By the routing key's bytes; undefined also where only the text would find it. */
   find(bytes: Uint8Array, { at, end }: { at: number; end: number }): Aggregate | undefined {
     return this.#byBytes.find(bytes, at, end);
   }
@@ -62,25 +81,18 @@ export class AggregateTable {
     return this.#all;
   }
 
-  /** Throws ReplayError where another routing key has the same id already. */
+  sorted(): readonly Aggregate[] {
+    return this.#all.toSorted((a, b) => a.partition - b.partition || byKey(a, b));
+  }
+
+  countIn(partition: number): number {
+    return this.#countByPartition[partition] ?? 0;
+  }
+
   add(routeKey: string, id: string, partition: number): Aggregate {
     if (routeKey !== id) this.#rename(routeKey, id);
-    const aggregate: Aggregate = {
-      index: this.#all.length,
-      routeKey,
-      id,
-      key: entryKey(this.#domain, id),
-      partition,
-      state: undefined,
-      events: 0,
-      lastSeq: 0,
-      appliedUpToSeq: 0,
-      lastCid: null,
-      lastEnvelopeSequence: null,
-      parked: false,
-      changed: false,
-    };
-    this.#adopt?.(aggregate);
+    const aggregate = newAggregate(this.#all.length, { routeKey, id, key: entryKey(this.#domain, id), partition });
+    this.#countByPartition[partition] = this.countIn(partition) + 1;
     this.#byRouteKey.set(routeKey, aggregate);
     this.#byBytes.add(aggregate);
     this.#all.push(aggregate);
@@ -99,13 +111,25 @@ export class AggregateTable {
     this.#changed.push(aggregate);
   }
 
-  /** What changed since the last call; the caller makes it durable. */
   takeChanged(): Aggregate[] {
     const taken = this.#changed;
     this.#changed = [];
     for (const aggregate of taken) aggregate.changed = false;
     return taken;
   }
+}
+
+export function newAggregate(
+  index: number,
+  identity: Pick<Aggregate, "routeKey" | "id" | "key" | "partition">,
+): Aggregate {
+  const nothing = { appliedUpToSeq: 0, lastCid: null, lastEnvelopeSequence: null, parked: false, changed: false };
+  return { index, ...identity, state: undefined, events: 0, lastSeq: 0, ...nothing };
+}
+
+/** By UTF-16 code units, as JavaScript compares texts everywhere. */
+function byKey(a: Aggregate, b: Aggregate): number {
+  return a.key < b.key ? -1 : Number(a.key > b.key);
 }
 
 /**
@@ -121,7 +145,7 @@ export function assertSameId(aggregate: Aggregate, id: string, seq: number): voi
 }
 
 /** Two routing keys of one aggregate may lie in different partitions, where nobody could fold its events in order. */
-function twoKeys(id: string, one: string, other: string): ReplayError {
+export function twoKeys(id: string, one: string, other: string): ReplayError {
   return new ReplayError(
     `Cannot route by subject: the tokens "${one}" and "${other}" both hold aggregate "${id}". ` +
       "Put * in place of {aggregate_id} in the domain's subject template, so that ids come from the envelope.",

@@ -1,6 +1,6 @@
 import { ReplayError, type UnitCounts, unitCountsSchema } from "@cim-replay/core";
 import { z } from "zod";
-import type { Aggregate, AggregateTable } from "./aggregate-table.ts";
+import type { Aggregate, Aggregates } from "./aggregate-table.ts";
 import type { DigestMark } from "./content-digest.ts";
 import { assertPackable } from "./packable.ts";
 import { packChunk, unpackChunk } from "./packed-chunk.ts";
@@ -53,26 +53,37 @@ type Row = Chunk["rows"][number];
  * chain names the older aggregates. Throws ReplayError where a state cannot be packed, or alone is too large.
  */
 export function* packCheckpoint(
-  aggregates: readonly Aggregate[],
+  aggregates: Iterable<Aggregate>,
   meta: CheckpointMeta,
   options: { knownBelow: number; maxBytes: number },
 ): Generator<Uint8Array> {
   yield packChunk({ meta, rows: [] } satisfies Chunk, () => undefined);
-  let rowsPerChunk = 128;
-  for (let from = 0; from < aggregates.length; ) {
-    const some = aggregates.slice(from, from + rowsPerChunk);
+  const source = aggregates[Symbol.iterator]();
+  const waiting: Aggregate[] = [];
+  for (let rowsPerChunk = 128; ; ) {
+    fill(waiting, source, rowsPerChunk);
+    if (waiting.length === 0) return;
+    const some = waiting.slice(0, rowsPerChunk);
     const rows = some.map((aggregate) => toRow(aggregate, options.knownBelow));
     const bytes = packChunk({ meta: null, rows } satisfies Chunk, () => {
       for (const { state, key } of some) assertPackable(state, key);
     });
     if (bytes.length > options.maxBytes) {
-      if (rows.length === 1) throw tooLarge(aggregates[from], bytes.length, options.maxBytes);
+      if (rows.length === 1) throw tooLarge(some[0], bytes.length, options.maxBytes);
       rowsPerChunk = Math.max(1, rowsPerChunk >> 1);
       continue;
     }
     yield bytes;
-    from += rows.length;
+    waiting.splice(0, rows.length);
     rowsPerChunk = Math.max(1, Math.floor((rows.length * TARGET_CHUNK_BYTES) / bytes.length));
+  }
+}
+
+function fill(waiting: Aggregate[], source: Iterator<Aggregate>, count: number): void {
+  while (waiting.length < count) {
+    const next = source.next();
+    if (next.done) return;
+    waiting.push(next.value);
   }
 }
 
@@ -80,7 +91,7 @@ export function* packCheckpoint(
  * Puts a chunk's states into the table; returns the meta where the chunk is a checkpoint's first. Throws ReplayError where
  * the bytes are no chunk, or not the one that follows.
  */
-export function unpackCheckpoint(bytes: Uint8Array, table: AggregateTable): CheckpointMeta | null {
+export function unpackCheckpoint(bytes: Uint8Array, table: Aggregates): CheckpointMeta | null {
   const chunk = parseChunk(bytes);
   for (const row of chunk.rows) restoreRow(row, table);
   return chunk.meta;
@@ -101,10 +112,9 @@ function toRow(aggregate: Aggregate, knownBelow: number): Row {
   ];
 }
 
-function restoreRow(row: Row, table: AggregateTable): void {
+function restoreRow(row: Row, table: Aggregates): void {
   const [index, state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked, identity] = row;
-  const known = table.at(index);
-  const aggregate = known ?? (identity && table.add(...identity));
+  const aggregate = table.at(index) ?? (identity && table.add(...identity));
   if (!aggregate || aggregate.index !== index) {
     throw new ReplayError(
       `Cannot read a checkpoint: it names aggregate number ${index}, which no checkpoint before it introduced. Start a new run.`,

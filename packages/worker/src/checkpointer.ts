@@ -1,6 +1,6 @@
 import type { CheckpointRef, UnitRecord } from "@cim-replay/core";
 import type { CheckpointStore } from "@cim-replay/nats";
-import type { AggregateTable } from "./aggregate-table.ts";
+import type { Aggregates } from "./aggregate-table.ts";
 import { type CheckpointMeta, packCheckpoint, unpackCheckpoint } from "./checkpoint-codec.ts";
 import type { UnitClaim } from "./unit-claim.ts";
 
@@ -16,29 +16,26 @@ export class Checkpointer {
   readonly #store: CheckpointStore;
   readonly #claim: UnitClaim;
   readonly #maxBytes: number;
-  readonly #oneByOne: boolean;
   #chain: CheckpointRef[];
   #number: number;
   #knownBelow: number;
   #committing: Promise<void> = Promise.resolve();
   committed = 0;
 
-  constructor(
-    store: CheckpointStore,
-    claim: UnitClaim,
-    options: { maxBytes: number; knownBelow: number; oneByOne?: boolean },
-  ) {
+  constructor(store: CheckpointStore, claim: UnitClaim, options: { maxBytes: number; knownBelow: number }) {
     this.#store = store;
     this.#claim = claim;
     this.#maxBytes = options.maxBytes;
-    this.#oneByOne = options.oneByOne ?? false;
     this.#chain = [...claim.record.checkpoints];
     this.#number = this.#chain.at(-1)?.number ?? 0;
     this.#knownBelow = options.knownBelow;
   }
 
-  /** Waits for the checkpoint before this one only; `settle` waits for this one. */
-  async begin(table: AggregateTable, meta: CheckpointMeta, seq: number): Promise<void> {
+  /**
+   * Waits for the checkpoint before this one only; `settle` waits for this one. Packed at once, states are what they are now
+   * whatever is folded meanwhile; `oneByOne`, where memory has no room for all of them, the fold must wait.
+   */
+  async begin(table: Aggregates, meta: CheckpointMeta, seq: number, { oneByOne = false } = {}): Promise<void> {
     await this.#committing;
     const changed = table.takeChanged();
     const base = this.#isBaseDue(table);
@@ -47,8 +44,7 @@ export class Checkpointer {
       maxBytes: this.#maxBytes,
     });
     this.#knownBelow = table.size;
-    // Packed at once, they are what they are now whatever is folded meanwhile; one by one, the fold must wait.
-    const chunks = this.#oneByOne ? packing : [...packing];
+    const chunks = oneByOne ? packing : [...packing];
     const committing = this.#commit(chunks, meta, {
       seq,
       base,
@@ -58,7 +54,7 @@ export class Checkpointer {
     // The loop meets a failure at its next checkpoint; until then it must not count as unhandled.
     committing.catch(() => undefined);
     this.#committing = committing;
-    if (this.#oneByOne) await committing;
+    if (oneByOne) await committing;
   }
 
   settle(): Promise<void> {
@@ -90,7 +86,7 @@ export class Checkpointer {
     if (at.base) await this.#store.purge(runId, id, ref.fromMessage);
   }
 
-  #isBaseDue(table: AggregateTable): boolean {
+  #isBaseDue(table: Aggregates): boolean {
     if (this.#chain.length === 0) return true;
     if (this.#chain.length >= MAX_CHAIN) return true;
     const bytes = this.#chain.reduce((sum, ref) => sum + ref.bytes, 0);
@@ -100,16 +96,21 @@ export class Checkpointer {
   }
 }
 
-/** Reads a unit's chain of checkpoints into the table; the last one's meta, or null where there is none. */
+/**
+ * Reads a unit's chain of checkpoints into the table, which may be another one after each `onChunk`; the last one's meta, or
+ * null where there is none.
+ */
 export async function restoreCheckpoints(
   store: CheckpointStore,
   unit: UnitRecord,
-  table: AggregateTable,
+  table: () => Aggregates,
+  onChunk: () => Promise<void> = async () => undefined,
 ): Promise<CheckpointMeta | null> {
   let meta: CheckpointMeta | null = null;
   for (const ref of unit.checkpoints) {
     for await (const chunk of store.read(unit.runId, unit.id, ref)) {
-      meta = unpackCheckpoint(chunk, table) ?? meta;
+      meta = unpackCheckpoint(chunk, table()) ?? meta;
+      await onChunk();
     }
   }
   return meta;

@@ -1,6 +1,7 @@
 import { type CompiledProjection, errorMessage, type Plan, type Provenance, ReplayError } from "@cim-replay/core";
 import { type NatsClient, readEntries } from "@cim-replay/nats";
 import type { Aggregate } from "./aggregate-table.ts";
+import type { WorkingSet } from "./working-set.ts";
 
 interface KnownEntry {
   readonly partition: number;
@@ -13,7 +14,7 @@ export interface ExistingEntries {
   /** Returns how many events the entry says it holds; 0 where there is none. */
   seed(aggregate: Aggregate): number;
   /** By partition of the unit: events in the entries of all but these aggregates. */
-  eventsOfOthers(aggregates: readonly Aggregate[]): number[];
+  eventsOfOthers(aggregates: Iterable<Aggregate>): number[];
 }
 
 /** Reads the domain's entries that lie in the unit's partitions. Throws ReplayError where one cannot be gone on from. */
@@ -23,9 +24,10 @@ export async function readExistingEntries(options: {
   projection: CompiledProjection;
   partitions: number;
   partitionOfKey: (entryKey: string) => number;
+  working: WorkingSet;
 }): Promise<ExistingEntries> {
-  const { client, plan } = options;
-  const known = new Map<string, KnownEntry>();
+  const { client, plan, working } = options;
+  const known = working.map<KnownEntry>();
   for await (const batch of readEntries(client, plan.target.bucket, `${plan.domain}.>`)) {
     for (const entry of batch) {
       const partition = options.partitionOfKey(entry.key);
@@ -40,6 +42,7 @@ export async function readExistingEntries(options: {
       const state = decodeState(options.projection, entry.key, entry.value);
       known.set(entry.key, { partition, state, provenance });
     }
+    await working.relieve(0);
   }
   return {
     seed: (aggregate) => {
@@ -54,10 +57,11 @@ export async function readExistingEntries(options: {
       return entry.provenance.events;
     },
     eventsOfOthers: (aggregates) => {
-      const keys = new Set(aggregates.map(({ key }) => key));
+      // Those that a checkpoint brought back were not seeded here.
+      for (const { key } of aggregates) known.delete(key);
       const events = new Array<number>(options.partitions).fill(0);
-      for (const [key, { partition, provenance }] of known) {
-        if (!keys.has(key)) events[partition] = (events[partition] ?? 0) + provenance.events;
+      for (const [, { partition, provenance }] of known.entries()) {
+        events[partition] = (events[partition] ?? 0) + provenance.events;
       }
       return events;
     },

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import type { Aggregate } from "./aggregate-table.ts";
 
 export interface EntriesDigest {
@@ -8,39 +8,32 @@ export interface EntriesDigest {
 }
 
 /**
- * One digest for the entries of each partition, as docs/certificate.md defines it: an entry that is altered afterwards,
- * its provenance too, no longer fits it. `sha256ByKey` holds an aggregate only where its entry is written.
+ * One digest for the entries of each of a unit's partitions, as docs/certificate.md defines it: an entry that is altered
+ * afterwards, its provenance too, no longer fits it.
  */
-export function entriesDigests(
-  aggregates: readonly Aggregate[],
-  sha256ByKey: ReadonlyMap<string, string>,
-  partitions: number,
-): EntriesDigest[] {
-  const byPartition = Array.from({ length: partitions }, (): Aggregate[] => []);
-  for (const aggregate of aggregates) byPartition[aggregate.partition]?.push(aggregate);
-  return byPartition.map((some) => digestOf(some.sort(byKey), sha256ByKey));
-}
+export class EntriesDigests {
+  readonly #hashes: Hash[];
+  readonly #entries: number[];
 
-function digestOf(aggregates: readonly Aggregate[], sha256ByKey: ReadonlyMap<string, string>): EntriesDigest {
-  const hash = createHash("sha256");
-  let entries = 0;
-  for (const { key, lastSeq, events } of aggregates) {
-    const sha256 = sha256ByKey.get(key);
-    if (sha256 === undefined) continue;
+  constructor(partitions: number) {
+    this.#hashes = Array.from({ length: partitions }, () => createHash("sha256"));
+    this.#entries = new Array<number>(partitions).fill(0);
+  }
+
+  /** In each partition in the order of keys. `sha256`: of the entry's value, hex. */
+  add({ key, lastSeq, events, partition }: Aggregate, sha256: string): void {
     const name = Buffer.from(key);
-    const record = Buffer.alloc(4 + name.length + 32 + 8 + 4);
+    const record = Buffer.allocUnsafe(4 + name.length + 32 + 8 + 4);
     record.writeUInt32BE(name.length, 0);
     name.copy(record, 4);
     record.write(sha256, 4 + name.length, "hex");
     record.writeBigUInt64BE(BigInt(lastSeq), 36 + name.length);
     record.writeUInt32BE(events, 44 + name.length);
-    hash.update(record);
-    entries += 1;
+    this.#hashes[partition]?.update(record);
+    this.#entries[partition] = (this.#entries[partition] ?? 0) + 1;
   }
-  return { entries, sha256: hash.digest("hex") };
-}
 
-/** By UTF-16 code units, as JavaScript compares texts everywhere. */
-function byKey(a: Aggregate, b: Aggregate): number {
-  return a.key < b.key ? -1 : Number(a.key > b.key);
+  end(): EntriesDigest[] {
+    return this.#hashes.map((hash, at) => ({ entries: this.#entries[at] ?? 0, sha256: hash.digest("hex") }));
+  }
 }

@@ -11,8 +11,7 @@ export class KeyIndex<Keyed extends { readonly routeKey: string }> {
   #size = 0;
 
   find(bytes: Uint8Array, at: number, end: number): Keyed | undefined {
-    let hash = SEED;
-    for (let i = at; i < end; i++) hash = mixed(hash, bytes[i] as number);
+    const hash = hashOf(bytes, at, end);
     const mask = this.#hashes.length - 1;
     for (let slot = spread(hash) & mask; ; slot = (slot + 1) & mask) {
       const item = this.#items[slot];
@@ -52,6 +51,12 @@ export class KeyIndex<Keyed extends { readonly routeKey: string }> {
   }
 }
 
+export function hashOf(bytes: Uint8Array, at: number, end: number): number {
+  let hash = SEED;
+  for (let i = at; i < end; i++) hash = mixed(hash, bytes[i] as number);
+  return hash;
+}
+
 /** FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
 const SEED = 0x811c9dc5 | 0;
 
@@ -60,11 +65,11 @@ function mixed(hash: number, byte: number): number {
 }
 
 /** Brings the upper bits down, where the mask looks. */
-function spread(hash: number): number {
+export function spread(hash: number): number {
   return hash ^ (hash >>> 15);
 }
 
-function isSame(key: string, bytes: Uint8Array, at: number, end: number): boolean {
+export function isSame(key: string, bytes: Uint8Array, at: number, end: number): boolean {
   if (key.length !== end - at) return false;
   for (let i = 0; i < key.length; i++) if (key.charCodeAt(i) !== bytes[at + i]) return false;
   return true;

@@ -1,53 +1,62 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { formatSize, ReplayError, type RunSettings } from "@cim-replay/core";
+import type { RunSettings } from "@cim-replay/core";
 
-const CHECK_EVERY_MS = 200;
-/** Packed states on their way to the disk are garbage outside the heap, which the collector does not hurry for. */
-const COLLECTED_EARLY = 0.7;
+const CHECK_EVERY_MS = 100;
+/** From here on the limit is near: garbage is collected first, for nobody else hurries before the heap is full. */
+const NEAR_SHARE = 0.7;
 
-/** Collects garbage where asked to, and stops a unit before the machine would stop the whole process. */
+/** What a look at the process's memory comes to, after garbage was collected where that was called for. */
+export type MemoryLook = "fits" | "near" | "over";
+
+/** Looks at how much memory the process has, and collects garbage where asked to and near the limit. */
 export class MemoryGuard {
-  readonly #limitBytes: number | null;
+  readonly limitBytes: number | null;
   readonly #gcInterval: number | null;
-  readonly #bufferMode: RunSettings["bufferMode"];
-  #collect: (() => void) | null = null;
+  readonly #rss: () => number;
+  readonly #collect: () => void;
   #collectedAt = 0;
-  #checkedAt = 0;
+  #checkedAt = Number.NEGATIVE_INFINITY;
+  #collectAbove: number;
 
-  constructor(settings: Pick<RunSettings, "memoryLimitBytes" | "gcInterval" | "bufferMode">) {
-    this.#bufferMode = settings.bufferMode;
-    this.#limitBytes = settings.memoryLimitBytes;
-    this.#gcInterval = settings.gcInterval;
+  constructor(
+    { memoryLimitBytes, gcInterval }: Pick<RunSettings, "memoryLimitBytes" | "gcInterval">,
+    { rss = () => process.memoryUsage.rss(), collect = collectGarbage } = {},
+  ) {
+    this.limitBytes = memoryLimitBytes;
+    this.#gcInterval = gcInterval;
+    this.#rss = rss;
+    this.#collect = collect;
+    this.#collectAbove = (memoryLimitBytes ?? Number.POSITIVE_INFINITY) * NEAR_SHARE;
   }
 
-  /** `events` handled so far. Throws ReplayError where the states alone do not fit. */
-  check(events: number): void {
+  get bytes(): number {
+    return this.#rss();
+  }
+
+  /** `events` handled so far. Null where the last look was a moment ago. */
+  look(events: number, now = performance.now()): MemoryLook | null {
     if (this.#gcInterval !== null && events - this.#collectedAt >= this.#gcInterval) {
       this.#collectedAt = events;
-      this.#collectGarbage();
+      this.#collect();
     }
-    const now = performance.now();
-    if (this.#limitBytes === null || now - this.#checkedAt < CHECK_EVERY_MS) return;
+    if (this.limitBytes === null || now - this.#checkedAt < CHECK_EVERY_MS) return null;
     this.#checkedAt = now;
-    const collectAbove = this.#limitBytes * (this.#bufferMode === "disk" ? COLLECTED_EARLY : 1);
-    if (process.memoryUsage.rss() <= collectAbove) return;
-    this.#collectGarbage();
-    const bytes = process.memoryUsage.rss();
-    if (bytes <= this.#limitBytes) return;
-    throw new ReplayError(
-      `Cannot stay under --memory-limit ${formatSize(this.#limitBytes)}: the worker holds ${formatSize(bytes)} after ${events} messages. ` +
-        (this.#bufferMode === "memory"
-          ? "Go on with --resume --buffer-mode disk, raise the limit"
-          : "Raise the limit") +
-        ", or give each unit fewer aggregates with more --parallel and --units.",
-    );
-  }
-
-  #collectGarbage(): void {
-    this.#collect ??= exposedCollector();
+    if (this.#rss() <= this.#collectAbove) return "fits";
     this.#collect();
+    const left = this.#rss();
+    // What stays after a collection is no garbage: the next one waits until half of the rest is used up.
+    this.#collectAbove = Math.max(this.limitBytes * NEAR_SHARE, (left + this.limitBytes) / 2);
+    if (left > this.limitBytes) return "over";
+    return left > this.limitBytes * NEAR_SHARE ? "near" : "fits";
   }
+}
+
+let collector: (() => void) | null = null;
+
+function collectGarbage(): void {
+  collector ??= exposedCollector();
+  collector();
 }
 
 /** Node has no public call for it; this is the way that its own tests use. */

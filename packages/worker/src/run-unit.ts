@@ -27,12 +27,11 @@ import {
   type QuarantineStore,
 } from "@cim-replay/nats";
 import type { CompiledFilter } from "@cim-replay/filter";
-import { entriesDigests } from "./entries-digest.ts";
 import { Pace } from "./pace.ts";
 import { RunStoppedError, UnitClaim } from "./unit-claim.ts";
 import type { UnitContext } from "./unit-context.ts";
 import { UnitPass } from "./unit-pass.ts";
-import { type EntriesWritten, writeEntries } from "./write-entries.ts";
+import { writeEntries } from "./write-entries.ts";
 
 export interface UnitServices {
   readonly client: NatsClient;
@@ -117,7 +116,8 @@ async function work(services: UnitServices, attempt: UnitAttempt): Promise<void>
     const entries = await traced("write", { "cim_replay.aggregates": pass.fold.aggregates.size }, () =>
       writeEntries({
         ...context,
-        aggregates: pass.fold.aggregates.all(),
+        working: pass.working,
+        partitions: context.unit.partitions.length,
         onWritten: ({ written, unchanged }) => {
           attempt.entriesWritten = written + unchanged;
         },
@@ -150,15 +150,11 @@ async function finish(
   services: UnitServices,
   { claim, plan, unit, run }: UnitContext,
   pass: UnitPass,
-  entries: EntriesWritten,
+  entries: Awaited<ReturnType<typeof writeEntries>>,
 ): Promise<void> {
   const { fold } = pass;
-  const aggregatesByPartition = unit.partitions.map(() => 0);
-  for (const { partition } of fold.aggregates.all()) {
-    aggregatesByPartition[partition] = (aggregatesByPartition[partition] ?? 0) + 1;
-  }
+  const aggregatesByPartition = unit.partitions.map((_, at) => fold.aggregates.countIn(at));
   await requirePermissions(services.client, plan, run.settings.target);
-  const entriesByPartition = entriesDigests(fold.aggregates.all(), entries.sha256ByKey, unit.partitions.length);
   const isParked = fold.firstParkedSeq !== null;
   await claim.end((record) => ({
     ...moveUnit(record, isParked ? "failed" : "done"),
@@ -168,7 +164,7 @@ async function finish(
     deliveredByPartition: pass.deliveredByPartition,
     aggregatesByPartition,
     contentByPartition: pass.contentByPartition(),
-    entriesByPartition,
+    entriesByPartition: [...entries.digests],
     firstParkedSeq: fold.firstParkedSeq,
     parkedAggregates: fold.parkedAggregates,
     entries: { written: entries.written, unchanged: entries.unchanged, bytes: entries.bytes },

@@ -9,7 +9,7 @@ import {
   type UnitCounts,
 } from "@cim-replay/core";
 import type { CompiledFilter } from "@cim-replay/filter";
-import { type Aggregate, type AggregateTable, assertSameId } from "./aggregate-table.ts";
+import { type Aggregate, type Aggregates, assertSameId } from "./aggregate-table.ts";
 import type { CheckpointMeta } from "./checkpoint-codec.ts";
 import type { ContentDigest } from "./content-digest.ts";
 import { copyOf } from "./packed-chunk.ts";
@@ -27,7 +27,7 @@ export interface BadEvent {
 
 export interface UnitFoldOptions {
   /** Empty, or as a checkpoint left them. */
-  readonly aggregates: AggregateTable;
+  readonly aggregates: Aggregates;
   readonly codec: DomainCodec;
   readonly projection: CompiledProjection;
   /** Partition of a routing key, as its position in the unit's list; -1 where it is another unit's. */
@@ -58,7 +58,8 @@ export interface UnitFoldOptions {
  * waits in `badEvents` for the caller.
  */
 export class UnitFold {
-  readonly aggregates: AggregateTable;
+  /** Another one, with the same in it, where memory has no room for this. */
+  aggregates: Aggregates;
   counts: UnitCounts = emptyCounts();
   deliveredByPartition: number[];
   badEvents: BadEvent[] = [];

@@ -2,15 +2,13 @@ import { setImmediate as turn } from "node:timers/promises";
 import { type DeletedSequences, ReplayError, type StreamMessage, traced } from "@cim-replay/core";
 import { readStream } from "@cim-replay/nats";
 import { SequenceAccountant } from "./accountant.ts";
-import { AggregateTable } from "./aggregate-table.ts";
 import { CheckpointSchedule } from "./checkpoint-schedule.ts";
 import { Checkpointer, restoreCheckpoints } from "./checkpointer.ts";
 import { blockStart, ContentDigest } from "./content-digest.ts";
 import { type ExistingEntries, readExistingEntries } from "./continue-from-entries.ts";
-import { MemoryGuard } from "./memory-guard.ts";
 import type { UnitContext } from "./unit-context.ts";
-import type { StateShelf } from "./state-shelf.ts";
 import { UnitFold, type UnitFoldOptions } from "./unit-fold.ts";
+import { WorkingSet } from "./working-set.ts";
 
 const NO_PROGRESS_MS = 5_000;
 /** Between two turns of the event loop, whatever the batch size. */
@@ -24,16 +22,15 @@ const MAX_BAD_EVENTS = 10_000;
 /** One reading of a unit's range, from its last checkpoint to the end: fetch, decode, fold, checkpoint. */
 export class UnitPass {
   readonly fold: UnitFold;
+  readonly working: WorkingSet;
   readonly #context: UnitContext;
   readonly #accountant: SequenceAccountant;
   readonly #checkpointer: Checkpointer;
-  readonly #memory: MemoryGuard;
   readonly #digest: ContentDigest;
   /** First sequence to fold; reading begins at the start of its block, for the digest. */
   readonly #fromSeq: number;
   readonly #readFromSeq: number;
   readonly #existing: ExistingEntries | null;
-  readonly #shelf: StateShelf | null;
   #lastSeq: number;
   readonly #schedule: CheckpointSchedule;
 
@@ -47,42 +44,52 @@ export class UnitPass {
       fromSeq: number;
       readFromSeq: number;
       existing: ExistingEntries | null;
-      shelf: StateShelf | null;
+      working: WorkingSet;
     },
   ) {
     this.#context = context;
     this.fold = fold;
+    this.working = parts.working;
     this.#accountant = parts.accountant;
     this.#checkpointer = parts.checkpointer;
     this.#digest = parts.digest;
     this.#fromSeq = parts.fromSeq;
     this.#readFromSeq = parts.readFromSeq;
     this.#existing = parts.existing;
-    this.#shelf = parts.shelf;
     this.#lastSeq = parts.fromSeq - 1;
-    this.#memory = new MemoryGuard(context.run.settings);
     this.#schedule = new CheckpointSchedule(context.run.settings.checkpointInterval, this.#own());
   }
 
   /** Stands where the unit's last checkpoint left it, or at the start. */
   static async start(context: UnitContext, deleted: DeletedSequences): Promise<UnitPass> {
+    const { plan, run, log } = context;
+    const working = await WorkingSet.open(plan.domain, run.settings, log);
+    try {
+      return await UnitPass.#startWith(context, deleted, working);
+    } catch (error) {
+      working.close();
+      throw error;
+    }
+  }
+
+  static async #startWith(context: UnitContext, deleted: DeletedSequences, working: WorkingSet): Promise<UnitPass> {
     const { claim, plan, run, unit } = context;
     const record = claim.record;
     const existing = run.settings.continueFromEntries
-      ? await readExistingEntries({ ...context, partitions: unit.partitions.length })
+      ? await readExistingEntries({ ...context, partitions: unit.partitions.length, working })
       : null;
-    const shelf = run.settings.bufferMode === "disk" ? await openShelf(run.settings.memoryLimitBytes) : null;
-    const aggregates = new AggregateTable(plan.domain, shelf && ((aggregate) => shelf.adopt(aggregate)));
-    const meta = await restoreCheckpoints(context.checkpoints, record, aggregates).catch((error: unknown) => {
-      shelf?.close();
-      throw error;
-    });
+    const meta = await restoreCheckpoints(
+      context.checkpoints,
+      record,
+      () => working.aggregates,
+      () => working.relieve(record.counts.delivered),
+    );
     const fromSeq = Math.max(plan.range.fromSeq, record.cursorSeq + 1);
     const readFromSeq = Math.max(plan.range.fromSeq, blockStart(fromSeq));
     const digest = new ContentDigest(unit.partitions.length, readFromSeq, meta?.content ?? null);
     const fold = new UnitFold({
       ...foldOptions(context),
-      aggregates,
+      aggregates: working.aggregates,
       digest,
       ...(existing && { seed: existing.seed }),
     });
@@ -92,7 +99,7 @@ export class UnitPass {
       readFromSeq,
       digest,
       existing,
-      shelf,
+      working,
       accountant: new SequenceAccountant({
         stream: plan.stream.name,
         slices: plan.slices,
@@ -103,15 +110,13 @@ export class UnitPass {
       checkpointer: new Checkpointer(context.checkpoints, claim, {
         maxBytes: context.maxMessageBytes,
         knownBelow: fold.aggregates.size,
-        // All packed states at once would be in memory again.
-        oneByOne: shelf !== null,
       }),
     });
   }
 
   /** Its states are gone then. */
   close(): void {
-    this.#shelf?.close();
+    this.working.close();
   }
 
   get deliveredBySlice(): number[] {
@@ -165,7 +170,7 @@ export class UnitPass {
         if (this.fold.badEvents.length > 0) await this.#quarantine();
         const isDue = this.#context.checkpointRequested || this.#schedule.isDue(this.#own(), this.#readShare());
         if (isDue && (await this.checkpoint()) === "rewind") return "rewind";
-        this.#memory.check(this.fold.counts.delivered);
+        await this.#relieve();
         // The event loop must turn, or locks, heartbeats and sockets starve.
         await turn();
         signal.throwIfAborted();
@@ -189,7 +194,9 @@ export class UnitPass {
     const startedAt = performance.now();
     this.#context.checkpointRequested = false;
     await traced("checkpoint", { "cim_replay.seq": this.#lastSeq }, () =>
-      this.#checkpointer.begin(this.fold.aggregates, this.#meta(), this.#lastSeq),
+      this.#checkpointer.begin(this.fold.aggregates, this.#meta(), this.#lastSeq, {
+        oneByOne: this.working.isOnDisk,
+      }),
     );
     const costMs = performance.now() - startedAt;
     this.#schedule.made(this.#own(), costMs);
@@ -202,6 +209,11 @@ export class UnitPass {
     if (this.#lastSeq < this.#fromSeq) return;
     await this.checkpoint();
     await this.#checkpointer.settle();
+  }
+
+  async #relieve(): Promise<void> {
+    await this.working.relieve(this.fold.counts.delivered);
+    this.fold.aggregates = this.working.aggregates;
   }
 
   /** Returns where to go on: a slow projection gets fewer than `to`, so that its worker does not seem dead meanwhile. */
@@ -286,12 +298,6 @@ function bytesOf(batch: readonly StreamMessage[], from: number, to: number): num
   let bytes = 0;
   for (let at = from; at < to; at++) bytes += batch[at]?.data.byteLength ?? 0;
   return bytes;
-}
-
-/** With it comes a database, which other runs do not need. */
-async function openShelf(memoryLimitBytes: number | null): Promise<StateShelf> {
-  const { StateShelf: Shelf } = await import("./state-shelf.ts");
-  return Shelf.open(memoryLimitBytes);
 }
 
 function foldOptions(context: UnitContext): Omit<UnitFoldOptions, "aggregates" | "digest"> {

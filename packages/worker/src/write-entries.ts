@@ -7,17 +7,26 @@ import {
   type Plan,
   ReplayError,
 } from "@cim-replay/core";
-import { bucketFacts, type EntryHead, EntryWriter, getEntry, type NatsClient, readHeads } from "@cim-replay/nats";
+import {
+  bucketFacts,
+  type EntryHead,
+  EntryWriter,
+  getEntry,
+  type NatsClient,
+  readHeads,
+  type RefusedPut,
+} from "@cim-replay/nats";
 import type { Aggregate } from "./aggregate-table.ts";
+import { EntriesDigests, type EntriesDigest } from "./entries-digest.ts";
+import type { KeyedValues } from "./keyed-values.ts";
 import type { UnitClaim } from "./unit-claim.ts";
+import type { WorkingSet } from "./working-set.ts";
 
 export interface EntriesWritten {
   written: number;
   /** Already there from an earlier attempt of this run, byte for byte. */
   unchanged: number;
   bytes: number;
-  /** Of the values of all complete entries. */
-  readonly sha256ByKey: Map<string, string>;
 }
 
 interface WriteOptions {
@@ -25,16 +34,17 @@ interface WriteOptions {
   readonly plan: Plan;
   readonly claim: UnitClaim;
   readonly projection: CompiledProjection;
-  readonly aggregates: Iterable<Aggregate>;
+  readonly working: WorkingSet;
+  readonly partitions: number;
   readonly signal: AbortSignal;
   readonly onWritten: (entries: EntriesWritten) => void;
 }
 
 interface Writing {
-  readonly complete: readonly Aggregate[];
-  readonly heads: ReadonlyMap<string, EntryHead>;
+  readonly heads: KeyedValues<EntryHead>;
   readonly writer: EntryWriter;
   readonly entries: EntriesWritten;
+  readonly digests: EntriesDigests;
 }
 
 const PUTS_BETWEEN_PROOFS = 1_000;
@@ -44,15 +54,17 @@ const PROOF_AT_LEAST_EVERY_MS = 100;
  * Writes each complete aggregate's entry once. A write carries the revision that the entry had when the run was planned,
  * or the one that an older epoch of this run gave it: whoever else writes there is noticed, and nothing of theirs is lost.
  */
-export async function writeEntries(options: WriteOptions): Promise<EntriesWritten> {
-  const { client, plan, claim } = options;
-  const complete = [...options.aggregates].filter((aggregate) => aggregate.events > 0 && !aggregate.parked);
-  const heads = await headsBefore(client, plan, complete);
+export async function writeEntries(
+  options: WriteOptions,
+): Promise<EntriesWritten & { readonly digests: readonly EntriesDigest[] }> {
+  const { client, plan, claim, partitions } = options;
+  const heads = await headsBefore(options);
   const bucket = await bucketFacts(client, plan.target.bucket);
   const writer = new EntryWriter(client, plan.target.bucket, bucket ? { maxValueSize: bucket.maxValueSize } : {});
-  const entries: EntriesWritten = { written: 0, unchanged: 0, bytes: 0, sha256ByKey: new Map() };
+  const entries: EntriesWritten = { written: 0, unchanged: 0, bytes: 0 };
+  const digests = new EntriesDigests(partitions);
   try {
-    await putAll(options, { complete, heads, writer, entries });
+    await putAll(options, { heads, writer, entries, digests });
   } catch (error) {
     // What is on its way lands before the unit is given back: nobody who starts afterwards shall meet it.
     await writer.flush().catch(() => undefined);
@@ -60,18 +72,19 @@ export async function writeEntries(options: WriteOptions): Promise<EntriesWritte
   }
   const { refused } = await writer.flush();
   await claim.prove();
-  await resolveRefused(client, plan, refused, entries.sha256ByKey);
+  await resolveRefused(client, plan, refused);
   options.onWritten(entries);
-  return entries;
+  return { ...entries, digests: digests.end() };
 }
 
 async function putAll(
-  { plan, claim, projection, signal, onWritten }: WriteOptions,
-  { complete, heads, writer, entries }: Writing,
+  { plan, claim, projection, signal, onWritten, working }: WriteOptions,
+  { heads, writer, entries, digests }: Writing,
 ): Promise<void> {
   let untilProof = 0;
   let provedAt = performance.now();
-  for (const aggregate of complete) {
+  for (const aggregate of working.aggregates.sorted()) {
+    if (!isComplete(aggregate)) continue;
     if (untilProof-- === 0 || performance.now() - provedAt > PROOF_AT_LEAST_EVERY_MS) {
       untilProof = PUTS_BETWEEN_PROOFS;
       onWritten(entries);
@@ -79,11 +92,12 @@ async function putAll(
       await turn();
       await claim.prove();
       signal.throwIfAborted();
+      await working.relieve(0, { mayMove: false });
       provedAt = performance.now();
     }
     const value = Buffer.from(encode(projection, aggregate));
     const sha256 = createHash("sha256").update(value).digest("hex");
-    entries.sha256ByKey.set(aggregate.key, sha256);
+    digests.add(aggregate, sha256);
     const head = heads.get(aggregate.key);
     if (isOurs(head, plan.runId, sha256, aggregate.lastSeq)) {
       entries.unchanged += 1;
@@ -115,23 +129,33 @@ function encode(projection: CompiledProjection, aggregate: Aggregate): string {
   }
 }
 
-async function headsBefore(
-  client: NatsClient,
-  plan: Plan,
-  complete: readonly Aggregate[],
-): Promise<Map<string, EntryHead>> {
-  const heads = new Map<string, EntryHead>();
-  const [only] = complete;
-  if (only && complete.length === 1) {
+/** An aggregate whose entry this run writes. */
+function isComplete({ events, parked }: Aggregate): boolean {
+  return events > 0 && !parked;
+}
+
+/** What the target holds now of the aggregates; in a file, where memory has no room for a list of those, of the whole domain. */
+async function headsBefore({ client, plan, working }: WriteOptions): Promise<KeyedValues<EntryHead>> {
+  const heads = working.map<EntryHead>();
+  const only = working.aggregates.size === 1 ? working.aggregates.at(0) : undefined;
+  if (only) {
     const entry = await getEntry(client, plan.target.bucket, only.key);
     if (entry) heads.set(only.key, entry);
     return heads;
   }
-  const wanted = new Set(complete.map((aggregate) => aggregate.key));
+  let wanted: ReadonlySet<string> | null = null;
   for await (const batch of readHeads(client, plan.target.bucket, `${plan.domain}.>`)) {
-    for (const head of batch) if (wanted.has(head.key)) heads.set(head.key, head);
+    wanted = working.isOnDisk ? null : (wanted ?? keysOf(working.aggregates.all()));
+    for (const head of batch) if (wanted === null || wanted.has(head.key)) heads.set(head.key, head);
+    await working.relieve(0);
   }
   return heads;
+}
+
+function keysOf(aggregates: Iterable<Aggregate>): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const aggregate of aggregates) if (isComplete(aggregate)) keys.add(aggregate.key);
+  return keys;
 }
 
 function isOurs(head: EntryHead | null | undefined, runId: string, sha256: string, lastSeq: number): boolean {
@@ -140,15 +164,10 @@ function isOurs(head: EntryHead | null | undefined, runId: string, sha256: strin
 }
 
 /** An older epoch of this run, at its last gasp, may have written the same bytes first. Anybody else is a conflict. */
-async function resolveRefused(
-  client: NatsClient,
-  plan: Plan,
-  refused: readonly string[],
-  digests: ReadonlyMap<string, string>,
-): Promise<void> {
-  for (const key of refused) {
+async function resolveRefused(client: NatsClient, plan: Plan, refused: readonly RefusedPut[]): Promise<void> {
+  for (const { key, provenance } of refused) {
     const entry = await getEntry(client, plan.target.bucket, key);
-    const isSame = entry?.provenance?.run === plan.runId && entry.provenance.sha256 === digests.get(key);
+    const isSame = entry?.provenance?.run === plan.runId && entry.provenance.sha256 === provenance.sha256;
     if (!isSame) throw conflict(plan, key, entry);
   }
 }

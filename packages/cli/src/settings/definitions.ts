@@ -187,10 +187,10 @@ export const settings = {
   ),
   memoryLimit: setting("--memory-limit <size>", "of each worker process, e.g. 8G", bytesOrNone, null),
   bufferMode: setting(
-    "--buffer-mode <memory|disk>",
-    "disk: states that wait for events move to a temporary file when memory is short",
-    oneOf("memory", "disk"),
-    "memory",
+    "--buffer-mode <auto|memory|disk>",
+    "where states wait for events: auto: in memory, and in a temporary file when --memory-limit is near",
+    oneOf("auto", "memory", "disk"),
+    "auto",
   ),
   gcInterval: setting("--gc-interval <events>", "forces a garbage collection every so many events", countOrNone, null, {
     fallbackText: "never",

@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { errorMessage, ReplayError } from "@cim-replay/core";
+import type { KeyedValues } from "./keyed-values.ts";
+import { packChunk, unpackChunk } from "./packed-chunk.ts";
+
+const CACHE_SHARE = 1 / 32;
+const UNLIMITED_CACHE_BYTES = 32 * 1024 * 1024;
+
+/**
+ * A file for what memory has no room for. SQLite reads it through a cache of a fixed size: a store that maps its file into memory,
+ * as LMDB does, would have all of it counted as the process's own.
+ */
+export class DiskFile {
+  readonly db: DatabaseSync;
+  #maps = 0;
+
+  private constructor(db: DatabaseSync) {
+    this.db = db;
+  }
+
+  /** Throws ReplayError where the folder for temporary files cannot be written. */
+  static open(memoryLimitBytes: number | null, folder = tmpdir()): DiskFile {
+    const cacheBytes = memoryLimitBytes === null ? UNLIMITED_CACHE_BYTES : memoryLimitBytes * CACHE_SHARE;
+    try {
+      const own = mkdtempSync(join(folder, "cim-replay-states-"));
+      try {
+        const db = new DatabaseSync(join(own, "states.db"));
+        // Nothing of it is to outlive the process: no journal, no waiting for the disk, one transaction for ever.
+        db.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE");
+        db.exec(`PRAGMA temp_store = FILE; PRAGMA cache_size = -${Math.ceil(cacheBytes / 1024)}; BEGIN`);
+        // So that the file is there before it loses its name.
+        db.exec("CREATE TABLE opened (id INTEGER PRIMARY KEY)");
+        return new DiskFile(db);
+      } finally {
+        // The open file goes on without a name, and goes with the process however that ends.
+        rmSync(own, { recursive: true });
+      }
+    } catch (error) {
+      throw new ReplayError(
+        `Cannot keep states on disk in ${folder}: ${errorMessage(error)}. Let TMPDIR name a folder with room, or run with --buffer-mode memory.`,
+      );
+    }
+  }
+
+  map<Value>(): KeyedValues<Value> {
+    return new DiskMap<Value>(this.db, `map_${this.#maps++}`);
+  }
+
+  close(): void {
+    if (this.db.isOpen) this.db.close();
+  }
+}
+
+class DiskMap<Value> implements KeyedValues<Value> {
+  readonly #get: StatementSync;
+  readonly #set: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #entries: StatementSync;
+
+  constructor(db: DatabaseSync, table: string) {
+    db.exec(`CREATE TABLE ${table} (key TEXT PRIMARY KEY, packed BLOB NOT NULL) WITHOUT ROWID`);
+    this.#get = db.prepare(`SELECT packed FROM ${table} WHERE key = ?`);
+    this.#set = db.prepare(`INSERT OR REPLACE INTO ${table} (key, packed) VALUES (?, ?)`);
+    this.#delete = db.prepare(`DELETE FROM ${table} WHERE key = ?`);
+    this.#entries = db.prepare(`SELECT key, packed FROM ${table}`);
+  }
+
+  get(key: string): Value | undefined {
+    const packed = this.#get.get(key)?.packed;
+    return packed instanceof Uint8Array ? unpacked<Value>(packed) : undefined;
+  }
+
+  set(key: string, value: Value): void {
+    this.#set.run(
+      key,
+      packChunk(value, () => undefined),
+    );
+  }
+
+  delete(key: string): void {
+    this.#delete.run(key);
+  }
+
+  *entries(): Generator<[string, Value]> {
+    for (const { key, packed } of this.#entries.iterate()) {
+      if (typeof key === "string" && packed instanceof Uint8Array) yield [key, unpacked<Value>(packed)];
+    }
+  }
+}
+
+/** What `set` packed. */
+function unpacked<Value>(packed: Uint8Array): Value {
+  return unpackChunk(packed) as Value;
+}

@@ -1,0 +1,241 @@
+import type { StatementSync } from "node:sqlite";
+import { entryKey } from "@cim-replay/core";
+import { type Aggregate, type Aggregates, newAggregate, twoKeys } from "./aggregate-table.ts";
+import type { DiskFile } from "./disk-file.ts";
+import { hashOf, isSame } from "./key-index.ts";
+import type { KeyedValues } from "./keyed-values.ts";
+import { assertPackable } from "./packable.ts";
+import { packChunk, unpackChunk } from "./packed-chunk.ts";
+import { NOWHERE, PositionIndex } from "./position-index.ts";
+
+/** What is on the heap takes several times its packed size, and the collector needs as much again to work in. */
+const HOT_SHARE = 1 / 16;
+const UNLIMITED_HOT_BYTES = 64 * 1024 * 1024;
+/** Room is made for more than the next one. */
+const LEFT_AFTER_MAKING_ROOM = 0.9;
+/** Of an aggregate beside its state and its keys. */
+const FIXED_BYTES = 100;
+
+interface Hot {
+  readonly aggregate: Aggregate;
+  /** Packed, when it was last packed; a guess before. */
+  bytes: number;
+  changes: number;
+  /** It is measured at its second change, fourth, eighth, …: what grows evenly is never taken for less than half. */
+  measureAt: number;
+  /** Asked for since it was last looked at for making room. */
+  isRecent: boolean;
+}
+
+type Row = [string, string, unknown, number, number, number, string | null, number | null, boolean];
+
+/** Holds aggregates that have had no event for the longest time in a file; of each, memory keeps some twenty bytes. */
+export class DiskTable implements Aggregates {
+  size = 0;
+  /** Aggregates that were put into the file, for tests and the log. */
+  shelved = 0;
+  readonly #domain: string;
+  readonly #hotLimit: number;
+  readonly #index = new PositionIndex();
+  /** Least recently taken from the file first. */
+  readonly #hot = new Map<number, Hot>();
+  readonly #renamed: KeyedValues<string>;
+  readonly #countByPartition: number[] = [];
+  readonly #put: StatementSync;
+  readonly #get: StatementSync;
+  readonly #inOrder: StatementSync;
+  readonly #byKey: StatementSync;
+  #changed = new Uint8Array(1_024);
+  #changedCount = 0;
+  #hotBytes = 0;
+  #usualBytes = 4 * FIXED_BYTES;
+
+  constructor(domain: string, file: DiskFile, memoryLimitBytes: number | null) {
+    this.#domain = domain;
+    this.#hotLimit = memoryLimitBytes === null ? UNLIMITED_HOT_BYTES : memoryLimitBytes * HOT_SHARE;
+    this.#renamed = file.map();
+    const columns = "id, partition, key, packed";
+    file.db.exec(
+      "CREATE TABLE aggregates (id INTEGER PRIMARY KEY, partition INTEGER NOT NULL, key TEXT NOT NULL, packed BLOB NOT NULL)",
+    );
+    this.#put = file.db.prepare(`INSERT OR REPLACE INTO aggregates (${columns}) VALUES (?, ?, ?, ?)`);
+    this.#get = file.db.prepare(`SELECT ${columns} FROM aggregates WHERE id = ?`);
+    this.#inOrder = file.db.prepare(`SELECT ${columns} FROM aggregates ORDER BY id`);
+    // Keys are ASCII, so that bytes and UTF-16 sort alike.
+    this.#byKey = file.db.prepare(`SELECT ${columns} FROM aggregates ORDER BY partition, key`);
+  }
+
+  get(routeKey: string): Aggregate | undefined {
+    const bytes = Buffer.from(routeKey);
+    return this.find(bytes, { at: 0, end: bytes.length });
+  }
+
+  find(bytes: Uint8Array, { at, end }: { at: number; end: number }): Aggregate | undefined {
+    const hash = hashOf(bytes, at, end);
+    for (let slot = this.#index.slotOf(hash); slot !== NOWHERE; slot = this.#index.slotOf(hash, slot)) {
+      const aggregate = this.at(this.#index.at(slot));
+      if (aggregate && isKey(aggregate.routeKey, bytes, at, end)) return aggregate;
+    }
+    return undefined;
+  }
+
+  at(index: number): Aggregate | undefined {
+    const known = this.#hot.get(index);
+    if (known) {
+      known.isRecent = true;
+      return known.aggregate;
+    }
+    const read = this.#read(index);
+    if (!read) return undefined;
+    this.#keep(read.aggregate, read.bytes);
+    return read.aggregate;
+  }
+
+  add(routeKey: string, id: string, partition: number): Aggregate {
+    if (routeKey !== id) this.#rename(routeKey, id);
+    const aggregate = newAggregate(this.size, { routeKey, id, key: entryKey(this.#domain, id), partition });
+    this.#insert(aggregate);
+    return aggregate;
+  }
+
+  /** Takes over one of another table, in the order of their numbers. */
+  adopt(aggregate: Aggregate): void {
+    if (aggregate.routeKey !== aggregate.id) this.#renamed.set(aggregate.id, aggregate.routeKey);
+    this.#insert(aggregate);
+    if (aggregate.changed) this.markChanged(aggregate);
+  }
+
+  markChanged({ index }: Aggregate): void {
+    if (this.#changed[index] === 0) {
+      this.#changed[index] = 1;
+      this.#changedCount += 1;
+    }
+    const hot = this.#hot.get(index);
+    if (!hot || ++hot.changes < hot.measureAt) return;
+    hot.measureAt *= 2;
+    const bytes = pack(hot.aggregate).length + FIXED_BYTES;
+    this.#hotBytes += bytes - hot.bytes;
+    hot.bytes = bytes;
+    if (this.#hotBytes > this.#hotLimit) this.#makeRoom(hot);
+  }
+
+  takeChanged(): Iterable<Aggregate> & { readonly length: number } {
+    const [flags, length] = [this.#changed, this.#changedCount];
+    this.#changed = new Uint8Array(flags.length);
+    this.#changedCount = 0;
+    return { length, [Symbol.iterator]: () => this.#flagged(flags) };
+  }
+
+  all(): Iterable<Aggregate> {
+    this.#shelveAll();
+    return this.#rows(this.#inOrder);
+  }
+
+  sorted(): Iterable<Aggregate> {
+    this.#shelveAll();
+    return this.#rows(this.#byKey);
+  }
+
+  countIn(partition: number): number {
+    return this.#countByPartition[partition] ?? 0;
+  }
+
+  #insert(aggregate: Aggregate): void {
+    const bytes = Buffer.from(aggregate.routeKey);
+    this.#index.add(hashOf(bytes, 0, bytes.length), this.size);
+    this.#countByPartition[aggregate.partition] = this.countIn(aggregate.partition) + 1;
+    if (this.size === this.#changed.length) this.#changed = grown(this.#changed);
+    this.size += 1;
+    this.#keep(aggregate, this.#usualBytes);
+  }
+
+  #rename(routeKey: string, id: string): void {
+    const other = this.#renamed.get(id) ?? this.get(id)?.routeKey;
+    if (other !== undefined && other !== routeKey) throw twoKeys(id, other, routeKey);
+    this.#renamed.set(id, routeKey);
+  }
+
+  #keep(aggregate: Aggregate, bytes: number): void {
+    const hot = { aggregate, bytes, changes: 0, measureAt: 2, isRecent: false };
+    this.#hot.set(aggregate.index, hot);
+    this.#hotBytes += bytes;
+    if (this.#hotBytes > this.#hotLimit) this.#makeRoom(hot);
+  }
+
+  /** Who was asked for since the last time gets a second chance. */
+  #makeRoom(youngest: Hot): void {
+    for (const hot of this.#hot.values()) {
+      if (hot === youngest || this.#hotBytes <= this.#hotLimit * LEFT_AFTER_MAKING_ROOM) break;
+      this.#hot.delete(hot.aggregate.index);
+      if (hot.isRecent) {
+        hot.isRecent = false;
+        this.#hot.set(hot.aggregate.index, hot);
+      } else {
+        this.#usualBytes = this.#shelve(hot.aggregate);
+        this.#hotBytes -= hot.bytes;
+      }
+    }
+  }
+
+  /** Returns its size. */
+  #shelve(aggregate: Aggregate): number {
+    const packed = pack(aggregate);
+    this.#put.run(aggregate.index, aggregate.partition, aggregate.key, packed);
+    this.shelved += 1;
+    return packed.length + FIXED_BYTES;
+  }
+
+  #shelveAll(): void {
+    for (const { aggregate } of this.#hot.values()) this.#shelve(aggregate);
+    this.#hot.clear();
+    this.#hotBytes = 0;
+  }
+
+  #read(index: number): { aggregate: Aggregate; bytes: number } | undefined {
+    const row = this.#get.get(index);
+    return row && unpackRow(row);
+  }
+
+  *#rows(statement: StatementSync): Generator<Aggregate> {
+    for (const row of statement.iterate()) yield unpackRow(row).aggregate;
+  }
+
+  *#flagged(flags: Uint8Array): Generator<Aggregate> {
+    for (let index = flags.indexOf(1); index !== -1; index = flags.indexOf(1, index + 1)) {
+      const aggregate = this.#hot.get(index)?.aggregate ?? this.#read(index)?.aggregate;
+      if (aggregate) yield aggregate;
+    }
+  }
+}
+
+function pack({ routeKey, id, state, key, ...at }: Aggregate): Uint8Array {
+  const { events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked } = at;
+  const row: Row = [routeKey, id, state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked];
+  return packChunk(row, () => assertPackable(state, key));
+}
+
+/** What `pack` and `#shelve` wrote. */
+function unpackRow(columns: Record<string, unknown>): { aggregate: Aggregate; bytes: number } {
+  const {
+    id: index,
+    partition,
+    key,
+    packed,
+  } = columns as { id: number; partition: number; key: string; packed: Uint8Array };
+  const [routeKey, id, state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked] = unpackChunk(
+    packed,
+  ) as Row;
+  const aggregate = newAggregate(index, { routeKey, id, key, partition });
+  const at = { events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked };
+  return { aggregate: Object.assign(aggregate, { state }, at), bytes: packed.length + FIXED_BYTES };
+}
+
+function isKey(routeKey: string, bytes: Uint8Array, at: number, end: number): boolean {
+  return isSame(routeKey, bytes, at, end) || Buffer.from(routeKey).equals(bytes.subarray(at, end));
+}
+
+function grown(flags: Uint8Array): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(flags.length * 2);
+  larger.set(flags);
+  return larger;
+}

@@ -1,0 +1,135 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { formatSize, type Log, ReplayError, type RunSettings } from "@cim-replay/core";
+import { type Aggregates, AggregateTable } from "./aggregate-table.ts";
+import type { DiskFile } from "./disk-file.ts";
+import type { KeyedValues } from "./keyed-values.ts";
+import { MemoryGuard } from "./memory-guard.ts";
+
+const MOVED_BETWEEN_TURNS = 1_000;
+
+export type MemorySettings = Pick<RunSettings, "memoryLimitBytes" | "gcInterval" | "bufferMode">;
+
+/** A map that may move to a file while it is in use. */
+class MovableMap<Value> implements KeyedValues<Value> {
+  #values: KeyedValues<Value>;
+
+  constructor(values: KeyedValues<Value>) {
+    this.#values = values;
+  }
+
+  get(key: string): Value | undefined {
+    return this.#values.get(key);
+  }
+
+  set(key: string, value: Value): void {
+    this.#values.set(key, value);
+  }
+
+  delete(key: string): void {
+    this.#values.delete(key);
+  }
+
+  entries(): Iterable<readonly [string, Value]> {
+    return this.#values.entries();
+  }
+
+  moveTo(file: DiskFile): void {
+    const moved = file.map<Value>();
+    for (const [key, value] of this.#values.entries()) moved.set(key, value);
+    this.#values = moved;
+  }
+}
+
+/**
+ * All that a unit holds which grows with its aggregates: their table, and maps by entry key. In memory as long as they fit under
+ * the limit, then mostly in a file, or from the start; see the setting `buffer-mode`.
+ */
+export class WorkingSet {
+  aggregates: Aggregates;
+  readonly #domain: string;
+  readonly #mode: RunSettings["bufferMode"];
+  readonly #guard: MemoryGuard;
+  readonly #log: Log;
+  readonly #maps: MovableMap<unknown>[] = [];
+  #file: DiskFile | null = null;
+
+  private constructor(domain: string, settings: MemorySettings, log: Log, guard: MemoryGuard) {
+    this.#domain = domain;
+    this.#mode = settings.bufferMode;
+    this.#guard = guard;
+    this.#log = log;
+    this.aggregates = new AggregateTable(domain);
+  }
+
+  static async open(
+    domain: string,
+    settings: MemorySettings,
+    log: Log,
+    guard = new MemoryGuard(settings),
+  ): Promise<WorkingSet> {
+    const set = new WorkingSet(domain, settings, log, guard);
+    if (settings.bufferMode === "disk") await set.#moveToDisk();
+    return set;
+  }
+
+  get isOnDisk(): boolean {
+    return this.#file !== null;
+  }
+
+  map<Value>(): KeyedValues<Value> {
+    const map = new MovableMap<Value>(this.#file?.map() ?? new Map<string, Value>());
+    this.#maps.push(map as MovableMap<unknown>);
+    return map;
+  }
+
+  /**
+   * Call between any two batches of work, `events` handled so far: makes room where memory nears the limit, by moving to disk
+   * unless something is being read from `aggregates` (`mayMove`). Throws ReplayError where that is not allowed or does not help.
+   */
+  async relieve(events: number, { mayMove = true } = {}): Promise<void> {
+    const look = this.#guard.look(events);
+    if (look === null || look === "fits") return;
+    if (mayMove && this.#mode === "auto" && this.#file === null) {
+      const [has, limit] = [formatSize(this.#guard.bytes), formatSize(this.#guard.limitBytes ?? 0)];
+      this.#log.warn(
+        { events, aggregates: this.aggregates.size },
+        `memory nears its limit (${has} of ${limit}): what waits for events moves to disk, which is slower`,
+      );
+      await this.#moveToDisk();
+    } else if (look === "over") throw this.#exceeded(events);
+  }
+
+  /** What it holds is gone then. */
+  close(): void {
+    this.#file?.close();
+  }
+
+  async #moveToDisk(): Promise<void> {
+    // With it comes a database, which other runs do not need.
+    const [{ DiskFile: File }, { DiskTable }] = await Promise.all([
+      import("./disk-file.ts"),
+      import("./disk-table.ts"),
+    ]);
+    const file = File.open(this.#guard.limitBytes);
+    this.#file = file;
+    const table = new DiskTable(this.#domain, file, this.#guard.limitBytes);
+    for (const aggregate of this.aggregates.all()) {
+      table.adopt(aggregate);
+      // Heartbeats and locks starve where the event loop does not turn.
+      if (table.size % MOVED_BETWEEN_TURNS === 0) await turn();
+    }
+    this.aggregates = table;
+    for (const map of this.#maps) map.moveTo(file);
+  }
+
+  #exceeded(events: number): ReplayError {
+    const limit = formatSize(this.#guard.limitBytes ?? 0);
+    return new ReplayError(
+      `Cannot stay under --memory-limit ${limit}: the worker holds ${formatSize(this.#guard.bytes)} after ${events} messages. ` +
+        (this.#mode === "memory"
+          ? "Go on with --resume --buffer-mode disk, raise the limit"
+          : "Raise the limit, read less ahead with --prefetch and --batch-size") +
+        ", or give each unit fewer aggregates with more --parallel and --units.",
+    );
+  }
+}
