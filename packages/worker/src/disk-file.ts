@@ -5,19 +5,23 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { errorMessage, ReplayError } from "@cim-replay/core";
 import type { KeyedValues } from "./keyed-values.ts";
 import { packChunk, unpackChunk } from "./packed-chunk.ts";
+import { RecordFile } from "./record-file.ts";
 
 const CACHE_SHARE = 1 / 32;
 const UNLIMITED_CACHE_BYTES = 32 * 1024 * 1024;
 
 /**
- * A file for what memory has no room for. SQLite reads it through a cache of a fixed size: a store that maps its file into memory,
- * as LMDB does, would have all of it counted as the process's own.
+ * Files for what memory has no room for: records by position, and a database for what is found and sorted by keys, which is
+ * read through a cache of a fixed size. A store that maps its file into memory, as LMDB does, would have all of it counted as the
+ * process's own.
  */
 export class DiskFile {
+  readonly records: RecordFile;
   readonly db: DatabaseSync;
   #maps = 0;
 
-  private constructor(db: DatabaseSync) {
+  private constructor(records: RecordFile, db: DatabaseSync) {
+    this.records = records;
     this.db = db;
   }
 
@@ -27,13 +31,13 @@ export class DiskFile {
     try {
       const own = mkdtempSync(join(folder, "cim-replay-states-"));
       try {
-        const db = new DatabaseSync(join(own, "states.db"));
+        const db = new DatabaseSync(join(own, "keys.db"));
         // Nothing of it is to outlive the process: no journal, no waiting for the disk, one transaction for ever.
         db.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE");
         db.exec(`PRAGMA temp_store = FILE; PRAGMA cache_size = -${Math.ceil(cacheBytes / 1024)}; BEGIN`);
         // So that the file is there before it loses its name.
         db.exec("CREATE TABLE opened (id INTEGER PRIMARY KEY)");
-        return new DiskFile(db);
+        return new DiskFile(new RecordFile(join(own, "records")), db);
       } finally {
         // The open file goes on without a name, and goes with the process however that ends.
         rmSync(own, { recursive: true });
@@ -50,7 +54,9 @@ export class DiskFile {
   }
 
   close(): void {
-    if (this.db.isOpen) this.db.close();
+    if (!this.db.isOpen) return;
+    this.db.close();
+    this.records.close();
   }
 }
 

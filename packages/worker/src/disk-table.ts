@@ -5,8 +5,9 @@ import type { DiskFile } from "./disk-file.ts";
 import { hashOf, isSame } from "./key-index.ts";
 import type { KeyedValues } from "./keyed-values.ts";
 import { assertPackable } from "./packable.ts";
-import { packChunk, unpackChunk } from "./packed-chunk.ts";
+import { localPackr, packChunk, unpackChunk } from "./packed-chunk.ts";
 import { NOWHERE, PositionIndex } from "./position-index.ts";
+import type { RecordFile } from "./record-file.ts";
 
 /** What is on the heap takes several times its packed size, and the collector needs as much again to work in. */
 const HOT_SHARE = 1 / 16;
@@ -27,7 +28,9 @@ interface Hot {
   isRecent: boolean;
 }
 
-type Row = [string, string, unknown, number, number, number, string | null, number | null, boolean];
+const packr = localPackr();
+
+type Row = [string, string, number, unknown, number, number, number, string | null, number | null, boolean];
 
 /** Holds aggregates that have had no event for the longest time in a file; of each, memory keeps some twenty bytes. */
 export class DiskTable implements Aggregates {
@@ -41,9 +44,8 @@ export class DiskTable implements Aggregates {
   readonly #hot = new Map<number, Hot>();
   readonly #renamed: KeyedValues<string>;
   readonly #countByPartition: number[] = [];
-  readonly #put: StatementSync;
-  readonly #get: StatementSync;
-  readonly #inOrder: StatementSync;
+  readonly #records: RecordFile;
+  readonly #addKey: StatementSync;
   readonly #byKey: StatementSync;
   #changed = new Uint8Array(1_024);
   #changedCount = 0;
@@ -54,15 +56,11 @@ export class DiskTable implements Aggregates {
     this.#domain = domain;
     this.#hotLimit = memoryLimitBytes === null ? UNLIMITED_HOT_BYTES : memoryLimitBytes * HOT_SHARE;
     this.#renamed = file.map();
-    const columns = "id, partition, key, packed";
-    file.db.exec(
-      "CREATE TABLE aggregates (id INTEGER PRIMARY KEY, partition INTEGER NOT NULL, key TEXT NOT NULL, packed BLOB NOT NULL)",
-    );
-    this.#put = file.db.prepare(`INSERT OR REPLACE INTO aggregates (${columns}) VALUES (?, ?, ?, ?)`);
-    this.#get = file.db.prepare(`SELECT ${columns} FROM aggregates WHERE id = ?`);
-    this.#inOrder = file.db.prepare(`SELECT ${columns} FROM aggregates ORDER BY id`);
+    this.#records = file.records;
+    file.db.exec("CREATE TABLE keys (id INTEGER PRIMARY KEY, partition INTEGER NOT NULL, key TEXT NOT NULL)");
+    this.#addKey = file.db.prepare("INSERT INTO keys (id, partition, key) VALUES (?, ?, ?)");
     // Keys are ASCII, so that bytes and UTF-16 sort alike.
-    this.#byKey = file.db.prepare(`SELECT ${columns} FROM aggregates ORDER BY partition, key`);
+    this.#byKey = file.db.prepare("SELECT id FROM keys ORDER BY partition, key");
   }
 
   get(routeKey: string): Aggregate | undefined {
@@ -126,14 +124,18 @@ export class DiskTable implements Aggregates {
     return { length, [Symbol.iterator]: () => this.#flagged(flags) };
   }
 
-  all(): Iterable<Aggregate> {
-    this.#shelveAll();
-    return this.#rows(this.#inOrder);
+  *all(): Generator<Aggregate> {
+    for (let index = 0; index < this.size; index++) {
+      const aggregate = this.#look(index);
+      if (aggregate) yield aggregate;
+    }
   }
 
-  sorted(): Iterable<Aggregate> {
-    this.#shelveAll();
-    return this.#rows(this.#byKey);
+  *sorted(): Generator<Aggregate> {
+    for (const { id } of this.#byKey.iterate()) {
+      const aggregate = this.#look(Number(id));
+      if (aggregate) yield aggregate;
+    }
   }
 
   countIn(partition: number): number {
@@ -144,6 +146,7 @@ export class DiskTable implements Aggregates {
     const bytes = Buffer.from(aggregate.routeKey);
     this.#index.add(hashOf(bytes, 0, bytes.length), this.size);
     this.#countByPartition[aggregate.partition] = this.countIn(aggregate.partition) + 1;
+    this.#addKey.run(aggregate.index, aggregate.partition, aggregate.key);
     if (this.size === this.#changed.length) this.#changed = grown(this.#changed);
     this.size += 1;
     this.#keep(aggregate, this.#usualBytes);
@@ -180,54 +183,53 @@ export class DiskTable implements Aggregates {
   /** Returns its size. */
   #shelve(aggregate: Aggregate): number {
     const packed = pack(aggregate);
-    this.#put.run(aggregate.index, aggregate.partition, aggregate.key, packed);
+    this.#records.put(aggregate.index, packed);
     this.shelved += 1;
     return packed.length + FIXED_BYTES;
   }
 
-  #shelveAll(): void {
-    for (const { aggregate } of this.#hot.values()) this.#shelve(aggregate);
-    this.#hot.clear();
-    this.#hotBytes = 0;
-  }
-
   #read(index: number): { aggregate: Aggregate; bytes: number } | undefined {
-    const row = this.#get.get(index);
-    return row && unpackRow(row);
+    const packed = this.#records.get(index);
+    return packed && { aggregate: unpack(index, packed, this.#domain), bytes: packed.length + FIXED_BYTES };
   }
 
-  *#rows(statement: StatementSync): Generator<Aggregate> {
-    for (const row of statement.iterate()) yield unpackRow(row).aggregate;
+  /** Takes nobody's place in memory. */
+  #look(index: number): Aggregate | undefined {
+    return this.#hot.get(index)?.aggregate ?? this.#read(index)?.aggregate;
   }
 
   *#flagged(flags: Uint8Array): Generator<Aggregate> {
     for (let index = flags.indexOf(1); index !== -1; index = flags.indexOf(1, index + 1)) {
-      const aggregate = this.#hot.get(index)?.aggregate ?? this.#read(index)?.aggregate;
+      const aggregate = this.#look(index);
       if (aggregate) yield aggregate;
     }
   }
 }
 
-function pack({ routeKey, id, state, key, ...at }: Aggregate): Uint8Array {
+function pack({ routeKey, id, partition, state, key, ...at }: Aggregate): Uint8Array {
   const { events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked } = at;
-  const row: Row = [routeKey, id, state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked];
-  return packChunk(row, () => assertPackable(state, key));
+  const place: Row = [
+    routeKey,
+    id,
+    partition,
+    state,
+    events,
+    lastSeq,
+    appliedUpToSeq,
+    lastCid,
+    lastEnvelopeSequence,
+    parked,
+  ];
+  return packChunk(place, () => assertPackable(state, key), packr);
 }
 
-/** What `pack` and `#shelve` wrote. */
-function unpackRow(columns: Record<string, unknown>): { aggregate: Aggregate; bytes: number } {
-  const {
-    id: index,
-    partition,
-    key,
-    packed,
-  } = columns as { id: number; partition: number; key: string; packed: Uint8Array };
-  const [routeKey, id, state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked] = unpackChunk(
-    packed,
-  ) as Row;
-  const aggregate = newAggregate(index, { routeKey, id, key, partition });
-  const at = { events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked };
-  return { aggregate: Object.assign(aggregate, { state }, at), bytes: packed.length + FIXED_BYTES };
+/** What `pack` made. */
+function unpack(index: number, packed: Uint8Array, domain: string): Aggregate {
+  const [routeKey, id, partition, state, events, lastSeq, ...rest] = unpackChunk(packed, packr) as Row;
+  const [appliedUpToSeq, lastCid, lastEnvelopeSequence, parked] = rest;
+  const aggregate = newAggregate(index, { routeKey, id, key: entryKey(domain, id), partition });
+  const at = { state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked };
+  return Object.assign(aggregate, at);
 }
 
 function isKey(routeKey: string, bytes: Uint8Array, at: number, end: number): boolean {

@@ -1,5 +1,5 @@
 import { deserialize, serialize } from "node:v8";
-import { addExtension, Packr } from "msgpackr";
+import { addExtension, type Options, Packr } from "msgpackr";
 
 const MSGPACK = 1;
 /** For what msgpackr would change or cannot pack. */
@@ -46,29 +46,30 @@ addExtension({
   read: (value: object) => value,
 });
 
-// Compiled record writers are kept for as long as it lives. A function would be dropped in silence without a writer.
-const packr = Object.assign(newPackr(), {
-  writeFunction: () => {
-    throw new TypeError("a function would not come back");
-  },
-});
+// Compiled record writers are kept for as long as it lives.
+const packr = newPackr();
+
+/** Keeps the names of records' fields in its own memory: smaller and faster, and only it can unpack what it packed. */
+export function localPackr(): Packr {
+  return newPackr({ structures: [] });
+}
 
 /**
  * The bytes of plain values, from which `unpackChunk` makes the same ones. Where msgpackr would not, `assertPackable` is
  * asked to throw for what nothing else would either.
  */
-export function packChunk(chunk: unknown, assertPackable: () => void): Uint8Array {
-  const packed = tryPack(chunk);
+export function packChunk(chunk: unknown, assertPackable: () => void, by: Packr = packr): Uint8Array {
+  const packed = tryPack(chunk, by);
   if (packed && !isChanged(packed)) return Buffer.concat([Buffer.of(MSGPACK), packed]);
   assertPackable();
   return Buffer.concat([Buffer.of(STRUCTURED_CLONE), serialize(chunk)]);
 }
 
-/** Throws where the bytes are none of `packChunk`. */
-export function unpackChunk(bytes: Uint8Array): unknown {
+/** Throws where the bytes are none of `packChunk` by the same packer. */
+export function unpackChunk(bytes: Uint8Array, by: Packr = packr): unknown {
   const body = bytes.subarray(1);
   if (bytes[0] === STRUCTURED_CLONE) return deserialize(body);
-  if (bytes[0] === MSGPACK) return packr.unpack(body);
+  if (bytes[0] === MSGPACK) return by.unpack(body);
   throw new Error(`unknown format ${bytes[0]}`);
 }
 
@@ -81,14 +82,20 @@ export function copyOf(state: unknown): { state: unknown } | null {
   }
 }
 
-function newPackr(): Packr {
-  return new Packr({ useRecords: true, mapsAsObjects: false, moreTypes: true });
+function newPackr(options: Options = {}): Packr {
+  const made = new Packr({ useRecords: true, mapsAsObjects: false, moreTypes: true, ...options });
+  // A function would be dropped in silence without a writer.
+  return Object.assign(made, {
+    writeFunction: () => {
+      throw new TypeError("a function would not come back");
+    },
+  });
 }
 
 /** Null where msgpackr cannot, as with a large bigint, or an object without prototype that has a key `toJSON`. */
-function tryPack(chunk: unknown): Buffer | null {
+function tryPack(chunk: unknown, by: Packr): Buffer | null {
   try {
-    return packr.pack(chunk);
+    return by.pack(chunk);
   } catch {
     return null;
   }

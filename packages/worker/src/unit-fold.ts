@@ -69,12 +69,13 @@ export class UnitFold {
   parkedAggregates = 0;
   lastEvent: DecodedEvent | null = null;
 
-  readonly #options: UnitFoldOptions;
+  /** Not the aggregates, which may be others by now. */
+  readonly #options: Omit<UnitFoldOptions, "aggregates">;
   readonly #repeatedIds = new RepeatedIds();
 
-  constructor(options: UnitFoldOptions) {
+  constructor({ aggregates, ...options }: UnitFoldOptions) {
     this.#options = options;
-    this.aggregates = options.aggregates;
+    this.aggregates = aggregates;
     this.deliveredByPartition = new Array<number>(options.partitions).fill(0);
   }
 
