@@ -69,7 +69,7 @@ describe("Checkpointer", () => {
       { number: 2, seq: 50, base: false, aggregates: 4, rows: 2, epoch: 1 },
     ]);
     const restored = new AggregateTable("graph");
-    expect(await restoreCheckpoints(store, unit, restored)).toEqual(meta(5));
+    expect(await restoreCheckpoints(store, unit, () => restored)).toEqual(meta(5));
     expect(restored.all().map(({ id, state, events }) => [id, state, events])).toEqual([
       ["a", { n: 1, text: "a".repeat(100) }, 1],
       ["b", { n: 2 }, 2],
@@ -92,7 +92,7 @@ describe("Checkpointer", () => {
     expect(checkpoints[0]?.number).toBeGreaterThan(1);
     expect(checkpoints.length).toBeLessThan(12);
     const restored = new AggregateTable("graph");
-    await restoreCheckpoints(store, await record(), restored);
+    await restoreCheckpoints(store, await record(), () => restored);
     expect(restored.all().map(({ state }) => (state as { n: number }).n)).toEqual([40, 40]);
     expect(checkpointer.committed).toBe(40);
   });
@@ -106,7 +106,7 @@ describe("Checkpointer", () => {
     const second = await UnitClaim.take(ledger, job, "w2", silentLog);
     if (!second) throw new Error("no second claim");
     const restored = new AggregateTable("graph");
-    await restoreCheckpoints(store, second.record, restored);
+    await restoreCheckpoints(store, second.record, () => restored);
     const next = new Checkpointer(store, second, { maxBytes: 100_000, knownBelow: restored.size });
     change(restored, "b", "changed");
     await next.begin(restored, meta(4), 4);
@@ -116,7 +116,7 @@ describe("Checkpointer", () => {
       { number: 2, epoch: 2, base: false, rows: 1 },
     ]);
     const again = new AggregateTable("graph");
-    await restoreCheckpoints(store, await record(), again);
+    await restoreCheckpoints(store, await record(), () => again);
     expect(again.all().map(({ state }) => state)).toEqual(restored.all().map(({ state }) => state));
   });
 
@@ -141,7 +141,7 @@ describe("Checkpointer", () => {
     await checkpointer.begin(table, meta(1), 1);
     await checkpointer.settle();
     await store.purge(job.runId, job.unit);
-    await expect(restoreCheckpoints(store, await record(), new AggregateTable("graph"))).rejects.toThrow(
+    await expect(restoreCheckpoints(store, await record(), () => new AggregateTable("graph"))).rejects.toThrow(
       /Cannot read checkpoint 1 of unit u0/,
     );
   });

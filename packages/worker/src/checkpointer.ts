@@ -33,9 +33,15 @@ export class Checkpointer {
 
   /**
    * Waits for the checkpoint before this one only; `settle` waits for this one. Packed at once, states are what they are now
-   * whatever is folded meanwhile; `oneByOne`, where memory has no room for all of them, the fold must wait.
+   * whatever is folded meanwhile. With `onPacked`, told of each chunk, they are packed one by one, because memory has no room for
+   * all of them, and it waits for this one too.
    */
-  async begin(table: Aggregates, meta: CheckpointMeta, seq: number, { oneByOne = false } = {}): Promise<void> {
+  async begin(
+    table: Aggregates,
+    meta: CheckpointMeta,
+    seq: number,
+    onPacked: (() => void) | null = null,
+  ): Promise<void> {
     await this.#committing;
     const changed = table.takeChanged();
     const base = this.#isBaseDue(table);
@@ -44,7 +50,7 @@ export class Checkpointer {
       maxBytes: this.#maxBytes,
     });
     this.#knownBelow = table.size;
-    const chunks = oneByOne ? packing : [...packing];
+    const chunks = onPacked ? telling(packing, onPacked) : [...packing];
     const committing = this.#commit(chunks, meta, {
       seq,
       base,
@@ -54,7 +60,7 @@ export class Checkpointer {
     // The loop meets a failure at its next checkpoint; until then it must not count as unhandled.
     committing.catch(() => undefined);
     this.#committing = committing;
-    if (oneByOne) await committing;
+    if (onPacked) await committing;
   }
 
   settle(): Promise<void> {
@@ -93,6 +99,13 @@ export class Checkpointer {
     const rows = this.#chain.reduce((sum, ref) => sum + ref.rows, 0);
     const fullBytes = (bytes / Math.max(1, rows)) * table.size;
     return bytes > fullBytes * BASE_AFTER_TIMES;
+  }
+}
+
+function* telling<Item>(items: Iterable<Item>, onEach: () => void): Generator<Item> {
+  for (const item of items) {
+    onEach();
+    yield item;
   }
 }
 

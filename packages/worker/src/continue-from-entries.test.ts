@@ -5,11 +5,13 @@ import { planOf, uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { AggregateTable } from "./aggregate-table.ts";
 import { readExistingEntries } from "./continue-from-entries.ts";
+import { workingSet } from "./working-set.fixture.ts";
 
 const plain = compileProjection({ name: "plain", initial: () => ({}), evolve: (state) => state });
 
 let client: NatsClient;
 let bucket: string;
+let mode: "memory" | "disk";
 
 beforeAll(async () => {
   client = await connectNats({ url: inject("natsUrl"), name: "test" });
@@ -28,8 +30,9 @@ async function put(key: string, value: string, provenance: Partial<Provenance> =
 }
 
 /** Ids with a `b` at their start are the second partition's, with an `x` another unit's. */
-const read = (projection = plain) =>
+const read = async (projection = plain) =>
   readExistingEntries({
+    working: await workingSet(mode),
     client,
     plan: planOf("run", { target: { bucket, lastRevision: 99 } }),
     projection,
@@ -37,7 +40,11 @@ const read = (projection = plain) =>
     partitionOfKey: (key) => ["a", "b"].indexOf(parseEntryKey(key)?.aggregateId[0] ?? ""),
   });
 
-describe("readExistingEntries", () => {
+describe.each(["memory", "disk"] as const)("readExistingEntries, keeping them in %s", (bufferMode) => {
+  beforeEach(() => {
+    mode = bufferMode;
+  });
+
   it("gives each aggregate the state and the place of its entry, once", async () => {
     await put("graph.a", '{"n":1}', { lastSeq: 33, events: 7 });
     await put("workflow.a", '{"n":2}');

@@ -5,13 +5,10 @@ import type { DiskFile } from "./disk-file.ts";
 import { hashOf, isSame } from "./key-index.ts";
 import type { KeyedValues } from "./keyed-values.ts";
 import { assertPackable } from "./packable.ts";
-import { localPackr, packChunk, unpackChunk } from "./packed-chunk.ts";
+import { packChunk, unpackChunk } from "./packed-chunk.ts";
 import { NOWHERE, PositionIndex } from "./position-index.ts";
 import type { RecordFile } from "./record-file.ts";
 
-/** What is on the heap takes several times its packed size, and the collector needs as much again to work in. */
-const HOT_SHARE = 1 / 16;
-const UNLIMITED_HOT_BYTES = 64 * 1024 * 1024;
 /** Room is made for more than the next one. */
 const LEFT_AFTER_MAKING_ROOM = 0.9;
 /** Of an aggregate beside its state and its keys. */
@@ -27,8 +24,6 @@ interface Hot {
   /** Asked for since it was last looked at for making room. */
   isRecent: boolean;
 }
-
-const packr = localPackr();
 
 type Row = [string, string, number, unknown, number, number, number, string | null, number | null, boolean];
 
@@ -52,9 +47,10 @@ export class DiskTable implements Aggregates {
   #hotBytes = 0;
   #usualBytes = 4 * FIXED_BYTES;
 
-  constructor(domain: string, file: DiskFile, memoryLimitBytes: number | null) {
+  /** `hotBytes`: as packed, of what may stay in memory. */
+  constructor(domain: string, file: DiskFile, hotBytes: number) {
     this.#domain = domain;
-    this.#hotLimit = memoryLimitBytes === null ? UNLIMITED_HOT_BYTES : memoryLimitBytes * HOT_SHARE;
+    this.#hotLimit = hotBytes;
     this.#renamed = file.map();
     this.#records = file.records;
     file.db.exec("CREATE TABLE keys (id INTEGER PRIMARY KEY, partition INTEGER NOT NULL, key TEXT NOT NULL)");
@@ -220,12 +216,12 @@ function pack({ routeKey, id, partition, state, key, ...at }: Aggregate): Uint8A
     lastEnvelopeSequence,
     parked,
   ];
-  return packChunk(place, () => assertPackable(state, key), packr);
+  return packChunk(place, () => assertPackable(state, key));
 }
 
 /** What `pack` made. */
 function unpack(index: number, packed: Uint8Array, domain: string): Aggregate {
-  const [routeKey, id, partition, state, events, lastSeq, ...rest] = unpackChunk(packed, packr) as Row;
+  const [routeKey, id, partition, state, events, lastSeq, ...rest] = unpackChunk(packed) as Row;
   const [appliedUpToSeq, lastCid, lastEnvelopeSequence, parked] = rest;
   const aggregate = newAggregate(index, { routeKey, id, key: entryKey(domain, id), partition });
   const at = { state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked };

@@ -6,6 +6,19 @@ const CHECK_EVERY_MS = 100;
 /** From here on the limit is near: garbage is collected first, for nobody else hurries before the heap is full. */
 const NEAR_SHARE = 0.7;
 
+/** Of a worker that holds nothing yet: code, and what the runtime needs for itself. */
+const BASE_BYTES = 128 * 1024 * 1024;
+/** What is on the heap takes several times its packed size, and the collector needs as much again to work in. */
+const HEAP_TIMES_PACKED = 12;
+const LEAST_HOT_BYTES = 2 * 1024 * 1024;
+const UNLIMITED_HOT_BYTES = 64 * 1024 * 1024;
+
+/** How much, as packed bytes, may lie on the heap of what a file has room for. */
+export function hotBytesUnder(limitBytes: number | null): number {
+  if (limitBytes === null) return UNLIMITED_HOT_BYTES;
+  return Math.max(LEAST_HOT_BYTES, (limitBytes - BASE_BYTES) / HEAP_TIMES_PACKED);
+}
+
 /** What a look at the process's memory comes to, after garbage was collected where that was called for. */
 export type MemoryLook = "fits" | "near" | "over";
 
@@ -14,7 +27,7 @@ export class MemoryGuard {
   readonly limitBytes: number | null;
   readonly #gcInterval: number | null;
   readonly #rss: () => number;
-  readonly #collect: () => void;
+  readonly #collect: typeof collectGarbage;
   #collectedAt = 0;
   #checkedAt = Number.NEGATIVE_INFINITY;
   #collectAbove: number;
@@ -38,12 +51,13 @@ export class MemoryGuard {
   look(events: number, now = performance.now()): MemoryLook | null {
     if (this.#gcInterval !== null && events - this.#collectedAt >= this.#gcInterval) {
       this.#collectedAt = events;
-      this.#collect();
+      this.#collect("regular");
     }
     if (this.limitBytes === null || now - this.#checkedAt < CHECK_EVERY_MS) return null;
     this.#checkedAt = now;
     if (this.#rss() <= this.#collectAbove) return "fits";
-    this.#collect();
+    // Any other kind keeps the pages that it emptied, for the heap to grow into again.
+    this.#collect("last-resort");
     const left = this.#rss();
     // What stays after a collection is no garbage: the next one waits until half of the rest is used up.
     this.#collectAbove = Math.max(this.limitBytes * NEAR_SHARE, (left + this.limitBytes) / 2);
@@ -52,16 +66,17 @@ export class MemoryGuard {
   }
 }
 
-let collector: (() => void) | null = null;
+type Collect = (options?: { type: "major"; execution: "sync"; flavor: "regular" | "last-resort" }) => void;
+let collector: Collect | null = null;
 
-function collectGarbage(): void {
+function collectGarbage(flavor: "regular" | "last-resort"): void {
   collector ??= exposedCollector();
-  collector();
+  collector({ type: "major", execution: "sync", flavor });
 }
 
 /** Node has no public call for it; this is the way that its own tests use. */
-function exposedCollector(): () => void {
+function exposedCollector(): Collect {
   setFlagsFromString("--expose-gc");
   const collect: unknown = runInNewContext("gc");
-  return typeof collect === "function" ? () => void collect() : () => undefined;
+  return typeof collect === "function" ? (options) => void collect(options) : () => undefined;
 }

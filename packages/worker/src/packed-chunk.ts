@@ -1,5 +1,5 @@
 import { deserialize, serialize } from "node:v8";
-import { addExtension, type Options, Packr } from "msgpackr";
+import { addExtension, Packr } from "msgpackr";
 
 const MSGPACK = 1;
 /** For what msgpackr would change or cannot pack. */
@@ -46,30 +46,29 @@ addExtension({
   read: (value: object) => value,
 });
 
-// Compiled record writers are kept for as long as it lives.
-const packr = newPackr();
-
-/** Keeps the names of records' fields in its own memory: smaller and faster, and only it can unpack what it packed. */
-export function localPackr(): Packr {
-  return newPackr({ structures: [] });
-}
+// Compiled record writers are kept for as long as it lives. A function would be dropped in silence without a writer.
+const packr = Object.assign(newPackr(), {
+  writeFunction: () => {
+    throw new TypeError("a function would not come back");
+  },
+});
 
 /**
  * The bytes of plain values, from which `unpackChunk` makes the same ones. Where msgpackr would not, `assertPackable` is
  * asked to throw for what nothing else would either.
  */
-export function packChunk(chunk: unknown, assertPackable: () => void, by: Packr = packr): Uint8Array {
-  const packed = tryPack(chunk, by);
+export function packChunk(chunk: unknown, assertPackable: () => void): Uint8Array {
+  const packed = tryPack(chunk);
   if (packed && !isChanged(packed)) return Buffer.concat([Buffer.of(MSGPACK), packed]);
   assertPackable();
   return Buffer.concat([Buffer.of(STRUCTURED_CLONE), serialize(chunk)]);
 }
 
-/** Throws where the bytes are none of `packChunk` by the same packer. */
-export function unpackChunk(bytes: Uint8Array, by: Packr = packr): unknown {
+/** Throws where the bytes are none of `packChunk`. */
+export function unpackChunk(bytes: Uint8Array): unknown {
   const body = bytes.subarray(1);
   if (bytes[0] === STRUCTURED_CLONE) return deserialize(body);
-  if (bytes[0] === MSGPACK) return by.unpack(body);
+  if (bytes[0] === MSGPACK) return packr.unpack(body);
   throw new Error(`unknown format ${bytes[0]}`);
 }
 
@@ -82,20 +81,14 @@ export function copyOf(state: unknown): { state: unknown } | null {
   }
 }
 
-function newPackr(options: Options = {}): Packr {
-  const made = new Packr({ useRecords: true, mapsAsObjects: false, moreTypes: true, ...options });
-  // A function would be dropped in silence without a writer.
-  return Object.assign(made, {
-    writeFunction: () => {
-      throw new TypeError("a function would not come back");
-    },
-  });
+function newPackr(): Packr {
+  return new Packr({ useRecords: true, mapsAsObjects: false, moreTypes: true });
 }
 
 /** Null where msgpackr cannot, as with a large bigint, or an object without prototype that has a key `toJSON`. */
-function tryPack(chunk: unknown, by: Packr): Buffer | null {
+function tryPack(chunk: unknown): Buffer | null {
   try {
-    return by.pack(chunk);
+    return packr.pack(chunk);
   } catch {
     return null;
   }

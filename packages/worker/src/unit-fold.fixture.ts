@@ -68,5 +68,7 @@ export function accountedFor({ counts }: UnitFold): number {
 
 /** By aggregate id, what was folded into its state. */
 export function states(fold: UnitFold): Record<string, unknown> {
-  return Object.fromEntries(fold.aggregates.all().map(({ id, state }) => [id, (state as { seen: unknown })?.seen]));
+  return Object.fromEntries(
+    Array.from(fold.aggregates.all(), ({ id, state }) => [id, (state as { seen: unknown })?.seen]),
+  );
 }

@@ -194,9 +194,12 @@ export class UnitPass {
     const startedAt = performance.now();
     this.#context.checkpointRequested = false;
     await traced("checkpoint", { "cim_replay.seq": this.#lastSeq }, () =>
-      this.#checkpointer.begin(this.fold.aggregates, this.#meta(), this.#lastSeq, {
-        oneByOne: this.working.isOnDisk,
-      }),
+      this.#checkpointer.begin(
+        this.fold.aggregates,
+        this.#meta(),
+        this.#lastSeq,
+        this.working.isTight ? () => this.working.watch(this.fold.counts.delivered) : null,
+      ),
     );
     const costMs = performance.now() - startedAt;
     this.#schedule.made(this.#own(), costMs);

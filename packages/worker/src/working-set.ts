@@ -3,7 +3,7 @@ import { formatSize, type Log, ReplayError, type RunSettings } from "@cim-replay
 import { type Aggregates, AggregateTable } from "./aggregate-table.ts";
 import type { DiskFile } from "./disk-file.ts";
 import type { KeyedValues } from "./keyed-values.ts";
-import { MemoryGuard } from "./memory-guard.ts";
+import { hotBytesUnder, MemoryGuard } from "./memory-guard.ts";
 
 const MOVED_BETWEEN_TURNS = 1_000;
 
@@ -76,6 +76,11 @@ export class WorkingSet {
     return this.#file !== null;
   }
 
+  /** A copy of everything would not fit beside it. */
+  get isTight(): boolean {
+    return this.isOnDisk || this.#guard.bytes * 2 > (this.#guard.limitBytes ?? Number.POSITIVE_INFINITY);
+  }
+
   map<Value>(): KeyedValues<Value> {
     const map = new MovableMap<Value>(this.#file?.map() ?? new Map<string, Value>());
     this.#maps.push(map as MovableMap<unknown>);
@@ -83,20 +88,28 @@ export class WorkingSet {
   }
 
   /**
-   * Call between any two batches of work, `events` handled so far: makes room where memory nears the limit, by moving to disk
-   * unless something is being read from `aggregates` (`mayMove`). Throws ReplayError where that is not allowed or does not help.
+   * Call between any two batches of work, `events` handled so far: makes room where memory nears the limit, by moving to disk.
+   * Throws ReplayError where that is not allowed or does not help.
    */
-  async relieve(events: number, { mayMove = true } = {}): Promise<void> {
+  async relieve(events: number): Promise<void> {
+    if (this.#mode !== "auto" || this.#file !== null) {
+      this.watch(events);
+      return;
+    }
     const look = this.#guard.look(events);
-    if (look === null || look === "fits") return;
-    if (mayMove && this.#mode === "auto" && this.#file === null) {
+    if (look === "near" || look === "over") {
       const [has, limit] = [formatSize(this.#guard.bytes), formatSize(this.#guard.limitBytes ?? 0)];
       this.#log.warn(
         { events, aggregates: this.aggregates.size },
         `memory nears its limit (${has} of ${limit}): what waits for events moves to disk, which is slower`,
       );
       await this.#moveToDisk();
-    } else if (look === "over") throw this.#exceeded(events);
+    }
+  }
+
+  /** As `relieve`, in the middle of reading `aggregates`: nothing moves. */
+  watch(events: number): void {
+    if (this.#guard.look(events) === "over") throw this.#exceeded(events);
   }
 
   /** What it holds is gone then. */
@@ -112,7 +125,7 @@ export class WorkingSet {
     ]);
     const file = File.open(this.#guard.limitBytes);
     this.#file = file;
-    const table = new DiskTable(this.#domain, file, this.#guard.limitBytes);
+    const table = new DiskTable(this.#domain, file, hotBytesUnder(this.#guard.limitBytes));
     for (const aggregate of this.aggregates.all()) {
       table.adopt(aggregate);
       // Heartbeats and locks starve where the event loop does not turn.

@@ -9,9 +9,9 @@ import {
 import { connectNats, deleteEntry, ensureBucket, EntryWriter, getEntry, type NatsClient } from "@cim-replay/nats";
 import { uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { AggregateTable } from "./aggregate-table.ts";
 import { startRunWith } from "./run.fixture.ts";
 import { UnitClaim } from "./unit-claim.ts";
+import { workingSet } from "./working-set.fixture.ts";
 import { writeEntries } from "./write-entries.ts";
 
 const plain = compileProjection({ name: "plain", initial: () => ({}), evolve: (state) => state });
@@ -20,6 +20,7 @@ let client: NatsClient;
 let bucket: string;
 let plan: Plan;
 let claim: UnitClaim;
+let mode: "memory" | "disk";
 
 beforeAll(async () => {
   client = await connectNats({ url: inject("natsUrl"), name: "test" });
@@ -40,12 +41,12 @@ async function planNow(): Promise<void> {
   claim = taken;
 }
 
-function write(states: Record<string, unknown>, projection: CompiledProjection = plain) {
-  const table = new AggregateTable("graph");
+async function write(states: Record<string, unknown>, projection: CompiledProjection = plain) {
+  const working = await workingSet(mode);
   for (const [id, state] of Object.entries(states))
-    Object.assign(table.add(id, id, 0), { state, events: 2, lastSeq: 9 });
+    Object.assign(working.aggregates.add(id, id, 0), { state, events: 2, lastSeq: 9 });
   const { signal } = claim;
-  return writeEntries({ client, plan, claim, projection, aggregates: table.all(), signal, onWritten: () => {} });
+  return await writeEntries({ client, plan, claim, projection, working, partitions: 1, signal, onWritten: () => {} });
 }
 
 /** As a replay of that run and epoch, or, with null, as any other client. */
@@ -65,10 +66,15 @@ async function contentOf(key: string) {
   return entry && { ...entry, value: Buffer.from(entry.value).toString() };
 }
 
-describe("writeEntries", () => {
+describe.each(["memory", "disk"] as const)("writeEntries, with what it writes in %s", (bufferMode) => {
+  beforeEach(() => {
+    mode = bufferMode;
+  });
+
   it("writes each complete aggregate with its provenance, and leaves parked and empty ones alone", async () => {
     await planNow();
-    const table = new AggregateTable("graph");
+    const working = await workingSet(mode);
+    const table = working.aggregates;
     Object.assign(table.add("a", "a", 0), { state: { z: 1, a: 2 }, events: 3, lastSeq: 7 });
     Object.assign(table.add("parked", "parked", 0), { state: {}, events: 1, lastSeq: 2, parked: true });
     table.add("empty", "empty", 0);
@@ -78,12 +84,13 @@ describe("writeEntries", () => {
       plan,
       claim,
       projection: plain,
-      aggregates: table.all(),
+      working,
+      partitions: 1,
       signal: claim.signal,
       onWritten: ({ written }) => told.push(written),
     });
     expect(entries).toMatchObject({ written: 1, unchanged: 0, bytes: 13 });
-    expect([...entries.sha256ByKey.keys()]).toEqual(["graph.a"]);
+    expect(entries.digests).toMatchObject([{ entries: 1 }]);
     expect(told.at(-1)).toBe(1);
     expect(await contentOf("graph.a")).toMatchObject({
       value: '{"a":2,"z":1}',

@@ -92,7 +92,7 @@ async function putAll(
       await turn();
       await claim.prove();
       signal.throwIfAborted();
-      await working.relieve(0, { mayMove: false });
+      working.watch(0);
       provedAt = performance.now();
     }
     const value = Buffer.from(encode(projection, aggregate));

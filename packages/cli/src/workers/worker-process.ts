@@ -3,6 +3,7 @@ import type { Settings } from "../settings/definitions.ts";
 
 /** The rest of the limit is for what the collector does not manage: socket buffers, packed checkpoints, code. */
 const HEAP_SHARE = 0.75;
+const LEAST_REST_BYTES = 128 * 2 ** 20;
 const LEAST_HEAP_MIB = 64;
 const ROOMY_BYTES = 2 ** 30;
 /** Where memory is short by the user's own word, and time is not. */
@@ -20,7 +21,7 @@ export function nodeFlags({
   const semiSpace = bufferMode === "disk" ? SCANT_SEMI_SPACE_MIB : semiSpaceMib(memoryLimit);
   const flags = [`--max-semi-space-size=${semiSpace}`];
   if (memoryLimit !== null) {
-    const heapMib = Math.floor((memoryLimit * HEAP_SHARE) / 2 ** 20);
+    const heapMib = Math.floor(Math.min(memoryLimit * HEAP_SHARE, memoryLimit - LEAST_REST_BYTES) / 2 ** 20);
     flags.push(`--max-old-space-size=${Math.max(LEAST_HEAP_MIB, heapMib)}`);
   }
   if (gcInterval !== null) flags.push("--expose-gc");
