@@ -96,6 +96,7 @@ export async function openStage(options: {
     memoryLimitBytes: null,
     bufferMode: "memory",
     gcInterval: null,
+    reader: "own",
     maxRate: null,
     maxBytesRate: null,
     checkpointInterval: 100_000,

@@ -64,6 +64,8 @@ export const runSettingsSchema = z.strictObject({
   bufferMode: z.enum(["auto", "memory", "disk"]).default("memory"),
   /** Events between forced garbage collections; null: never forced. */
   gcInterval: positive.nullable(),
+  /** Who splits what comes from the server: "own" falls back to the client library's parser where it cannot. */
+  reader: z.enum(["own", "library"]).default("own"),
   /** Events of a unit between checkpoints; "auto": by time and by what they cost; null: none. */
   checkpointInterval: z.union([positive, z.literal("auto")]).nullable(),
   /** Events that all units together fold in a second at most; null: as fast as it goes. Changed by `tune-replay`. */

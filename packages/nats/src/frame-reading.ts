@@ -39,6 +39,11 @@ export function splitterOf(nc: NatsConnection): FrameSplitter | null {
   return splitter;
 }
 
+/** Whether a splitter can sit in front of this connection's parser. */
+export function canSplitFrames(nc: NatsConnection): boolean {
+  return protocolOf(nc) !== null;
+}
+
 function protocolOf(nc: NatsConnection): Protocol | null {
   const { protocol } = nc as NatsConnection & { protocol?: Partial<Protocol> };
   const parser = protocol?.parser;

@@ -6,9 +6,14 @@ const LF = 10;
 const ZERO = 48;
 const NINE = 57;
 const UPPER_M = 77;
-const UPPER_H = 72;
+const UPPER_S = 83;
+const UPPER_G = 71;
 /** First bytes of `HMSG`, `PING`, `PONG`, `INFO`, `+OK` and `-ERR`. */
 const OTHER_FRAMES = [...Buffer.from("HPI+-")];
+/** As servers write them; the client library takes more than this, and shall have it. */
+const OTHER_LINE = /^(?:PING|PONG|\+OK|-ERR [^\s][^\r\n]*|INFO [^\s][^\r\n]*)\r\n$/;
+const HEADERS_LINE = /^HMSG [^\s]+ \d+ (?:[^\s]+ )?\d+ (\d{1,9})\r\n$/;
+const MOST_DIGITS = 9;
 
 /** Where a whole `MSG` frame lies in the bytes that hold it. */
 export interface MessageFrame {
@@ -29,8 +34,9 @@ export type FrameHandler = (frame: MessageFrame) => void;
 
 /**
  * Splits what a NATS server sends into frames. Whole `MSG` frames of watched subscriptions go to their handlers;
- * everything else goes, whole frame by whole frame, to `others`, which is the client library's own parser. Frames of
- * NATS' client protocol: https://docs.nats.io/reference/reference-protocols/nats-protocol
+ * everything else goes, whole frame by whole frame, to `others`, which is the client library's own parser. After bytes that are
+ * no frame as servers write them, all that follows goes there: what they mean is the library's to say. Frames of NATS'
+ * client protocol: https://docs.nats.io/reference/reference-protocols/nats-protocol
  */
 export class FrameSplitter {
   readonly #others: (bytes: Buffer) => void;
@@ -53,6 +59,7 @@ export class FrameSplitter {
   #pieces: Buffer[] = [];
   #held = 0;
   #wanted = 0;
+  #gaveUp = false;
 
   constructor(others: (bytes: Buffer) => void, count: (payloadBytes: number) => void) {
     this.#others = others;
@@ -67,11 +74,16 @@ export class FrameSplitter {
     this.#handlers.delete(subscription);
   }
 
+  /** Of a frame whose end has not come yet. */
+  get heldBytes(): number {
+    return this.#held;
+  }
+
   take(chunk: Buffer): void {
     let at = this.#held === 0 ? 0 : this.#completed(chunk);
     this.#frame.isAscii = this.#handlers.size > 0 && isAscii(chunk);
     while (at < chunk.length) {
-      const end = this.#frameAt(chunk, at);
+      const end = this.#gaveUp ? this.#unknown(chunk, at) : this.#frameAt(chunk, at);
       if (end > chunk.length) {
         this.#hold(chunk.subarray(at), end - at);
         return;
@@ -98,11 +110,11 @@ export class FrameSplitter {
       at = next;
       if (this.#held < this.#wanted) continue;
       const bytes = Buffer.concat(this.#pieces, this.#held);
+      this.#pieces = [];
+      this.#held = 0;
       this.#frame.isAscii = isAscii(bytes);
       const end = this.#frameAt(bytes, 0);
       if (end <= bytes.length) {
-        this.#pieces = [];
-        this.#held = 0;
         // What was too much for the frame is the chunk's: a piece ends where its frame does, or where a line does.
         return at - (bytes.length - end);
       }
@@ -121,19 +133,20 @@ export class FrameSplitter {
 
   /** Deals with the frame that begins at `at` and returns where it ends: beyond the bytes, at least, where it is not whole yet. */
   #frameAt(bytes: Buffer, at: number): number {
-    const first = bytes[at];
-    if (first === UPPER_M) return this.#message(bytes, at);
-    if (!OTHER_FRAMES.includes(first ?? 0)) return this.#unknown(bytes, at);
+    if (bytes[at] === UPPER_M) return this.#message(bytes, at);
     const line = bytes.indexOf(LF, at);
-    if (line < 0) return bytes.length + 1;
-    const end = first === UPPER_H ? line + 1 + lastNumber(bytes, line) + 2 : line + 1;
+    if (line < 0) return OTHER_FRAMES.includes(bytes[at] ?? 0) ? bytes.length + 1 : this.#unknown(bytes, at);
+    const end = endOfOther(bytes, at, line + 1);
+    if (end === null) return this.#unknown(bytes, at);
     if (end > bytes.length) return end;
+    if (bytes[end - 2] !== CR || bytes[end - 1] !== LF) return this.#unknown(bytes, at);
     this.#others(bytes.subarray(at, end));
     return end;
   }
 
-  /** No frame that a server sends: the library says so, as it would have. */
+  /** No frame that a server sends: the library says so, as it would have, or makes something of it. */
   #unknown(bytes: Buffer, at: number): number {
+    this.#gaveUp = true;
     this.#others(bytes.subarray(at));
     return bytes.length;
   }
@@ -143,14 +156,16 @@ export class FrameSplitter {
     const { length } = bytes;
     const subjectAt = at + 4;
     let next = subjectAt;
-    while (next < length && bytes[next] !== SPACE && bytes[next] !== CR) next++;
+    while (next < length && (bytes[next] as number) > SPACE) next++;
     const subjectEnd = next++;
     let subscription = 0;
+    const subscriptionAt = next;
     for (let byte = bytes[next] ?? 0; byte >= ZERO && byte <= NINE; byte = bytes[++next] ?? 0) {
       subscription = subscription * 10 + byte - ZERO;
     }
+    const subscriptionEnd = next;
     const tokenAt = ++next;
-    while (next < length && bytes[next] !== SPACE && bytes[next] !== CR) next++;
+    while (next < length && (bytes[next] as number) > SPACE) next++;
     if (next >= length) return length + 1;
     let replyAt = 0;
     let replyEnd = 0;
@@ -167,10 +182,19 @@ export class FrameSplitter {
     }
     const payloadAt = next + 2;
     const end = payloadAt + size + 2;
-    // Also where the line itself is cut off: then `next` stands at the end of the bytes.
-    if (next >= length) return length + 1;
-    if (next === sizeAt || bytes[next] !== CR) return this.#unknown(bytes, at);
+    // Also where the line itself is cut off: then `next` stands at the end of its bytes.
+    if (next + 1 >= length) return length + 1;
+    const hasTokens =
+      subjectEnd > subjectAt &&
+      bytes[subjectEnd] === SPACE &&
+      subscriptionEnd > subscriptionAt &&
+      bytes[subscriptionEnd] === SPACE &&
+      (replyAt === 0 || replyEnd > replyAt);
+    const hasSize = next > sizeAt && next - sizeAt <= MOST_DIGITS && bytes[next] === CR && bytes[next + 1] === LF;
+    const isNamed = bytes[at + 1] === UPPER_S && bytes[at + 2] === UPPER_G && bytes[at + 3] === SPACE;
+    if (!isNamed || !hasTokens || !hasSize) return this.#unknown(bytes, at);
     if (end > length) return end;
+    if (bytes[end - 2] !== CR || bytes[end - 1] !== LF) return this.#unknown(bytes, at);
     const handler = this.#handlers.get(subscription);
     if (handler === undefined) {
       this.#others(bytes.subarray(at, end));
@@ -190,13 +214,10 @@ export class FrameSplitter {
   }
 }
 
-/** The last number of the line that ends with the line feed at `lineEnd`: in a frame with headers its whole size. */
-function lastNumber(bytes: Buffer, lineEnd: number): number {
-  let number = 0;
-  let scale = 1;
-  for (let at = lineEnd - 2; (bytes[at] ?? 0) >= ZERO && (bytes[at] ?? 0) <= NINE; at--) {
-    number += ((bytes[at] ?? 0) - ZERO) * scale;
-    scale *= 10;
-  }
-  return number;
+/** Of a frame whose line ends before `lineEnd`; null where it is none as servers write it. */
+function endOfOther(bytes: Buffer, at: number, lineEnd: number): number | null {
+  const line = bytes.toString("latin1", at, lineEnd);
+  const size = HEADERS_LINE.exec(line)?.[1];
+  if (size !== undefined) return lineEnd + Number(size) + 2;
+  return OTHER_LINE.test(line) ? lineEnd : null;
 }

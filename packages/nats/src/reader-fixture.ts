@@ -3,6 +3,9 @@ import type { NatsClient } from "./connect.ts";
 import { type ReadOptions, readStream } from "./reader.ts";
 import { type StreamFacts, streamFacts } from "./stream-info.ts";
 
+/** For tests: what is promised of a read is promised with each of them. */
+export const PARSERS = ["own", "library"] as const;
+
 /** For tests: a file stream that keeps `{name}.>`. */
 export async function makeStream(client: NatsClient, name: string): Promise<StreamFacts> {
   await client.jsm.streams.add({ name, subjects: [`${name}.>`] });

@@ -62,6 +62,11 @@ export class Pull {
     this.#lanes = FIRST_SHARES.map((share) => this.#openLane(share));
   }
 
+  /** False: the client's own parser reads. */
+  get splitsFrames(): boolean {
+    return this.#splitter !== null;
+  }
+
   /** Sends the requests that there is room for. */
   ask(): void {
     if (this.lost !== null || this.#position.ended) return;

@@ -24,6 +24,8 @@ export interface ReadOptions extends PinnedSource {
   readonly gauge?: ReadGauge;
   /** "own" (the default) splits frames here, at a fraction of the library's cost; "library" leaves all to the client. */
   readonly parser?: "own" | "library";
+  /** Told, with the reason, where "own" was asked for and the client's own parser has to read nevertheless. */
+  readonly onLibrary?: (why: string) => void;
 }
 
 /** What was received and is not done with. */
@@ -140,6 +142,9 @@ class StreamReader {
       this.#position,
       this.#queue,
     );
+    if (parser === "own" && !this.#pull.splitsFrames) {
+      this.#options.onLibrary?.("frames of our own cannot be split in front of this connection's parser");
+    }
     if (why) onRecovered?.(`reading goes on after sequence ${lastSeq} of stream ${stream}: ${why}`);
   }
 

@@ -25,6 +25,7 @@ export function settingsOf(stream: string, changes: Partial<RunSettings> = {}): 
     memoryLimitBytes: null,
     bufferMode: "memory",
     gcInterval: null,
+    reader: "own",
     checkpointInterval: null,
     skipErrors: 0,
     prune: false,

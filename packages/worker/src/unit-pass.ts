@@ -156,6 +156,8 @@ export class UnitPass {
       noProgressMs: NO_PROGRESS_MS,
       signal,
       gauge: this.#context.gauge,
+      parser: settings.reader,
+      onLibrary: (why) => this.#context.log.warn({}, `read with the client library's parser, which is slower: ${why}`),
       onRecovered: (what) => {
         this.#context.recoveries += 1;
         this.#context.log.warn({ seq: this.#lastSeq }, what);

@@ -3,6 +3,7 @@ import {
   accountFacts,
   bucketFacts,
   bucketProbes,
+  canSplitFrames,
   connectNats,
   LEDGER_BUCKET,
   ledgerProbes,
@@ -52,7 +53,7 @@ async function findingsOf(client: NatsClient, loaded: LoadedSettings): Promise<r
   const permissions = await checkPermissions(client, await probesFor(client, streams, buckets));
   const isDenied = permissions.some(({ verdict }) => verdict === "problem");
   const about = `NATS at ${client.nc.getServer()}`;
-  const findings = [...server(client, about), ...permissions];
+  const findings = [...server(client, about), ...reader(client, about), ...permissions];
   // What may not be looked at cannot be judged either.
   if (isDenied) return findings;
   findings.push(...(await account(client, about)));
@@ -97,6 +98,13 @@ function server({ serverVersion, maxPayloadBytes }: NatsClient, about: string): 
   const found = `version ${serverVersion}, messages of ${formatSize(maxPayloadBytes)} at most`;
   if (maxPayloadBytes >= SMALL_PAYLOAD_BYTES) return [ok(about, found)];
   return [warning(about, found, "An entry must fit into one message: raise max_payload where states are larger.")];
+}
+
+/** Nothing of it where all is as usual. */
+function reader({ nc }: NatsClient, about: string): Finding[] {
+  if (canSplitFrames(nc)) return [];
+  const found = "the client library's own parser reads streams: the inside of this NATS client is not as known";
+  return [warning(about, found, "Replays are as right, and slower, as with --reader library.")];
 }
 
 async function account(client: NatsClient, about: string): Promise<Finding[]> {

@@ -50,6 +50,7 @@ export const replaySettings = [
   "memoryLimit",
   "bufferMode",
   "gcInterval",
+  "reader",
   "checkpointInterval",
   "checkpointDir",
   "backupFirst",

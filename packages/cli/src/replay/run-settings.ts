@@ -83,6 +83,7 @@ const PACE = [
   "bufferSize",
   "bufferMode",
   "gcInterval",
+  "reader",
   "maxRate",
   "maxBytesRate",
   "checkpointInterval",

@@ -195,6 +195,12 @@ export const settings = {
   gcInterval: setting("--gc-interval <events>", "forces a garbage collection every so many events", countOrNone, null, {
     fallbackText: "never",
   }),
+  reader: setting(
+    "--reader <own|library>",
+    "who takes messages out of what NATS sends: a parser of our own, or the client library's",
+    oneOf("own", "library"),
+    "own",
+  ),
   checkpointInterval: setting(
     "--checkpoint-interval <events>",
     "events of a unit between checkpoints; auto: every ten seconds",
