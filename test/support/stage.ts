@@ -99,6 +99,7 @@ export async function openStage(options: {
     reader: "own",
     maxRate: null,
     maxBytesRate: null,
+    adaptiveRate: false,
     checkpointInterval: 100_000,
     skipErrors: 0,
     prune: false,

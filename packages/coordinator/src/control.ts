@@ -39,7 +39,7 @@ export function requestCheckpoint(ctx: Pick<ReplayContext, "client">, runId: str
 export async function tuneRun(
   ledger: Ledger,
   runId: string,
-  rates: Partial<Pick<RunSettings, "maxRate" | "maxBytesRate">>,
+  rates: Partial<Pick<RunSettings, "maxRate" | "maxBytesRate" | "adaptiveRate">>,
 ): Promise<RunRecord> {
   return ledger.changeRun(runId, (run) => ({ ...run, settings: { ...run.settings, ...rates } }));
 }

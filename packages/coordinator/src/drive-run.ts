@@ -9,6 +9,7 @@ import {
   traced,
   type UnitRecord,
 } from "@cim-replay/core";
+import { readLiveSignals } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
 import { pauseRun } from "./control.ts";
 import { Dispatcher, UntakenUnitError } from "./dispatcher.ts";
@@ -17,6 +18,7 @@ import { fenceUnits, releaseUnitsOf } from "./fence.ts";
 import { skippedTooMany } from "./skipped-so-far.ts";
 import { LedgerCopy } from "./ledger-copy.ts";
 import type { Progress } from "./progress.ts";
+import { RateKeeper } from "./rate-keeper.ts";
 import { RunWatch } from "./run-watch.ts";
 import { diagnose } from "./diagnose.ts";
 import { readLockFacts } from "./lock-facts.ts";
@@ -64,7 +66,9 @@ export async function driveRun(ctx: ReplayContext, held: HeldRun, options: Drive
     record.state === "planned" ? { ...moveRun(record, "running"), startedAt: new Date().toISOString() } : null,
   );
   const watch = new RunWatch(ctx, run, plan);
-  const drive = new Drive(ctx, held, plan, watch, options);
+  const { client, ledger, log } = ctx;
+  const rates = new RateKeeper({ run, ledger, log, look: () => readLiveSignals(client, plan.stream.name) });
+  const drive = new Drive(ctx, { held, plan, watch, rates }, options);
   const { domain, target } = run.settings;
   try {
     return await traced(
@@ -82,6 +86,7 @@ export async function driveRun(ctx: ReplayContext, held: HeldRun, options: Drive
     );
   } finally {
     watch.stop();
+    rates.stop();
     await options.pool?.stop();
     await release(ctx, held);
   }
@@ -108,6 +113,7 @@ class Drive {
   readonly #held: HeldRun;
   readonly #plan: Plan;
   readonly #watch: RunWatch;
+  readonly #rates: RateKeeper;
   readonly #options: DriveOptions;
   readonly #dispatcher: Dispatcher;
   readonly #copy: LedgerCopy | null;
@@ -115,11 +121,16 @@ class Drive {
   readonly #stalls: StallWatch;
   #hasHelped = false;
 
-  constructor(ctx: ReplayContext, held: HeldRun, plan: Plan, watch: RunWatch, options: DriveOptions) {
+  constructor(
+    ctx: ReplayContext,
+    { held, plan, watch, rates }: { held: HeldRun; plan: Plan; watch: RunWatch; rates: RateKeeper },
+    options: DriveOptions,
+  ) {
     this.#ctx = ctx;
     this.#held = held;
     this.#plan = plan;
     this.#watch = watch;
+    this.#rates = rates;
     this.#options = options;
     this.#id = held.record.id;
     this.#stalls = new StallWatch(options.stalledAfterMs);
@@ -243,7 +254,9 @@ class Drive {
   }
 
   async #show(run: RunRecord, units: readonly UnitRecord[], now = false): Promise<void> {
-    this.#options.onProgress(this.#watch.progress(run, this.#plan, units, this.#dispatcher.resent));
+    const progress = this.#watch.progress(run, this.#plan, units, this.#dispatcher.resent);
+    this.#rates.see(run, progress.eventsPerSecond);
+    this.#options.onProgress(progress);
     try {
       await this.#copy?.write(run, this.#plan, units, { now });
     } catch (error) {

@@ -44,6 +44,7 @@ export async function startRun(
       endedAt: null,
       coordinator: { id: coordinatorId, host: hostname(), pid: process.pid },
       backup,
+      adaptive: null,
       summary: null,
     };
     const units = plan.units.map(({ id, partitions }) =>

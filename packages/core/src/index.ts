@@ -19,6 +19,7 @@ export {
   type Lease,
   leaseSchema,
   moveRun,
+  ratesOf,
   RUN_STATES,
   type RunRecord,
   type RunSettings,

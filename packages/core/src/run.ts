@@ -72,6 +72,8 @@ export const runSettingsSchema = z.strictObject({
   maxRate: positive.nullable().default(null),
   /** Bytes that all units together read of the stream in a second at most. */
   maxBytesRate: positive.nullable().default(null),
+  /** The coordinator slows the run while others that the server serves suffer; see docs/throttling.md. */
+  adaptiveRate: z.boolean().default(false),
   skipErrors: z.int().nonnegative(),
   prune: z.boolean(),
   /** How much is proved at the run's end; see docs/certificate.md. */
@@ -93,6 +95,8 @@ export const runRecordSchema = z.strictObject({
   coordinator: z.strictObject({ id: z.string(), host: z.string(), pid: z.int() }),
   /** What the target held before the run: the archive, or why there is none; null in records of older versions. */
   backup: z.strictObject({ file: z.string().nullable(), note: z.string().nullable() }).nullable().default(null),
+  /** Where its rate adapts: events that all units together may take in a second now, null: as many as they can; and why. */
+  adaptive: z.strictObject({ maxRate: positive.nullable(), reason: z.string().nullable() }).nullable().default(null),
   /** Set when the run ends: what `replay-status` shows afterwards. */
   summary: z
     .strictObject({
@@ -117,6 +121,14 @@ export const runRecordSchema = z.strictObject({
 export type RunRecord = z.infer<typeof runRecordSchema>;
 export type RunSummary = NonNullable<RunRecord["summary"]>;
 export type RunBackup = NonNullable<RunRecord["backup"]>;
+
+/** What holds a run back now: what was asked for, and what others' suffering asks for. */
+export function ratesOf({ settings, adaptive }: Pick<RunRecord, "settings" | "adaptive">) {
+  const { maxRate, maxBytesRate } = settings;
+  const adapted = adaptive?.maxRate ?? null;
+  const both = [maxRate, adapted].filter((rate) => rate !== null);
+  return { maxRate: both.length > 0 ? Math.min(...both) : null, maxBytesRate, maxEntriesRate: adapted };
+}
 
 /** Throws where the state machine has no such step. */
 export function moveRun(run: RunRecord, to: RunState, reason: string | null = null): RunRecord {

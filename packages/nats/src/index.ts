@@ -12,6 +12,7 @@ export { deletionsSha256 } from "./deletions-digest.ts";
 export { lastSeqAtNanos, seqAtTime } from "./seq-at-time.ts";
 export { subjectCounts } from "./subject-index.ts";
 export { subjectsAbove } from "./subject-total.ts";
+export { type LiveConsumer, type LiveSignals, readLiveSignals } from "./live-signals.ts";
 export { canSplitFrames } from "./frame-reading.ts";
 export { type ReadGauge, type ReadOptions, readStream } from "./reader.ts";
 export { type ReadConsumer, readConsumers } from "./read-consumers.ts";

@@ -21,6 +21,7 @@ export function settingsOf(stream: string, changes: Partial<RunSettings> = {}): 
     prefetch: 1_000,
     maxRate: null,
     maxBytesRate: null,
+    adaptiveRate: false,
     bufferSize: 1_000,
     memoryLimitBytes: null,
     bufferMode: "memory",
@@ -48,6 +49,7 @@ export function runOf(id: string, changes: Partial<RunRecord> = {}): RunRecord {
     endedAt: null,
     coordinator: { id: "c", host: "h", pid: 1 },
     backup: null,
+    adaptive: null,
     summary: null,
     ...changes,
   };

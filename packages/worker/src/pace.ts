@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RunSettings } from "@cim-replay/core";
-
-export type PaceLimits = Pick<RunSettings, "maxRate" | "maxBytesRate">;
+import { isDeepStrictEqual } from "node:util";
+/** Of the whole run, a second; null: none. */
+export interface PaceLimits {
+  readonly maxRate: number | null;
+  readonly maxBytesRate: number | null;
+  readonly maxEntriesRate?: number | null;
+}
 
 /** A unit that was silent for so long does not share the rate any more. */
 const SILENT_MS = 2_000;
@@ -32,9 +36,9 @@ export class Pace {
   }
 
   /** Other limits count from now on; what was owed to the old ones does not. */
-  limit({ maxRate, maxBytesRate }: PaceLimits): void {
-    if (maxRate === this.#limits.maxRate && maxBytesRate === this.#limits.maxBytesRate) return;
-    this.#limits = { maxRate, maxBytesRate };
+  limit(limits: PaceLimits): void {
+    if (isDeepStrictEqual(limits, this.#limits)) return;
+    this.#limits = limits;
     this.#readyAtMs = 0;
   }
 
@@ -63,8 +67,18 @@ export class Pace {
   }
 
   /** Waits until so much may have been done. Throws the signal's reason. */
-  async keep(events: number, bytes: number, signal: AbortSignal): Promise<void> {
-    this.#readyAtMs = Math.max(this.#readyAtMs, performance.now() - BURST_MS) + this.#costMs(events, bytes);
+  keep(events: number, bytes: number, signal: AbortSignal): Promise<void> {
+    return this.#spend(this.#costMs(events, bytes), signal);
+  }
+
+  /** As `keep`, of entries: only where the rate adapts to what the server bears, which a put burdens as an event does. */
+  keepEntries(entries: number, signal: AbortSignal): Promise<void> {
+    const { maxEntriesRate = null } = this.#limits;
+    return this.#spend(maxEntriesRate === null ? 0 : (entries / this.#share(maxEntriesRate)) * 1_000, signal);
+  }
+
+  async #spend(ms: number, signal: AbortSignal): Promise<void> {
+    this.#readyAtMs = Math.max(this.#readyAtMs, performance.now() - BURST_MS) + ms;
     for (;;) {
       signal.throwIfAborted();
       const leftMs = this.#readyAtMs - performance.now();

@@ -9,6 +9,7 @@ import {
   type ProjectionRef,
   parseEntryKey,
   partitionRouter,
+  ratesOf,
   ReplayError,
   SourceChangedError,
   SupersededError,
@@ -77,7 +78,7 @@ export async function runUnit(
     attempt = { context: await openContext(services, job, claim, signal, log), pass: null, entriesWritten: 0 };
     onAttempt(attempt);
     const { pace } = attempt.context;
-    claim.start(liveOf(attempt), ({ settings }) => pace.limit(settings));
+    claim.start(liveOf(attempt), (current) => pace.limit(ratesOf(current)));
     stopListening = onLive(services.client, job.runId, ({ unit }) => pace.heard(unit));
     const { run, plan } = attempt.context;
     const spanOf = { "cim_replay.run": job.runId, "cim_replay.unit": job.unit, "cim_replay.epoch": claim.record.epoch };
@@ -247,7 +248,7 @@ async function openContext(
     signal: AbortSignal.any([signal, claim.signal]),
     log,
     gauge: { heldBytes: 0 },
-    pace: new Pace(run.record.settings),
+    pace: new Pace(ratesOf(run.record)),
     careful: new Set(),
     stages: { fetch: 0, fold: 0, checkpoint: 0, write: 0 },
     recoveries: 0,

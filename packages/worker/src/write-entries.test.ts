@@ -9,12 +9,15 @@ import {
 import { connectNats, deleteEntry, ensureBucket, EntryWriter, getEntry, type NatsClient } from "@cim-replay/nats";
 import { uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { Pace } from "./pace.ts";
 import { startRunWith } from "./run.fixture.ts";
 import { UnitClaim } from "./unit-claim.ts";
 import { workingSet } from "./working-set.fixture.ts";
 import { writeEntries } from "./write-entries.ts";
 
 const plain = compileProjection({ name: "plain", initial: () => ({}), evolve: (state) => state });
+
+const pace = new Pace({ maxRate: null, maxBytesRate: null });
 
 let client: NatsClient;
 let bucket: string;
@@ -46,7 +49,17 @@ async function write(states: Record<string, unknown>, projection: CompiledProjec
   for (const [id, state] of Object.entries(states))
     Object.assign(working.aggregates.add(id, id, 0), { state, events: 2, lastSeq: 9 });
   const { signal } = claim;
-  return await writeEntries({ client, plan, claim, projection, working, partitions: 1, signal, onWritten: () => {} });
+  return await writeEntries({
+    client,
+    plan,
+    claim,
+    projection,
+    working,
+    partitions: 1,
+    pace,
+    signal,
+    onWritten: () => {},
+  });
 }
 
 /** As a replay of that run and epoch, or, with null, as any other client. */
@@ -86,6 +99,7 @@ describe.each(["memory", "disk"] as const)("writeEntries, with what it writes in
       projection: plain,
       working,
       partitions: 1,
+      pace,
       signal: claim.signal,
       onWritten: ({ written }) => told.push(written),
     });

@@ -19,6 +19,7 @@ import {
 import type { Aggregate } from "./aggregate-table.ts";
 import { EntriesDigests, type EntriesDigest } from "./entries-digest.ts";
 import type { KeyedValues } from "./keyed-values.ts";
+import type { Pace } from "./pace.ts";
 import type { UnitClaim } from "./unit-claim.ts";
 import type { WorkingSet } from "./working-set.ts";
 
@@ -35,6 +36,7 @@ interface WriteOptions {
   readonly claim: UnitClaim;
   readonly projection: CompiledProjection;
   readonly working: WorkingSet;
+  readonly pace: Pace;
   readonly partitions: number;
   readonly signal: AbortSignal;
   readonly onWritten: (entries: EntriesWritten) => void;
@@ -78,11 +80,12 @@ export async function writeEntries(
 }
 
 async function putAll(
-  { plan, claim, projection, signal, onWritten, working }: WriteOptions,
+  { plan, claim, projection, signal, onWritten, working, pace }: WriteOptions,
   { heads, writer, entries, digests }: Writing,
 ): Promise<void> {
   let untilProof = 0;
   let provedAt = performance.now();
+  let pacedAt = 0;
   for (const aggregate of working.aggregates.sorted()) {
     if (!isComplete(aggregate)) continue;
     if (untilProof-- === 0 || performance.now() - provedAt > PROOF_AT_LEAST_EVERY_MS) {
@@ -93,6 +96,8 @@ async function putAll(
       await claim.prove();
       signal.throwIfAborted();
       working.watch(0);
+      await pace.keepEntries(entries.written - pacedAt, signal);
+      pacedAt = entries.written;
       provedAt = performance.now();
     }
     const value = Buffer.from(encode(projection, aggregate));

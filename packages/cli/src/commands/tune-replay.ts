@@ -16,11 +16,13 @@ const flags = {
   domain: shared.domain,
   maxRate: callFlag("--max-rate <events>", "events a second at most, of all workers together; none", countOrNone),
   maxBytesRate: callFlag("--max-bytes-rate <size>", "bytes a second at most, e.g. 10M; none", bytesOrNone),
-  unlimited: callFlag("--unlimited", "takes both limits away", flag),
+  adaptiveRate: callFlag("--adaptive-rate", "slows the run while others suffer", flag),
+  fixedRate: callFlag("--fixed-rate", "no longer does so", flag),
+  unlimited: callFlag("--unlimited", "takes all limits away, the adaptive one too", flag),
   format: shared.format,
 };
 
-type Rates = Partial<Pick<RunSettings, "maxRate" | "maxBytesRate">>;
+type Rates = Partial<Pick<RunSettings, "maxRate" | "maxBytesRate" | "adaptiveRate">>;
 
 export const command: CommandModule = {
   configure(parser) {
@@ -34,14 +36,15 @@ export const command: CommandModule = {
       if (!isUnfinished(found)) {
         throw new ReplayError(`Cannot tune run ${found.id}: it is ${found.state}. See \`replay-list\`.`);
       }
-      const { id, settings } = await tuneRun(ledger, found.id, rates);
-      const { domain, target } = settings;
-      const outcome = rateText(settings)[0] ?? "no limit";
+      const tuned = await tuneRun(ledger, found.id, rates);
+      const { id, settings } = tuned;
+      const { domain, target, maxRate, maxBytesRate, adaptiveRate } = settings;
+      const outcome = rateText(tuned).join(", ") || "no limit";
       const audited = { command: invocation.tool, step: "done" as const, domain, target, runId: id };
       await audit(client, { ...audited, parameters: { ...rates }, outcome }, (line) => invocation.screen.note(line));
       invocation.print(
         given.format === "json"
-          ? json({ ...runJson(found), max_rate: settings.maxRate, max_bytes_rate: settings.maxBytesRate })
+          ? json({ ...runJson(found), max_rate: maxRate, max_bytes_rate: maxBytesRate, adaptive_rate: adaptiveRate })
           : `Run ${id} of ${domain} now goes with ${outcome}. Its workers hear of it within a second.`,
       );
       return EXIT.done;
@@ -49,13 +52,21 @@ export const command: CommandModule = {
   },
 };
 
-function ratesOf({ maxRate, maxBytesRate, unlimited }: CallFlagValues<typeof flags>): Rates {
-  const rates = { ...(maxRate !== undefined && { maxRate }), ...(maxBytesRate !== undefined && { maxBytesRate }) };
+function ratesOf({ maxRate, maxBytesRate, adaptiveRate, fixedRate, unlimited }: CallFlagValues<typeof flags>): Rates {
+  if (adaptiveRate && fixedRate)
+    throw new UsageError("Cannot tune: --adaptive-rate and --fixed-rate are given. Give one of them.");
+  const rates = {
+    ...(maxRate !== undefined && { maxRate }),
+    ...(maxBytesRate !== undefined && { maxBytesRate }),
+    ...((adaptiveRate || fixedRate) && { adaptiveRate: adaptiveRate === true }),
+  };
   const isGiven = Object.keys(rates).length > 0;
   if (unlimited === true && isGiven) {
     throw new UsageError("Cannot tune: --unlimited and a limit are given. Give one of them.");
   }
-  if (unlimited === true) return { maxRate: null, maxBytesRate: null };
+  if (unlimited === true) return { maxRate: null, maxBytesRate: null, adaptiveRate: false };
   if (isGiven) return rates;
-  throw new UsageError("Cannot tune: no rate is given. Give --max-rate, --max-bytes-rate or --unlimited.");
+  throw new UsageError(
+    "Cannot tune: no rate is given. Give --max-rate, --max-bytes-rate, --adaptive-rate, --fixed-rate or --unlimited.",
+  );
 }

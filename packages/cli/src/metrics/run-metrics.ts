@@ -1,4 +1,5 @@
 import type { Progress } from "@cim-replay/coordinator";
+import { ratesOf } from "@cim-replay/core";
 import type { Registry } from "prom-client";
 import { type MetricDefinition, metricSet, type Reading } from "./metric-set.ts";
 
@@ -38,6 +39,11 @@ const runMetrics: readonly RunMetric[] = [
     "memory_limit_bytes",
     "What each worker of the run may take; not there without --memory-limit.",
     (p) => p.run.settings.memoryLimitBytes,
+  ),
+  gauge(
+    "max_events_per_second",
+    "What holds the run back now, by request or because others suffer; not there where nothing does.",
+    (p) => ratesOf(p.run).maxRate,
   ),
   gauge("in_flight_bytes", "Bytes received by workers and not folded yet.", (p) => p.inFlightBytes),
   gauge("events_planned", "Events that the run has to handle.", (p) => p.totalEvents),

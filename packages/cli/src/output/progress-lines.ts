@@ -22,7 +22,7 @@ export function progressArea(progress: Progress, elapsedMs: number, width: numbe
         ...done,
         formatSize(progress.memoryBytes),
         elapsed,
-        ...rateText(progress.run.settings),
+        ...rateText(progress.run),
       ]
     : [...done, elapsed];
   const events = `${formatCount(progress.readEvents)} read, ${formatCount(progress.durableEvents)} durable of ${formatCount(progress.totalEvents)} events`;
@@ -48,7 +48,7 @@ export function progressLine(progress: Progress): string {
         `ETA ${etaText(progress)}`,
         count(progress.workers, "worker"),
         formatSize(progress.memoryBytes),
-        ...rateText(progress.run.settings),
+        ...rateText(progress.run),
       ]
     : [progress.run.state];
   const entries = progress.entriesWritten > 0 ? [entriesText(progress)] : [];

@@ -1,4 +1,5 @@
 import type { Progress } from "@cim-replay/coordinator";
+import { ratesOf } from "@cim-replay/core";
 
 /** What `replay-progress --format json` prints. The first seven fields are the runbook's; scripts rely on them. */
 export interface ProgressRecord {
@@ -17,6 +18,9 @@ export interface ProgressRecord {
   readonly target: string;
   readonly read_events: number;
   readonly applied_events: number;
+  /** Events a second that the run is held to, and whether and why it is held back because others suffer. */
+  readonly max_rate: number | null;
+  readonly adaptive_rate: { readonly max_rate: number | null; readonly reason: string | null } | null;
   readonly lag_seconds: number | null;
   readonly entries_written: number;
   readonly entries_total: number | null;
@@ -42,6 +46,10 @@ export function progressRecord(progress: Progress, nowMs: number): ProgressRecor
     target: run.settings.target,
     read_events: progress.readEvents,
     applied_events: progress.appliedEvents,
+    max_rate: ratesOf(run).maxRate,
+    adaptive_rate: run.settings.adaptiveRate
+      ? { max_rate: run.adaptive?.maxRate ?? null, reason: run.adaptive?.reason ?? null }
+      : null,
     lag_seconds: progress.lagSeconds,
     entries_written: progress.entriesWritten,
     entries_total: progress.entriesTotal,

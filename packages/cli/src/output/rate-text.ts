@@ -1,10 +1,13 @@
-import { formatCount, formatSize, type RunSettings } from "@cim-replay/core";
+import { formatCount, formatSize, ratesOf, type RunRecord } from "@cim-replay/core";
 
-/** What holds a run back by request: `at most 5,000 events/s`; empty where nothing does. */
-export function rateText({ maxRate, maxBytesRate }: Pick<RunSettings, "maxRate" | "maxBytesRate">): string[] {
+/** What holds a run back: `at most 5,000 events/s`, and why where the rate adapts; empty where nothing does. */
+export function rateText(run: Pick<RunRecord, "settings" | "adaptive">): string[] {
+  const { maxRate, maxBytesRate } = ratesOf(run);
   const limits = [
     maxRate === null ? null : `${formatCount(maxRate)} events/s`,
     maxBytesRate === null ? null : `${formatSize(maxBytesRate)}/s`,
   ].filter((limit) => limit !== null);
-  return limits.length === 0 ? [] : [`at most ${limits.join(" and ")}`];
+  const most = limits.length === 0 ? [] : [`at most ${limits.join(" and ")}`];
+  if (!run.settings.adaptiveRate) return most;
+  return [...most, run.adaptive?.reason ? `adaptive: ${run.adaptive.reason}` : "adaptive"];
 }

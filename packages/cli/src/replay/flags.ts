@@ -47,6 +47,7 @@ export const replaySettings = [
   "bufferSize",
   "maxRate",
   "maxBytesRate",
+  "adaptiveRate",
   "memoryLimit",
   "bufferMode",
   "gcInterval",

@@ -86,6 +86,7 @@ const PACE = [
   "reader",
   "maxRate",
   "maxBytesRate",
+  "adaptiveRate",
   "checkpointInterval",
   "skipErrors",
 ] as const;

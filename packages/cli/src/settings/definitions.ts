@@ -185,6 +185,12 @@ export const settings = {
     bytesOrNone,
     null,
   ),
+  adaptiveRate: setting(
+    "--adaptive-rate",
+    "slows the run while JetStream answers slowly or other consumers of the stream fall behind",
+    flag,
+    false,
+  ),
   memoryLimit: setting("--memory-limit <size>", "of each worker process, e.g. 8G", bytesOrNone, null),
   bufferMode: setting(
     "--buffer-mode <auto|memory|disk>",

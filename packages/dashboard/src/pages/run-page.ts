@@ -1,4 +1,4 @@
-import { formatSize, isUnfinished, type RunRecord, type UnitRecord } from "@cim-replay/core";
+import { formatSize, ratesOf, isUnfinished, type RunRecord, type UnitRecord } from "@cim-replay/core";
 import type { AuditRecord, QuarantinePlace } from "@cim-replay/nats";
 import type { CertificateView } from "../certificate-view.ts";
 import type { Part } from "../details.ts";
@@ -80,6 +80,7 @@ function figuresOf(figures: RunFigures, run: RunRecord, nowMs: number): Html {
     ["read", count(figures.readEvents)],
     ["durable", count(figures.durableEvents)],
     ["events/s", count(isRunning ? figures.eventsPerSecond : (run.summary?.eventsPerSecond ?? null))],
+    ["held to", isRunning ? heldTo(run) : "–"],
     ["time left", isRunning && etaSeconds !== null ? duration(etaSeconds * 1000) : "–"],
     ["lag", lagSeconds === null ? "–" : duration(lagSeconds * 1000)],
     ["errors", figures.errors === 0 ? "0" : html`<a href="#quarantine">${count(figures.errors)}</a>`],
@@ -92,6 +93,17 @@ function figuresOf(figures: RunFigures, run: RunRecord, nowMs: number): Html {
     ["checkpoints", count(figures.checkpoints)],
     ["took", duration(tookMs(run, nowMs))],
   ]);
+}
+
+/** What holds the run back now, and why. */
+function heldTo(run: RunRecord): string {
+  const { maxRate, maxBytesRate } = ratesOf(run);
+  const limits = [
+    maxRate === null ? null : `${count(maxRate)} events/s`,
+    maxBytesRate === null ? null : `${formatSize(maxBytesRate)}/s`,
+    run.settings.adaptiveRate ? `adaptive${run.adaptive?.reason ? `: ${run.adaptive.reason}` : ""}` : null,
+  ].filter((limit) => limit !== null);
+  return limits.length === 0 ? "nothing" : limits.join(", ");
 }
 
 function chartsOf(samples: KnownRun["history"]["samples"], isLive: boolean): Html {
