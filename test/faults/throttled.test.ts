@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream";
 import { readAllMessages } from "@cim-replay/testkit";
 import { afterEach, describe, expect, it } from "vitest";
 import { FaultStage } from "../support/fault-stage.ts";
+import { until } from "../support/until.ts";
 
 const EVENTS = 6_000;
 
@@ -72,20 +75,147 @@ describe("a run with a limit on its rate", () => {
   });
 });
 
+/** Somebody's consumer on the replay's machine: the faster the replay goes, the less there is left for it. */
+class LiveConsumer {
+  readonly #stage: FaultStage;
+  readonly #stopped = new AbortController();
+  readonly #working: Promise<void>;
+  fastest = 0;
+  rate = 0;
+
+  constructor(stage: FaultStage) {
+    this.#stage = stage;
+    this.#working = Promise.all([this.#publish(), this.#take(), this.#watch()]).then(() => undefined);
+  }
+
+  static async start(stage: FaultStage): Promise<LiveConsumer> {
+    await stage.client.jsm.consumers.add("EVENTS", {
+      ...{ durable_name: "ORDERS", filter_subject: "events.live.>", ack_policy: AckPolicy.Explicit },
+      ...{ deliver_policy: DeliverPolicy.New, max_ack_pending: 100_000 },
+    });
+    return new LiveConsumer(stage);
+  }
+
+  async pending(): Promise<number> {
+    const { num_pending, num_ack_pending } = await this.#stage.client.jsm.consumers.info("EVENTS", "ORDERS");
+    return num_pending + num_ack_pending;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#working;
+  }
+
+  #every(ms: number, work: () => Promise<unknown>): Promise<void> {
+    return (async () => {
+      while (!this.#stopped.signal.aborted) {
+        await work();
+        await sleep(ms, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
+      }
+    })();
+  }
+
+  #publish(): Promise<void> {
+    const { js } = this.#stage.client;
+    return this.#every(100, () =>
+      Promise.all(Array.from({ length: 20 }, () => js.publish("events.live.a.Made", "{}"))),
+    );
+  }
+
+  async #take(): Promise<void> {
+    const consumer = await this.#stage.client.js.consumers.get("EVENTS", "ORDERS");
+    await this.#every(100, async () => {
+      const isHindered = this.rate > this.fastest * 0.6;
+      for await (const message of await consumer.fetch({ max_messages: isHindered ? 2 : 100, expires: 1_000 }))
+        message.ack();
+    });
+  }
+
+  /** The replay's rate, by what its units tell the ledger. */
+  #watch(): Promise<void> {
+    let before = { events: 0, at: performance.now() };
+    return this.#every(1_000, async () => {
+      const units = (await this.#stage.ledger.listRuns())[0] ? await this.#stage.units() : [];
+      const now = { events: units.reduce((sum, { live }) => sum + live.delivered, 0), at: performance.now() };
+      this.rate = ((now.events - before.events) / (now.at - before.at)) * 1_000;
+      this.fastest = Math.max(this.fastest, this.rate);
+      before = now;
+    });
+  }
+}
+
+describe("a run whose rate adapts", () => {
+  it("leaves a live consumer alone that it made fall behind, and says so, until it is told not to", async () => {
+    await using closing = await closingOf(FaultStage.open({ events: 30_000, eventMicros: 1_000 }));
+    const stage = closing.of;
+    const consumer = await LiveConsumer.start(stage);
+    try {
+      const replay = stage.replay("--adaptive-rate", "--prefetch", "200");
+      const slowed = await until(
+        async () => {
+          const { adaptive } = await stage.run();
+          return adaptive?.maxRate ? adaptive : null;
+        },
+        () => `the rate to adapt. ${stage.said}`,
+        60_000,
+      );
+      expect(slowed.reason).toMatch(/consumer ORDERS falls behind: \d+ messages wait for it/);
+      const status = stage.start("replay-status");
+      expect(await status.exited, stage.said).toBe(0);
+      expect(status.stdout).toMatch(/at most [\d,]+ events\/s, adaptive: consumer ORDERS falls behind/);
+      const most = await consumer.pending();
+      expect(most).toBeGreaterThan(100);
+      await until(
+        async () => (await consumer.pending()) < most / 4,
+        () => `its pending to fall from ${most}`,
+        60_000,
+      );
+      expect((await stage.run()).state).toBe("running");
+      const tune = stage.start("tune-replay", ["--unlimited"]);
+      expect(await tune.exited, stage.said).toBe(0);
+      expect(tune.stdout).toContain("now goes with no limit");
+      await until(async () => (await stage.run()).adaptive === null, "the rate to be let go");
+      expect(await replay.exited, stage.said).toBe(0);
+      expect(await stage.entries()).toEqual(stage.expected);
+    } finally {
+      await consumer.stop();
+    }
+  }, 240_000);
+
+  it("is not slowed where nobody suffers, and tune-replay switches it on and off", async () => {
+    await using closing = await closingOf(FaultStage.open({ events: 6_000, eventMicros: 500 }));
+    const stage = closing.of;
+    const replay = stage.replay();
+    await stage.unit(({ live }) => live.delivered > 100);
+    for (const [flag, words] of [
+      ["--adaptive-rate", /now goes with adaptive\./],
+      ["--fixed-rate", /now goes with no limit\./],
+    ] as const) {
+      const tuned = stage.start("tune-replay", [flag]);
+      expect(await tuned.exited, stage.said).toBe(0);
+      expect(tuned.stdout).toMatch(words);
+    }
+    expect(await replay.exited, stage.said).toBe(0);
+    expect((await stage.run()).adaptive).toBeNull();
+    expect(await stage.entries()).toEqual(stage.expected);
+  });
+});
+
 describe("tune-replay", () => {
   it.each([
     [[], "no rate is given"],
     [["--unlimited", "--max-rate", "5"], "--unlimited and a limit are given"],
+    [["--adaptive-rate", "--fixed-rate"], "--adaptive-rate and --fixed-rate are given"],
     [["--max-rate", "0"], "--max-rate"],
   ])("refuses %j", async (args, words) => {
-    await using stage = await closing(FaultStage.open({ events: 10 }));
+    await using stage = await closingOf(FaultStage.open({ events: 10 }));
     const refused = stage.of.start("tune-replay", args);
     expect(await refused.exited).toBe(2);
     expect(refused.stderr).toContain(words);
   });
 
   it("refuses a run that has ended", async () => {
-    await using stage = await closing(FaultStage.open({ events: 10 }));
+    await using stage = await closingOf(FaultStage.open({ events: 10 }));
     expect(await stage.of.replay().exited, stage.of.said).toBe(0);
     const { id } = await stage.of.run();
     const refused = stage.of.start("tune-replay", ["--run", id, "--max-rate", "5"]);
@@ -94,7 +224,7 @@ describe("tune-replay", () => {
   });
 });
 
-async function closing(opening: Promise<FaultStage>): Promise<AsyncDisposable & { readonly of: FaultStage }> {
+async function closingOf(opening: Promise<FaultStage>): Promise<AsyncDisposable & { readonly of: FaultStage }> {
   const of = await opening;
   return { of, [Symbol.asyncDispose]: () => of.close() };
 }

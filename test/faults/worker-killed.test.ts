@@ -46,6 +46,21 @@ describe("kill -9 of a local worker", () => {
     expect(await stage.entries()).toEqual(stage.expected);
   });
 
+  it("with most of its aggregates on disk, at its fold and at its writing, loses nothing either", async () => {
+    stage = await FaultStage.open({ events: 40_000, aggregates: 36_000, eventMicros: 100, entryMicros: 200 });
+    const onDisk = ["--buffer-mode", "disk", "--memory-limit", "192M", "--checkpoint-interval", "4000"];
+    const replay = stage.replay(...onDisk, "--batch-size", "500");
+    await stage.unit(({ cursorSeq }) => cursorSeq > 25_000, 60_000);
+    await killWorker();
+    await stage.unit(({ epoch, live }) => epoch === 2 && live.entriesWritten > 3_000, 120_000);
+    await killWorker();
+    expect(await replay.exited, stage.said).toBe(0);
+    expect(await stage.entries()).toEqual(stage.expected);
+    const [, second = 0] = claimsFrom(replay.stderr);
+    expect(second).toBeGreaterThan(20_000);
+    expect(Number(/"shelved":(\d+),"msg":"unit finished"/.exec(replay.stderr)?.[1])).toBeGreaterThan(5_000);
+  }, 240_000);
+
   it("while it writes entries leaves whole ones, and the rest are written by the next one", async () => {
     stage = await FaultStage.open({ events: 2_500, aggregates: 2_000, eventMicros: 50, entryMicros: 1_500 });
     const replay = stage.replay();

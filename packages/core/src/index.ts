@@ -65,3 +65,5 @@ export { formatCount, formatDuration, formatSize, parseDuration, parseSize } fro
 export { finerNanos, formatTime, parseTime } from "./times.ts";
 export { compileDomain, type DomainCodec } from "./decode/domain-codec.ts";
 export { isMalformed } from "./decode/malformed.ts";
+export { NOWHERE, PositionIndex } from "./position-index.ts";
+export { keyHash } from "./key-hash.ts";

@@ -1,4 +1,4 @@
-import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryTable } from "./entry-table.ts";
 import type { Certificate } from "./certificate.ts";
 import { countLeftOut } from "./accounts.ts";
 import type { StreamFold } from "./stream-fold.ts";
@@ -28,7 +28,7 @@ export function behindByReading(fold: StreamFold): Behind {
 /** As many as the server counts at least beyond those that an entry says it holds. */
 export function behindByIndex(
   witness: Witness,
-  entries: ReadonlyMap<string, EntryFacts>,
+  entries: EntryTable,
   of: {
     termsOf: (run: string) => Terms;
     keyOf: (routeKey: string) => string | null;

@@ -1,8 +1,9 @@
 import { hash } from "node:crypto";
 import { canonicalJson, entryKey, parseEntryKey } from "@cim-replay/core";
+import { EntryTable } from "./entry-table.ts";
 import { type Entry, getEntry, type NatsClient, readEntries } from "@cim-replay/nats";
 
-/** What is kept of an entry: a few hundred bytes, whatever its value. */
+/** What is kept of an entry, whatever its value. */
 export interface EntryFacts {
   readonly key: string;
   /** Null where no aggregate of the domain has this key. */
@@ -31,10 +32,9 @@ export async function readBucketEntries(
   bucket: string,
   scope: { domain: string; aggregateId: string | null; signal: AbortSignal },
   onRead: (entries: number) => void = () => {},
-): Promise<Map<string, EntryFacts>> {
-  const found = new Map<string, EntryFacts>();
-  const runs = new Map<string, string>();
-  const keep = (entry: Entry) => found.set(entry.key, factsOf(entry, scope.domain, runs));
+): Promise<EntryTable> {
+  const found = new EntryTable(scope.domain);
+  const keep = (entry: Entry) => found.set(factsOf(entry, scope.domain));
   if (scope.aggregateId !== null) {
     const entry = await getEntry(client, bucket, entryKey(scope.domain, scope.aggregateId));
     if (entry && !entry.deleted) keep(entry);
@@ -54,7 +54,7 @@ function domainPrefix(domain: string): string {
   return key.slice(0, key.indexOf(".") + 1);
 }
 
-function factsOf({ key, revision, value, provenance }: Entry, domain: string, runs: Map<string, string>): EntryFacts {
+function factsOf({ key, revision, value, provenance }: Entry, domain: string): EntryFacts {
   const parsed = parseEntryKey(key);
   const id = parsed?.domain === domain ? parsed.aggregateId : null;
   const sha256 = hash("sha256", value);
@@ -63,14 +63,7 @@ function factsOf({ key, revision, value, provenance }: Entry, domain: string, ru
     return { key, id, revision, sha256, canonicalSha256: canonicalSha256(value) ?? sha256, stated: null };
   }
   const { run, lastSeq, events } = provenance;
-  // Texts that are the same are kept once: there may be a million entries.
-  if (!runs.has(run)) runs.set(run, run);
-  const stated = {
-    run: runs.get(run) ?? run,
-    sha256: provenance.sha256 === sha256 ? sha256 : provenance.sha256,
-    lastSeq,
-    events,
-  };
+  const stated = { run, sha256: provenance.sha256, lastSeq, events };
   return { key, id, revision, sha256, canonicalSha256: sha256, stated };
 }
 

@@ -1,6 +1,6 @@
 import type { Plan, UnitRecord } from "@cim-replay/core";
 import { countLeftOut, less } from "./accounts.ts";
-import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryTable } from "./entry-table.ts";
 import { byPartition } from "./content.ts";
 import type { Check, Discrepancies } from "./discrepancies.ts";
 import type { Expired } from "./expired.ts";
@@ -14,7 +14,7 @@ export interface CountsInput {
   readonly witness: Witness | string;
   /** Whether the index can say anything of an entry on these terms: it knows no times, and no beginning but the stream's. */
   readonly isCountable: (terms: Terms) => boolean;
-  readonly entries: ReadonlyMap<string, EntryFacts>;
+  readonly entries: EntryTable;
   readonly termsOf: (run: string | null) => Terms;
   /** Null where the stream was not read. */
   readonly fold: StreamFold | null;

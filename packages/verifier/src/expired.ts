@@ -1,4 +1,5 @@
 import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryTable } from "./entry-table.ts";
 import type { Certificate } from "./certificate.ts";
 import type { KnownRuns } from "./known-runs.ts";
 import type { StreamFold } from "./stream-fold.ts";
@@ -10,7 +11,7 @@ const MAX_LISTED = 1_000;
 export type Expired = ReadonlySet<string>;
 
 export interface ExpiredInput {
-  readonly entries: ReadonlyMap<string, EntryFacts>;
+  readonly entries: EntryTable;
   readonly runs: KnownRuns;
   /** The stream's first message is there. */
   readonly firstSeq: number;

@@ -1,9 +1,10 @@
 import type { Plan, UnitRecord } from "@cim-replay/core";
 import { type Accounts, writerOf } from "./accounts.ts";
 import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryTable } from "./entry-table.ts";
 import { byPartition } from "./content.ts";
 import type { Check, Discrepancies } from "./discrepancies.ts";
-import { digestEntries, type EntriesDigest } from "./entries-chain.ts";
+import { EntriesChain, type EntriesDigest } from "./entries-chain.ts";
 import type { Expired } from "./expired.ts";
 import type { Terms } from "./terms.ts";
 
@@ -21,7 +22,7 @@ export interface VerifiedRun {
 }
 
 export interface ReadBackInput {
-  readonly entries: ReadonlyMap<string, EntryFacts>;
+  readonly entries: EntryTable;
   /** Null where nobody can say which entries there should be. */
   readonly accounts: Accounts | null;
   /** Null where a bucket is verified and no run. */
@@ -46,23 +47,24 @@ export function checkReadBack(
 ): { check: Check; digests: (EntriesDigest | null)[] } {
   const { entries, accounts, run } = input;
   const evidence: Record<string, number> = { entries: entries.size, foreign: 0, ofLaterRuns: 0, ofEarlierRuns: 0 };
-  const ofRun = run?.plan.partitions.map((): EntryFacts[] => []) ?? [];
+  const ofRun = run?.plan.partitions.map(() => new EntriesChain()) ?? [];
   const changed = new Set<number>();
   const kept: string[] = [];
-  for (const entry of entries.values()) {
+  // By key, as the digests have them.
+  for (const entry of entries.sorted()) {
     if (isKeptOrphan(entry, input)) {
       kept.push(entry.key);
       continue;
     }
     checkEntry(entry, input, found);
     const origin = originOf(entry, input);
-    if (origin === "run") ofRun[input.partitionOf(entry)]?.push(entry);
+    if (origin === "run") addTo(ofRun[input.partitionOf(entry)], entry);
     else evidence[origin] = (evidence[origin] ?? 0) + 1;
     if (origin === "ofLaterRuns" || origin === "ofOtherWriters" || origin === "ofRestored")
       changed.add(input.partitionOf(entry));
   }
   if (accounts) evidence.due = findMissing(accounts, input, found);
-  const digests = ofRun.map(digestOf);
+  const digests = ofRun.map((chain) => chain.end());
   if (run) evidence.partitions = comparePartitions(run, digests, changed, found);
   const check = found.check({
     kinds: ["altered", "missing", "unwritten", "extra", "foreign", "entries"],
@@ -171,16 +173,9 @@ function isLeftBehind({ stated }: EntryFacts, due: number, run: VerifiedRun): bo
   return !run.wentOn || due > (stated?.events ?? 0);
 }
 
-/** Of what the entries are, not of what they say: an altered value breaks it. */
-function digestOf(entries: readonly EntryFacts[]): EntriesDigest {
-  return digestEntries(
-    entries.map(({ key, sha256, stated }) => ({
-      key,
-      sha256,
-      lastSeq: stated?.lastSeq ?? 0,
-      events: stated?.events ?? 0,
-    })),
-  );
+/** Of what the entry is, not of what it says: an altered value breaks the digest. */
+function addTo(chain: EntriesChain | undefined, { key, sha256, stated }: EntryFacts): void {
+  chain?.add({ key, sha256, lastSeq: stated?.lastSeq ?? 0, events: stated?.events ?? 0 });
 }
 
 /** Returns how many were compared. */

@@ -1,6 +1,6 @@
 import { entryKey, type SequenceRange } from "@cim-replay/core";
 import { deletedWithin } from "@cim-replay/nats";
-import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryTable } from "./entry-table.ts";
 import type { Discrepancies } from "./discrepancies.ts";
 import type { KnownRuns } from "./known-runs.ts";
 import type { Scene, Verification } from "./scene.ts";
@@ -19,7 +19,7 @@ export interface Reading {
 export async function readAgain(
   verification: Verification,
   scene: Scene,
-  parts: { entries: ReadonlyMap<string, EntryFacts>; runs: KnownRuns; found: Discrepancies },
+  parts: { entries: EntryTable; runs: KnownRuns; found: Discrepancies },
 ): Promise<Reading | null> {
   const { client, level, projection, aggregateId, domain, signal, onProgress, toPresent } = verification;
   const { stream, streamName } = scene;
@@ -55,7 +55,7 @@ export async function readAgain(
 function readingRange(
   { toPresent }: Verification,
   { stream, range }: Scene,
-  { entries, runs }: { entries: ReadonlyMap<string, EntryFacts>; runs: KnownRuns },
+  { entries, runs }: { entries: EntryTable; runs: KnownRuns },
 ): SequenceRange {
   const lastSeq = stream?.lastSeq ?? 0;
   let toSeq = toPresent ? lastSeq : range.toSeq;
@@ -108,11 +108,7 @@ function subjectsOf(aggregateId: string | null, codec: Scene["codec"]): readonly
  * Whether keys without entries and entries without keys may be the same aggregates: where ids come from envelopes, a
  * subject may name them otherwise. Only reading tells.
  */
-export function namesAreUnclear(
-  witness: Witness | string,
-  domain: string,
-  entries: ReadonlyMap<string, EntryFacts>,
-): boolean {
+export function namesAreUnclear(witness: Witness | string, domain: string, entries: EntryTable): boolean {
   if (typeof witness === "string") return false;
   const keys = new Set<string | null>();
   for (const routeKey of witness.keys()) keys.add(keyOfRoute(domain, routeKey));

@@ -10,6 +10,7 @@ import {
   type StreamMessage,
 } from "@cim-replay/core";
 import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryTable } from "./entry-table.ts";
 import { ContentChains, type ContentDigest } from "./content-chain.ts";
 import type { Discrepancies } from "./discrepancies.ts";
 import { newAggregate, type SeenAggregate } from "./seen-aggregate.ts";
@@ -37,7 +38,7 @@ export interface StreamFoldOptions {
   /** Null: nothing is folded. */
   readonly projection: CompiledProjection | null;
   readonly projectionSha256: string | null;
-  readonly entries: ReadonlyMap<string, EntryFacts>;
+  readonly entries: EntryTable;
   readonly termsOf: (run: string | null) => Terms;
   /** Of aggregates without an entry. */
   readonly defaultTerms: Terms;

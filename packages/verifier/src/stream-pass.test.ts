@@ -10,6 +10,7 @@ import { connectNats, deletedWithin, type NatsClient, streamFacts } from "@cim-r
 import { uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { Discrepancies } from "./discrepancies.ts";
+import { EntryTable } from "./entry-table.ts";
 import { StreamFold } from "./stream-fold.ts";
 import { streamPass } from "./stream-pass.ts";
 import { presentTerms } from "./terms.ts";
@@ -65,7 +66,7 @@ describe("a pass over a stream", () => {
     const fold = new StreamFold({
       ...{ domain: "shop", codec, aggregateId: null, range, partitions: 1, partitionOf: () => 0, digest: true, found },
       projection: compileProjection(counter as unknown as Projection),
-      ...{ projectionSha256: null, entries: new Map(), termsOf: () => terms, defaultTerms: terms },
+      ...{ projectionSha256: null, entries: new EntryTable("shop"), termsOf: () => terms, defaultTerms: terms },
     });
     const seen: number[] = [];
     const { signal } = new AbortController();

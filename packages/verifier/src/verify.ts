@@ -2,7 +2,8 @@ import { canonicalJson, type RunRecord } from "@cim-replay/core";
 import { streamFacts } from "@cim-replay/nats";
 import { type Accounts, accountsOfIndex, accountsOfReading } from "./accounts.ts";
 import { behindByIndex, behindByReading, nobodyBehind } from "./behind.ts";
-import { type EntryFacts, readBucketEntries } from "./bucket-entries.ts";
+import { readBucketEntries } from "./bucket-entries.ts";
+import type { EntryTable } from "./entry-table.ts";
 import { type Certificate, certificateSchema, planSha256, verdictOf } from "./certificate.ts";
 import { checkContent, recordedContent } from "./content.ts";
 import type { ContentDigest } from "./content-chain.ts";
@@ -25,7 +26,7 @@ const MAX_LISTED = 1_000;
 /** All that was gathered, before anything of it is judged. */
 interface Gathered {
   readonly scene: Scene;
-  readonly entries: ReadonlyMap<string, EntryFacts>;
+  readonly entries: EntryTable;
   readonly runs: KnownRuns;
   readonly witness: Witness | string;
   readonly reading: Reading | null;

@@ -16,13 +16,13 @@ import {
 } from "@cim-replay/core";
 import { deletionsSha256, type StreamFacts } from "@cim-replay/nats";
 import { accountsOfReading } from "./accounts.ts";
-import type { EntryFacts } from "./bucket-entries.ts";
+import { EntryTable } from "./entry-table.ts";
 import { ContentChains } from "./content-chain.ts";
 import { checkContent, recordedContent } from "./content.ts";
 import { checkCounts } from "./counts.ts";
 import { checkCoverage } from "./coverage.ts";
 import { Discrepancies } from "./discrepancies.ts";
-import { digestEntries } from "./entries-chain.ts";
+import { type DigestedEntry, EntriesChain, type EntriesDigest } from "./entries-chain.ts";
 import { checkReadBack } from "./read-back.ts";
 import { compareValues } from "./refold.ts";
 import { StreamFold } from "./stream-fold.ts";
@@ -187,7 +187,7 @@ function unitsOf({ plan, messages, deleted, values }: World): UnitRecord[] {
       deliveredByPartition: partitions.map((partition) => content[partition]?.events ?? 0),
       contentByPartition: partitions.map((partition) => content[partition] ?? { events: 0, sha256: "" }),
       entriesByPartition: partitions.map((partition) =>
-        digestEntries(
+        digestOf(
           [...values]
             .filter(([key]) => partitionOf(key.slice("shop.".length)) === partition)
             .map(([key, { text, stated }]) => ({ key, sha256: hash("sha256", text), ...pick(stated) })),
@@ -195,6 +195,12 @@ function unitsOf({ plan, messages, deleted, values }: World): UnitRecord[] {
       ),
     };
   });
+}
+
+function digestOf(entries: readonly DigestedEntry[]): EntriesDigest {
+  const chain = new EntriesChain();
+  for (const entry of entries.toSorted((a, b) => (a.key < b.key ? -1 : 1))) chain.add(entry);
+  return chain.end();
 }
 
 function pick({ lastSeq, events }: { lastSeq: number; events: number }) {
@@ -265,13 +271,13 @@ export async function judge(world: World): Promise<Discrepancies> {
 
 const known = { run: RUN, isKnown: true, createdAt: "2026", projectionSha256: "p" };
 
-function entriesOf({ values }: World): Map<string, EntryFacts> {
-  return new Map(
-    [...values].map(([key, { text, stated }], at) => {
-      const sha256 = hash("sha256", text);
-      return [key, { key, id: key.slice("shop.".length), revision: at + 1, sha256, canonicalSha256: sha256, stated }];
-    }),
-  );
+function entriesOf({ values }: World): EntryTable {
+  const table = new EntryTable("shop");
+  for (const [at, [key, { text, stated }]] of [...values].entries()) {
+    const sha256 = hash("sha256", text);
+    table.set({ key, id: key.slice("shop.".length), revision: at + 1, sha256, canonicalSha256: sha256, stated });
+  }
+  return table;
 }
 
 function witnessOf({ index }: World): Witness {

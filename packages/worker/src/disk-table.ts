@@ -1,12 +1,11 @@
 import type { StatementSync } from "node:sqlite";
-import { entryKey } from "@cim-replay/core";
+import { entryKey, NOWHERE, PositionIndex } from "@cim-replay/core";
 import { type Aggregate, type Aggregates, newAggregate, twoKeys } from "./aggregate-table.ts";
 import type { DiskFile } from "./disk-file.ts";
 import { hashOf, isSame } from "./key-index.ts";
 import type { KeyedValues } from "./keyed-values.ts";
 import { assertPackable } from "./packable.ts";
 import { packChunk, unpackChunk } from "./packed-chunk.ts";
-import { NOWHERE, PositionIndex } from "./position-index.ts";
 import type { RecordFile } from "./record-file.ts";
 
 /** Room is made for more than the next one. */

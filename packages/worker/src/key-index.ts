@@ -65,7 +65,7 @@ function mixed(hash: number, byte: number): number {
 }
 
 /** Brings the upper bits down, where the mask looks. */
-export function spread(hash: number): number {
+function spread(hash: number): number {
   return hash ^ (hash >>> 15);
 }
 

@@ -88,7 +88,8 @@ export async function runUnit(
       { ...spanOf, "cim_replay.domain": plan.domain, "cim_replay.target": run.settings.target },
       () => work(services, at),
     );
-    log.info({}, "unit finished");
+    const { shelved = 0 } = at.pass?.working ?? {};
+    log.info(shelved > 0 ? { shelved } : {}, "unit finished");
   } catch (error) {
     await endAfter(error, claim, attempt, log);
   } finally {

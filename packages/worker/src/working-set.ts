@@ -2,6 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { formatSize, type Log, ReplayError, type RunSettings } from "@cim-replay/core";
 import { type Aggregates, AggregateTable } from "./aggregate-table.ts";
 import type { DiskFile } from "./disk-file.ts";
+import type { DiskTable } from "./disk-table.ts";
 import type { KeyedValues } from "./keyed-values.ts";
 import { hotBytesUnder, MemoryGuard } from "./memory-guard.ts";
 
@@ -52,6 +53,7 @@ export class WorkingSet {
   readonly #log: Log;
   readonly #maps: MovableMap<unknown>[] = [];
   #file: DiskFile | null = null;
+  #table: DiskTable | null = null;
 
   private constructor(domain: string, settings: MemorySettings, log: Log, guard: MemoryGuard) {
     this.#domain = domain;
@@ -74,6 +76,11 @@ export class WorkingSet {
 
   get isOnDisk(): boolean {
     return this.#file !== null;
+  }
+
+  /** Aggregates that were put into the file, again and again where they had more events. */
+  get shelved(): number {
+    return this.#table?.shelved ?? 0;
   }
 
   /** A copy of everything would not fit beside it. */
@@ -119,19 +126,19 @@ export class WorkingSet {
 
   async #moveToDisk(): Promise<void> {
     // With it comes a database, which other runs do not need.
-    const [{ DiskFile: File }, { DiskTable }] = await Promise.all([
+    const [{ DiskFile: File }, { DiskTable: Table }] = await Promise.all([
       import("./disk-file.ts"),
       import("./disk-table.ts"),
     ]);
     const file = File.open(this.#guard.limitBytes);
     this.#file = file;
-    const table = new DiskTable(this.#domain, file, hotBytesUnder(this.#guard.limitBytes));
+    const table = new Table(this.#domain, file, hotBytesUnder(this.#guard.limitBytes));
     for (const aggregate of this.aggregates.all()) {
       table.adopt(aggregate);
       // Heartbeats and locks starve where the event loop does not turn.
       if (table.size % MOVED_BETWEEN_TURNS === 0) await turn();
     }
-    this.aggregates = table;
+    this.aggregates = this.#table = table;
     for (const map of this.#maps) map.moveTo(file);
   }
 

@@ -1,10 +1,8 @@
-import { spread } from "./key-index.ts";
-
 const FIRST_SLOTS = 4_096;
 export const NOWHERE = -1;
 
 /**
- * From the hashes of routing keys to positions: eight bytes a slot, at most half of them in use, and no keys, so that whoever
+ * From the hashes of keys to positions: eight bytes a slot, at most half of them in use, and no keys, so that whoever
  * asks has to look whether it is the right one. Open addressing.
  */
 export class PositionIndex {
@@ -47,4 +45,9 @@ export class PositionIndex {
       if (stored !== 0) this.#put(hashes[slot] ?? 0, stored);
     }
   }
+}
+
+/** Brings the upper bits down, where the mask looks. */
+function spread(hash: number): number {
+  return hash ^ (hash >>> 15);
 }
