@@ -94,12 +94,13 @@ export class ArchiveStage {
   }
 
   /** A stream of events of domain `shop`. */
-  async fillStream(stream: string, count: number): Promise<void> {
+  async fillStream(stream: string, count: number, paddingBytes = 300): Promise<void> {
     const word = stream.toLowerCase();
     await this.client.jsm.streams.add({ name: stream, subjects: [`${word}.>`] });
+    const padding = "0".repeat(paddingBytes);
     const messages = function* () {
       for (let i = 0; i < count; i++) {
-        yield { subject: `${word}.shop.a${i % 99}.Moved`, data: Buffer.from(`{"n":${i},"z":"${"0".repeat(300)}"}`) };
+        yield { subject: `${word}.shop.a${i % 99}.Moved`, data: Buffer.from(`{"n":${i},"z":"${padding}"}`) };
       }
     };
     await publishAll(this.client, { stream, messages: messages() });
