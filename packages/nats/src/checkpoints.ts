@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { type CheckpointRef, entryKey, ReplayError } from "@cim-replay/core";
 import { DeliverPolicy, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { nuid } from "nats";
@@ -84,6 +85,8 @@ export class CheckpointStore {
       for (const { chunk, index, last } of withLast(chunks)) {
         const headers = chunkHeaders({ writeId, epoch, number, index, last });
         this.#requireFits(what, headers.byteLength + chunk.byteLength);
+        // Locks and heartbeats starve where it does not turn, and a million states take a while to pack.
+        await turn();
         await window.send({ subject, headers, payload: chunk, sends: 0 });
       }
     } catch (error) {

@@ -50,10 +50,10 @@ export interface Aggregates {
 export class AggregateTable implements Aggregates {
   readonly #domain: string;
   readonly #byRouteKey = new Map<string, Aggregate>();
-  readonly #byBytes = new KeyIndex<Aggregate>();
+  #byBytes = new KeyIndex<Aggregate>();
   /** Only of aggregates whose id is not their routing key. */
   readonly #renamed = new Map<string, string>();
-  readonly #all: Aggregate[] = [];
+  #all: Aggregate[] = [];
   readonly #countByPartition: number[] = [];
   #changed: Aggregate[] = [];
 
@@ -79,6 +79,20 @@ export class AggregateTable implements Aggregates {
 
   all(): readonly Aggregate[] {
     return this.#all;
+  }
+
+  /** Gives them away by number, and keeps nothing: each one's memory is free as soon as the taker has done with it. */
+  *drain(): Generator<Aggregate> {
+    const all: (Aggregate | undefined)[] = this.#all;
+    this.#all = [];
+    this.#changed = [];
+    this.#byRouteKey.clear();
+    this.#renamed.clear();
+    this.#byBytes = new KeyIndex<Aggregate>();
+    for (const [at, aggregate] of all.entries()) {
+      all[at] = undefined;
+      if (aggregate) yield aggregate;
+    }
   }
 
   sorted(): readonly Aggregate[] {

@@ -47,6 +47,7 @@ class MovableMap<Value> implements KeyedValues<Value> {
  */
 export class WorkingSet {
   aggregates: Aggregates;
+  readonly #inMemory: AggregateTable;
   readonly #domain: string;
   readonly #mode: RunSettings["bufferMode"];
   readonly #guard: MemoryGuard;
@@ -60,7 +61,7 @@ export class WorkingSet {
     this.#mode = settings.bufferMode;
     this.#guard = guard;
     this.#log = log;
-    this.aggregates = new AggregateTable(domain);
+    this.aggregates = this.#inMemory = new AggregateTable(domain);
   }
 
   static async open(
@@ -133,10 +134,12 @@ export class WorkingSet {
     const file = File.open(this.#guard.limitBytes);
     this.#file = file;
     const table = new Table(this.#domain, file, hotBytesUnder(this.#guard.limitBytes));
-    for (const aggregate of this.aggregates.all()) {
+    for (const aggregate of this.#inMemory.drain()) {
       table.adopt(aggregate);
+      if (table.size % MOVED_BETWEEN_TURNS !== 0) continue;
       // Heartbeats and locks starve where the event loop does not turn.
-      if (table.size % MOVED_BETWEEN_TURNS === 0) await turn();
+      await turn();
+      this.#guard.look(0);
     }
     this.aggregates = this.#table = table;
     for (const map of this.#maps) map.moveTo(file);
