@@ -102,7 +102,8 @@ function replayAll(
 }
 
 function notBegun(domain: string): DomainOutcome {
-  return { domain, run: null, certificate: null, isDone: false, reason: "it was interrupted before" };
+  const reason = "it was interrupted before";
+  return { domain, run: null, historySince: null, certificate: null, isDone: false, reason };
 }
 
 async function domainsOf(
