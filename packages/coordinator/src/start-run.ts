@@ -13,6 +13,7 @@ import { ensureBucket } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
 import { acquireTarget } from "./give-up.ts";
 import { coordinatorId, type LeaseKeeper } from "./lease-keeper.ts";
+import { sweepSegments, toPackAgain } from "./segments.ts";
 
 /** A run and the right to drive it. */
 export interface HeldRun {
@@ -46,10 +47,12 @@ export async function startRun(
       backup,
       summary: null,
     };
-    const units = plan.units.map(({ id, partitions }) =>
-      newUnitRecord(plan.runId, id, plan.slices.length, partitions.length),
-    );
-    await ctx.ledger.createRun(record, plan, units);
+    const { runId, slices, partitions, units, sliceUnits } = plan;
+    await ctx.ledger.createRun(record, plan, [
+      ...sliceUnits.map(({ id }) => newUnitRecord(runId, id, slices.length, partitions.length, "slice")),
+      ...units.map((unit) => newUnitRecord(runId, unit.id, slices.length, unit.partitions.length)),
+    ]);
+    await sweepSegments(ctx);
     return { record, lease };
   } catch (error) {
     await lease.release();
@@ -71,8 +74,15 @@ export async function takeOverRun(ctx: ReplayContext, runId: string, changes: Pa
   await assertNotOvertaken(ctx, found.record);
   const lease = await acquireTarget(ctx, { domain: settings.domain, target: settings.target, runId });
   try {
-    for (const unit of await ctx.ledger.listUnits(runId)) {
-      if (unit.record.state === "failed") await ctx.ledger.putUnit(beforeFailure(unit.record), unit.revision);
+    await sweepSegments(ctx);
+    const units = await ctx.ledger.listUnits(runId);
+    const packAgain = toPackAgain(
+      found.record,
+      units.map(({ record }) => record),
+    );
+    for (const { record, revision } of units) {
+      const mended = record.state === "failed" ? beforeFailure(record) : packAgain(record);
+      if (mended) await ctx.ledger.putUnit(mended, revision);
     }
     const record = await ctx.ledger.changeRun(runId, (run) => ({
       ...(run.state === "running" || run.state === "planned" ? run : moveRun(run, "running")),

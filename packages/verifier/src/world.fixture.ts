@@ -154,6 +154,7 @@ function planOf(deleted: DeletedSequences, range: { fromSeq: number; toSeq: numb
       { id: "u0", partitions: indexes.filter((index) => index % 2 === 0) },
       { id: "u1", partitions: indexes.filter((index) => index % 2 === 1) },
     ].filter(({ partitions }) => partitions.length > 0),
+    sliceUnits: [],
     expected: null,
     target: { bucket: "B", lastRevision: 0 },
     estimate: { seconds: 0, bytes: 0, microsPerEvent: 0 },

@@ -45,7 +45,13 @@ export class SlicePass implements AttemptPass {
   readonly #routed: number[];
   #outgoing: Outgoing[] = [];
 
-  constructor(context: AttemptContext, at: number, slice: SequenceRange, store: SegmentStore, deleted: DeletedSequences) {
+  constructor(
+    context: AttemptContext,
+    at: number,
+    slice: SequenceRange,
+    store: SegmentStore,
+    deleted: DeletedSequences,
+  ) {
     const { plan, claim, codec } = context;
     this.#context = context;
     this.#at = at;
