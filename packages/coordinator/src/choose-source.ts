@@ -62,11 +62,7 @@ export function mayShuffle({ aggregateId }: Pick<RunSettings, "aggregateId">): b
 }
 
 /** Why shuffling is not thought of. */
-function obstacleTo(
-  { aggregateId, units }: Asked,
-  { filterSubjects }: Plan["read"],
-  { maxUnits }: Load,
-): string | null {
+function obstacleTo(asked: Asked, { filterSubjects }: Plan["read"], { maxUnits }: Load): string | null {
   if (!mayShuffle(asked)) return "one aggregate is not shuffled";
   if (filterSubjects.length > 0) return "what the server filters is not shuffled";
   if (maxUnits === 1) return "one partition is not shuffled";

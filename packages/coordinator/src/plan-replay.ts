@@ -13,7 +13,7 @@ import { deletedWithin, deletionsSha256, type NatsClient, type StreamFacts } fro
 import { type Calibration, calibrate } from "./calibrate.ts";
 import { lookAtTarget, pinTarget, type TargetLook } from "./check-target.ts";
 import { chooseRead } from "./choose-read.ts";
-import { assertShuffles, chooseSource, cutWork } from "./choose-source.ts";
+import { chooseSource, cutWork, mayShuffle } from "./choose-source.ts";
 import { countEvents, type EventCounts } from "./count-events.ts";
 import { cutPartitions } from "./cut-partitions.ts";
 import { planWarnings } from "./plan-warnings.ts";
@@ -29,7 +29,6 @@ export async function planReplay(
   /** Told what the server's subject index said, for whoever needs it again. */
   onCounted: (counts: EventCounts) => void = () => undefined,
 ): Promise<Plan> {
-  assertShuffles(settings);
   const codec = compileDomain(settings.domain, settings.domainSettings);
   const one = subjectsOfOne(codec, settings);
   const subjects = one ?? codec.subjects;
@@ -38,13 +37,9 @@ export async function planReplay(
   onCounted(counts);
   if (counts.events === 0) throw nothingThere(settings, subjects);
   const range = await requestedRange(client, settings, stream);
-  const { deleted, events, read, bytes } = await whatToRead(
-    client,
-    codec,
-    settings.source === "shuffle" ? [] : subjects,
-    counts,
-    range,
-  );
+  const isShuffled = settings.source === "shuffle" && mayShuffle(settings);
+  const found = await whatToRead(client, codec, isShuffled ? [] : subjects, counts, range);
+  const { deleted, events, read, bytes } = found;
   const partitioning = cutPartitions(settings, codec, counts, range);
   const { costs } = calibration;
   const cores = availableParallelism();
