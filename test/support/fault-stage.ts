@@ -3,7 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RunRecord, UnitRecord } from "@cim-replay/core";
-import { connectNats, Ledger, type NatsClient, readEntries, readHeads, subjectCounts } from "@cim-replay/nats";
+import {
+  connectNats,
+  Ledger,
+  type NatsClient,
+  readEntries,
+  readHeads,
+  streamFacts,
+  subjectCounts,
+} from "@cim-replay/nats";
 import {
   type RedisHandle,
   readAllMessages,
@@ -130,6 +138,7 @@ export class FaultStage {
 
   /** Subjects of the segments that the server holds, of all runs. */
   async segments(): Promise<string[]> {
+    if (!(await streamFacts(this.client, SEGMENTS))) return [];
     return [...(await subjectCounts(this.client, SEGMENTS, ">")).keys()].sort();
   }
 

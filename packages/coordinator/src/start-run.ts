@@ -6,6 +6,7 @@ import {
   newUnitRecord,
   type Plan,
   ReplayError,
+  SegmentLostError,
   type RunRecord,
   type RunSettings,
 } from "@cim-replay/core";
@@ -123,17 +124,18 @@ async function assertNotOvertaken(ctx: ReplayContext, run: RunRecord): Promise<v
   );
 }
 
-/** Back to the last checkpoint that no bad event has touched; to the start where there is none. */
+/** Back to the last checkpoint that nothing bad has touched; to the start where there is none. */
 function beforeFailure(unit: Parameters<typeof moveUnit>[0]): ReturnType<typeof moveUnit> {
-  const { firstParkedSeq } = unit;
-  const checkpoints =
-    firstParkedSeq === null ? unit.checkpoints : unit.checkpoints.filter(({ seq }) => seq < firstParkedSeq);
+  const { firstParkedSeq, failure } = unit;
+  // Where a segment was not what was packed, nothing that was folded of segments is to be trusted.
+  const lastGoodSeq = failure?.kind === SegmentLostError.name ? 0 : (firstParkedSeq ?? Number.POSITIVE_INFINITY);
+  const checkpoints = unit.checkpoints.filter(({ seq }) => seq < lastGoodSeq);
   return {
     ...moveUnit(unit, "pending"),
     checkpoints,
     cursorSeq: checkpoints.at(-1)?.seq ?? 0,
     // Those of the failure reach further than what is durable; the next checkpoint states its own.
-    counts: firstParkedSeq === null ? unit.counts : emptyCounts(),
+    counts: Number.isFinite(lastGoodSeq) ? emptyCounts() : unit.counts,
     firstParkedSeq: null,
     parkedAggregates: 0,
     failure: null,

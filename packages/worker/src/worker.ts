@@ -131,14 +131,8 @@ async function openServices(options: WorkerOptions): Promise<UnitServices> {
   const quarantine = await QuarantineStore.open(client, { create: true });
   if (!quarantine)
     throw new ReplayError("Cannot work: the quarantine stream cannot be made. Check JetStream's limits.");
-  let opened: Promise<SegmentStore> | null = null;
-  const segments = () => {
-    opened ??= openSegments(client).catch((error: unknown) => {
-      opened = null;
-      throw error;
-    });
-    return opened;
-  };
+  // Opened anew by each attempt: between two of them, somebody may have removed the stream.
+  const segments = () => openSegments(client);
   return { client, ledger, checkpoints, quarantine, segments, workerId, log, loadProjection: options.loadProjection };
 }
 

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
+import type { SegmentOrigin } from "@cim-replay/nats";
 import type { EventHeaders, HeaderPair, StreamMessage } from "@cim-replay/core";
 
 /**
- * A segment's bytes: a head (layout's version, flags, events, length of the body before compression; then the SHA-256 of that and
- * of what follows), then the body. The body, or
- * with the flag its zstd frame, begins with one head of fixed length for each event (sequence, time of receipt, lengths of
+ * A segment's bytes: a head (layout's version, flags, events, length of the body before compression; then the SHA-256 of the
+ * segment's place, of that, and of what follows), then the body. With its place in the digest no other whole segment can take its
+ * place. The body, or with the flag its zstd frame, begins with one head of fixed length for each event (sequence, time of receipt, lengths of
  * subject, headers, payload); behind them lie subject, headers and payload of one event after the other. Text is thus beside
  * text. A body that is larger than a message goes into several segments, of which all but the last have the flag "continues".
  */
@@ -33,21 +34,30 @@ export interface EventHead {
   readonly payloadBytes: number;
 }
 
-/** Call when the body is in its place; returns the SHA-256. */
-export function putSegmentHead(segment: Buffer, { isCompressed, continues, events, rawBytes }: SegmentHead): Buffer {
+/** Of a slice's segments for one unit. */
+export function placeOf({ runId, slice, epoch }: SegmentOrigin, unit: string): string {
+  return [runId, slice, epoch, unit].join("\n");
+}
+
+/** Call when the body is in the segment; returns the SHA-256. `place` names the segment among all that there are. */
+export function putSegmentHead(
+  segment: Buffer,
+  place: string,
+  { isCompressed, continues, events, rawBytes }: SegmentHead,
+): Buffer {
   segment[0] = LAYOUT;
   segment[1] = (isCompressed ? COMPRESSED : 0) | (continues ? CONTINUES : 0);
   segment.writeUInt32BE(events, 2);
   segment.writeUInt32BE(rawBytes, 6);
-  const sha256 = sha256Of(segment);
+  const sha256 = sha256Of(segment, place);
   sha256.copy(segment, FACTS_BYTES);
   return sha256;
 }
 
-/** Null where the bytes are no segment of this layout, or not what was packed. */
-export function segmentHead(segment: Buffer): (SegmentHead & { readonly sha256: Buffer }) | null {
+/** Null where the bytes are no segment of this layout, or not the one that was packed for this place. */
+export function segmentHead(segment: Buffer, place: string): (SegmentHead & { readonly sha256: Buffer }) | null {
   if (segment.length < SEGMENT_HEAD_BYTES || segment[0] !== LAYOUT) return null;
-  const sha256 = sha256Of(segment);
+  const sha256 = sha256Of(segment, place);
   if (sha256.compare(segment, FACTS_BYTES, SEGMENT_HEAD_BYTES) !== 0) return null;
   const flags = segment[1] ?? 0;
   return {
@@ -59,8 +69,9 @@ export function segmentHead(segment: Buffer): (SegmentHead & { readonly sha256: 
   };
 }
 
-function sha256Of(segment: Buffer): Buffer {
+function sha256Of(segment: Buffer, place: string): Buffer {
   return createHash("sha256")
+    .update(`${place}\n`)
     .update(segment.subarray(0, FACTS_BYTES))
     .update(segment.subarray(SEGMENT_HEAD_BYTES))
     .digest();

@@ -20,6 +20,7 @@ export class SegmentPacker {
   events = 0;
   segments = 0;
   bytes = 0;
+  readonly #place: string;
   readonly #segmentBytes: number;
   readonly #maxBytes: number;
   readonly #emit: EmitSegment;
@@ -29,7 +30,9 @@ export class SegmentPacker {
   #used = 0;
   #digests: Buffer[] = [];
 
-  constructor(options: { segmentBytes: number; maxBytes: number; emit: EmitSegment }) {
+  /** `place`: of all these segments, as their reader knows it. */
+  constructor(options: { place: string; segmentBytes: number; maxBytes: number; emit: EmitSegment }) {
+    this.#place = options.place;
     this.#segmentBytes = options.segmentBytes;
     this.#maxBytes = options.maxBytes;
     this.#emit = options.emit;
@@ -66,10 +69,10 @@ export class SegmentPacker {
     }
   }
 
-  #store(piece: Buffer, about: Parameters<typeof putSegmentHead>[1]): void {
+  #store(piece: Buffer, about: Parameters<typeof putSegmentHead>[2]): void {
     const payload = Buffer.allocUnsafe(SEGMENT_HEAD_BYTES + piece.length);
     piece.copy(payload, SEGMENT_HEAD_BYTES);
-    this.#digests.push(putSegmentHead(payload, about));
+    this.#digests.push(putSegmentHead(payload, `${this.#place}.${this.segments}`, about));
     this.bytes += payload.length;
     this.#emit(this.segments++, payload);
   }

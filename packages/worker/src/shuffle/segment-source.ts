@@ -3,6 +3,7 @@ import { type Ledger, lostText, type SegmentStore } from "@cim-replay/nats";
 import type { UnitContext } from "../unit-context.ts";
 import type { SourceStart, UnitSource } from "../unit-source.ts";
 import { type PackedSlice, packedSlice } from "./packed-slices.ts";
+import { placeOf } from "./segment-layout.ts";
 import { BadSegment, SegmentUnpacker } from "./segment-unpacker.ts";
 
 /** A quarter of what the server lets a client leave waiting. */
@@ -53,7 +54,8 @@ export class SegmentSource implements UnitSource {
   }
 
   async *#readSlice(packed: PackedSlice, fromSeq: number): AsyncGenerator<readonly StreamMessage[]> {
-    const unpacker = new SegmentUnpacker();
+    const { slice, epoch, unit } = packed;
+    const unpacker = new SegmentUnpacker(placeOf({ runId: this.#context.plan.runId, slice, epoch }, unit));
     let index = 0;
     for await (const payload of this.#payloads(packed)) {
       const messages = unpack(unpacker, payload, (what) => this.#lost(packed, index, what));

@@ -22,8 +22,14 @@ export class BadSegment extends Error {
 /** Gives back what a packer was given, of one unit's segments of one slice, in their order. */
 export class SegmentUnpacker {
   events = 0;
+  readonly #place: string;
   #pieces: Buffer[] = [];
   #digests: Buffer[] = [];
+
+  /** `place`: as their packer had it. */
+  constructor(place: string) {
+    this.#place = place;
+  }
 
   /** Over all segments so far, as the packer's. */
   get sha256(): string {
@@ -38,7 +44,7 @@ export class SegmentUnpacker {
   /** The messages that this segment completes. Throws BadSegment where the bytes are none of the packer's. */
   take(payload: Uint8Array): readonly StreamMessage[] {
     const segment = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-    const head = segmentHead(segment);
+    const head = segmentHead(segment, `${this.#place}.${this.#digests.length}`);
     if (head === null) throw new BadSegment("does not hold what was packed into it");
     this.#digests.push(head.sha256);
     this.#pieces.push(segment.subarray(SEGMENT_HEAD_BYTES));

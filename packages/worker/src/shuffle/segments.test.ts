@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest";
 import { SegmentPacker } from "./segment-packer.ts";
 import { BadSegment, SegmentUnpacker } from "./segment-unpacker.ts";
 
+const PLACE = "run 3 u1 1";
+
 interface Packed {
   readonly segments: Uint8Array[];
   readonly packer: SegmentPacker;
@@ -12,7 +14,7 @@ interface Packed {
 function pack(messages: readonly StreamMessage[], segmentBytes = 2_000, maxBytes = 1_000): Packed {
   const segments: Uint8Array[] = [];
   const packer = new SegmentPacker({
-    ...{ segmentBytes, maxBytes },
+    ...{ place: PLACE, segmentBytes, maxBytes },
     emit: (index, payload) => {
       expect(index).toBe(segments.length);
       expect(payload.length).toBeLessThanOrEqual(maxBytes);
@@ -24,8 +26,11 @@ function pack(messages: readonly StreamMessage[], segmentBytes = 2_000, maxBytes
   return { segments, packer };
 }
 
-function unpack(segments: readonly Uint8Array[]): { messages: StreamMessage[]; unpacker: SegmentUnpacker } {
-  const unpacker = new SegmentUnpacker();
+function unpack(
+  segments: readonly Uint8Array[],
+  place = PLACE,
+): { messages: StreamMessage[]; unpacker: SegmentUnpacker } {
+  const unpacker = new SegmentUnpacker(place);
   const messages = segments.flatMap((segment) => unpacker.take(segment));
   return { messages, unpacker };
 }
@@ -117,11 +122,17 @@ describe("segments", () => {
     );
   });
 
-  it("are told from others by the digest over all of them: one left out, two the other way round", () => {
-    const { segments, packer } = pack(some, 500);
+  it("are refused in any other place: of another slice, unit or epoch, or another of the same", () => {
+    const { segments } = pack(some, 500);
     expect(segments.length).toBeGreaterThan(3);
-    expect(unpack(segments.slice(1)).unpacker.sha256).not.toBe(packer.sha256);
-    expect(unpack(segments.toReversed()).unpacker.sha256).not.toBe(packer.sha256);
+    expect(() => unpack(segments, "run 2 u1 1")).toThrow(BadSegment);
+    expect(() => unpack(segments.slice(1))).toThrow(BadSegment);
+    expect(() => unpack(segments.toReversed())).toThrow(BadSegment);
+  });
+
+  it("are told from fewer of them by the digest over all", () => {
+    const { segments, packer } = pack(some, 500);
+    expect(unpack(segments.slice(0, -1)).unpacker.sha256).not.toBe(packer.sha256);
   });
 
   it("are a third of their messages where these are alike, and no larger where they are noise", () => {

@@ -13,6 +13,7 @@ import { SequenceAccountant } from "../accountant.ts";
 import { readRange } from "../read-range.ts";
 import type { AttemptContext, AttemptPass } from "../unit-context.ts";
 import { SegmentPacker } from "./segment-packer.ts";
+import { placeOf } from "./segment-layout.ts";
 import { FOREIGN, sliceRouter } from "./slice-router.ts";
 
 /** Before compression. Larger ones gain nothing; smaller ones cost the server more. */
@@ -168,9 +169,10 @@ export class SlicePass implements AttemptPass {
   }
 
   #packer(unit: string): SegmentPacker {
-    const { plan, run, maxMessageBytes } = this.#context;
+    const { plan, run, claim, maxMessageBytes } = this.#context;
     const memory = Math.min(MAX_PACKING_BYTES, (run.settings.memoryLimitBytes ?? Number.POSITIVE_INFINITY) / 8);
     return new SegmentPacker({
+      place: placeOf({ runId: plan.runId, slice: this.#at, epoch: claim.record.epoch }, unit),
       segmentBytes: Math.max(LEAST_SEGMENT_BYTES, Math.min(SEGMENT_BYTES, memory / plan.units.length)),
       maxBytes: maxMessageBytes,
       emit: (index, payload) => this.#outgoing.push({ unit, index, payload }),
