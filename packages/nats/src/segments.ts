@@ -15,7 +15,7 @@ const WINDOW = { maxPending: 64, maxPendingBytes: 8 * 1024 * 1024 };
 /** Runs remove their own when they end; what a dead one left goes by itself. */
 const MAX_AGE_NANOS = 7 * 24 * 3_600 * 1_000_000_000;
 /** A replica may be a moment behind what its leader has acknowledged. */
-const LOOKS_FOR_MISSING = 5;
+const LOOKS_FOR_MISSING = 15;
 const BETWEEN_LOOKS_MS = 200;
 
 /** Of one attempt at one slice. */

@@ -84,6 +84,10 @@ function checkCells(
       { sequence: plan.slices[slice]?.fromSeq ?? 0 },
     );
   }
+  const { deleted: gone, foreign, elsewhere } = folder.counts;
+  if (gone + foreign + elsewhere > 0) {
+    found.add("unit", `Unit ${folder.id} counts ${gone + foreign + elsewhere} messages that no segment holds.`);
+  }
   if (folded !== folder.counts.delivered) {
     found.add("unit", `Unit ${folder.id} was handed ${folder.counts.delivered} events, ${folded} by slices.`);
   }
