@@ -4,10 +4,12 @@ import type { RawMessage, StreamMessage } from "@cim-replay/core";
 import { EVENT_HEAD_BYTES, encodeHeaders, putEventHead, putSegmentHead, SEGMENT_HEAD_BYTES } from "./segment-layout.ts";
 
 const FIRST_HEADS = 256;
-const FASTEST = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+/** In one piece: the default joins many small ones. */
+const FASTEST = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: 128 * 1024 };
 /** What does not shrink by so much is stored as it is. */
 const WORTH_COMPRESSING = 0.9;
 const encoder = new TextEncoder();
+let scratch: Buffer = Buffer.allocUnsafe(0);
 
 /** What is packed for one unit: the bytes of a segment go to `emit`, which must not change them and may keep them. */
 export type EmitSegment = (index: number, payload: Uint8Array) => void;
@@ -55,8 +57,7 @@ export class SegmentPacker {
   /** Makes a segment of what waits for one. */
   flush(): void {
     if (this.#packed === 0) return;
-    const heads = this.#heads.subarray(0, this.#packed * EVENT_HEAD_BYTES);
-    const body = Buffer.concat([heads, this.#data.subarray(0, this.#used)]);
+    const body = this.#body();
     const events = this.#packed;
     this.#packed = 0;
     this.#used = 0;
@@ -67,6 +68,16 @@ export class SegmentPacker {
       const piece = stored.subarray(from, from + room);
       this.#store(piece, { isCompressed, continues: from + room < stored.length, events, rawBytes: body.length });
     }
+  }
+
+  /** In memory that the next body takes again, of whatever packer: what is sent is copied out of it. */
+  #body(): Buffer {
+    const headsEnd = this.#packed * EVENT_HEAD_BYTES;
+    const end = headsEnd + this.#used;
+    if (scratch.length < end) scratch = Buffer.allocUnsafe(end);
+    this.#heads.copy(scratch, 0, 0, headsEnd);
+    this.#data.copy(scratch, headsEnd, 0, this.#used);
+    return scratch.subarray(0, end);
   }
 
   #store(piece: Buffer, about: Parameters<typeof putSegmentHead>[2]): void {

@@ -12,6 +12,7 @@ import {
   segmentHead,
 } from "./segment-layout.ts";
 
+const LEAST_CHUNK = 64;
 const NO_PAIRS: readonly HeaderPair[] = [];
 
 /** What is wrong with a segment, in words that complete "segment 3 …". */
@@ -62,7 +63,8 @@ export class SegmentUnpacker {
 
 function decompressed(stored: Buffer, rawBytes: number): Buffer {
   try {
-    return zstdDecompressSync(stored, { maxOutputLength: rawBytes + 1 });
+    // In one piece: the default joins many small ones.
+    return zstdDecompressSync(stored, { maxOutputLength: rawBytes + 1, chunkSize: Math.max(LEAST_CHUNK, rawBytes) });
   } catch (error) {
     throw new BadSegment("cannot be decompressed", { cause: error });
   }
