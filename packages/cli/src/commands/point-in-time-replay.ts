@@ -41,7 +41,7 @@ const flags = {
 };
 
 const settingNames = [
-  ...["target", "timeBasis", "parallel", "units", "localWorkers", "concurrency", "memoryLimit", "skipErrors"],
+  ...["target", "timeBasis", "parallel", "source", "units", "localWorkers", "concurrency", "memoryLimit", "skipErrors"],
   ...["backupFirst", "backupKeep", "certify", ...natsSettings, ...redisSettings, "queuePrefix", "logLevel", "logFile"],
 ] as const satisfies readonly SettingName[];
 

@@ -76,7 +76,11 @@ const PLAYS: Readonly<Record<Role, (account: Account) => Promise<CommandResult>>
     await addOrphan(account);
     try {
       if (account.variation.without?.subject.includes(".profile.")) return await profiledUnheard(account);
-      if (needs(account, "CONSUMER") && needs(account, "CHECKPOINTS")) return await resumed(account);
+      if (needs(account, "CONSUMER") && needs(account, "CHECKPOINTS")) {
+        const whole = await resumed(account);
+        return account.variation.without === null && whole.status === 0 ? await shuffled(account) : whole;
+      }
+      if (lacks(account, "SEGMENT")) return await shuffled(account);
       return await withWorker(account, "worker", (worker) => replay(account, worker));
     } catch (error) {
       return { status: 1, said: String(error) };
@@ -85,6 +89,7 @@ const PLAYS: Readonly<Record<Role, (account: Account) => Promise<CommandResult>>
   async coordinator(account) {
     await fill(account, needs(account, "$JS.FC.") ? LARGE : SMALL);
     if (!needs(account, "STREAM.CREATE.KV_CIM_PROJECTIONS")) await addOrphan(account);
+    if (lacks(account, "SEGMENT")) return shuffled(account);
     return withWorker(account, "worker", async (worker) => {
       if (!needs(account, ".control.")) return replay(account, worker);
       const replaying = replay(account, worker, "--max-rate", account.variation.without ? "30" : "2000");
@@ -199,6 +204,15 @@ async function profiledUnheard(account: Account): Promise<CommandResult> {
 
 function needs({ variation: { without } }: Account, words: string): boolean {
   return without === null || without.subject.includes(words);
+}
+
+/** What is only taken where events are shuffled. */
+function lacks({ variation: { without } }: Account, words: string): boolean {
+  return without?.subject.toUpperCase().includes(words) ?? false;
+}
+
+function shuffled(account: Account): Promise<CommandResult> {
+  return withWorker(account, "worker", (worker) => replay(account, worker, "--source", "shuffle"));
 }
 
 /** Another worker begins it, and leaves at a checkpoint. */
