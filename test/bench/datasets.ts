@@ -1,0 +1,51 @@
+import type { Dataset } from "./dataset.ts";
+import type { BenchOptions } from "./options.ts";
+
+export const DATASET_NAMES = ["main", "many", "huge", "zipf", "large", "memory", "oldest", "live", "long"] as const;
+export type DatasetName = (typeof DATASET_NAMES)[number];
+export type Datasets = Readonly<Record<DatasetName, Dataset>>;
+
+/** From so many events on the streams have as many aggregates as they are named for; shorter ones have fewer. */
+const FULL_SIZE_EVENTS = 1_000_000;
+export const HUGE_AGGREGATES = 2_000_000;
+const ZIPF = 1;
+const SMALL_EVENT_BYTES = 300;
+const LARGE_EVENT_BYTES = 4_096;
+/** Large events are fewer: bytes cost, and a gibibyte shows it as well as four. */
+const LARGE_SHARE = 1 / 4;
+const LONGER = 4;
+const LIVE_PER_SECOND = 2_000;
+
+/** Every stream that something is measured on: the main one, and those that differ from it in one thing. */
+export function datasetsOf({ events, aggregates, manyAggregates, skew }: BenchOptions): Datasets {
+  const shrunk = (count: number) => Math.max(1, Math.ceil(count * Math.min(1, events / FULL_SIZE_EVENTS)));
+  const main: Dataset = {
+    name: "",
+    stream: "MAIN",
+    events,
+    aggregates: shrunk(aggregates),
+    skew,
+    eventBytes: SMALL_EVENT_BYTES,
+    storage: "file",
+    server: "newest",
+    livePerSecond: 0,
+  };
+  const like = (name: DatasetName, difference: Partial<Dataset>): Dataset => ({
+    ...main,
+    ...difference,
+    name,
+    stream: name.toUpperCase(),
+  });
+  const huge = shrunk(HUGE_AGGREGATES);
+  return {
+    main,
+    many: like("many", { aggregates: shrunk(manyAggregates) }),
+    huge: like("huge", { aggregates: huge, events: Math.max(events, huge) }),
+    zipf: like("zipf", { skew: ZIPF }),
+    large: like("large", { eventBytes: LARGE_EVENT_BYTES, events: Math.ceil(events * LARGE_SHARE) }),
+    memory: like("memory", { storage: "memory" }),
+    oldest: like("oldest", { server: "oldest" }),
+    live: like("live", { livePerSecond: LIVE_PER_SECOND }),
+    long: like("long", { events: events * LONGER }),
+  };
+}
