@@ -46,7 +46,10 @@ function cpuBars(summary: Summary): Bar[] {
       1.3,
       quotient(all("shuffle, 16 partitions"), all("shuffle, 2 workers")),
     ),
-    shown("direct: CPU an event with 16 units to that with 2", quotient(all("direct, 16 units"), all("flat, 2 workers"))),
+    shown(
+      "direct: CPU an event with 16 units to that with 2",
+      quotient(all("direct, 16 units"), all("flat, 2 workers")),
+    ),
   ];
 }
 

@@ -31,14 +31,7 @@ const commandSchema = z.object({
 /** A program of `probes/` or `peers/` over the first `events` of the stream. */
 const probeSchema = z.object({
   kind: z.literal("probe"),
-  program: z.enum([
-    "raw-read",
-    "fold-then-put",
-    "put-per-event",
-    "stages",
-    "bullmq-job-per-event",
-    "emmett-rebuild",
-  ]),
+  program: z.enum(["raw-read", "fold-then-put", "put-per-event", "stages", "bullmq-job-per-event", "emmett-rebuild"]),
   events: z.int(),
   projection: z.enum(["aggregate", "graph"]),
 });

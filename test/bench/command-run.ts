@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { Ledger } from "@cim-replay/nats";
 import { type Bench, configFile } from "./bench-setup.ts";
 import { type Dataset, DOMAIN } from "./dataset.ts";
 import { watchFirstSigns } from "./first-signs.ts";
@@ -13,6 +14,7 @@ import { watchStageTimes } from "./stage-times.ts";
 const COMMAND = fileURLToPath(new URL("../../node_modules/.bin/domain-replay", import.meta.url));
 
 interface RunJson {
+  readonly run_id: string;
   readonly state: string;
   readonly reason: string | null;
   readonly ended_at: string;
@@ -48,7 +50,8 @@ export async function runCommand(bench: Bench, dataset: Dataset, flags: readonly
   await client.jsm.streams.delete(`KV_${bucket}`).catch(() => false);
   if (status !== 0)
     throw new Error(`Cannot measure domain-replay ${flags.join(" ")}: it ended with ${status ?? signal}.\n${notes}`);
-  const { ended_at, summary } = completeRun(output, dataset);
+  const { run_id, ended_at, summary } = completeRun(output, dataset);
+  const plan = await (await Ledger.open(client))?.getPlan(run_id);
   return {
     events: summary.events,
     seconds: (Date.parse(ended_at) - (signs.plannedAtMs ?? startedAtMs)) / 1000,
@@ -57,6 +60,8 @@ export async function runCommand(bench: Bench, dataset: Dataset, flags: readonly
     coordinatorMicros: watch.root.cpuMicros,
     peakBytes: Math.max(0, ...watch.children.map((use) => use.peakBytes)),
     entries: summary.aggregates,
+    units: plan?.units.length ?? null,
+    source: plan?.source.kind ?? null,
     commandSeconds,
     firstUnitSeconds: signs.workedAtMs === null ? null : (signs.workedAtMs - startedAtMs) / 1000,
     stages: perEvent(stages.sums(), summary.events),

@@ -85,7 +85,10 @@ export function parseInvocation(argv: readonly string[]): Invocation {
     options: {
       suite,
       rounds: count("rounds", values.rounds),
-      variantRounds: count("variant-rounds", values["variant-rounds"] ?? (suite === "full" ? VARIANT_ROUNDS : values.rounds)),
+      variantRounds: count(
+        "variant-rounds",
+        values["variant-rounds"] ?? (suite === "full" ? VARIANT_ROUNDS : values.rounds),
+      ),
       events: count("events", values.events ?? "1M"),
       aggregates: count("aggregates", values.aggregates),
       manyAggregates: count("many-aggregates", values["many-aggregates"]),
@@ -107,5 +110,7 @@ function count(flag: string, text: string): number {
   const [, digits = "", unit = ""] = /^(\d+)([kM]?)$/.exec(text) ?? [];
   const value = Number(digits) * (unit === "M" ? 1e6 : unit === "k" ? 1e3 : 1);
   if (value > 0) return value;
-  throw new Error(`Cannot read --${flag}: "${text}" is no whole number above 0, such as 500000, 500k or 10M. See --help.`);
+  throw new Error(
+    `Cannot read --${flag}: "${text}" is no whole number above 0, such as 500000, 500k or 10M. See --help.`,
+  );
 }

@@ -43,7 +43,7 @@ export async function runProbe(bench: Bench, work: ProbeWork, dataset: Dataset):
       serverMicros,
       coordinatorMicros: 0,
       peakBytes: result.peakBytes,
-      entries: null,
+      ...{ entries: null, units: null, source: null },
       commandSeconds: null,
       firstUnitSeconds: null,
       stages: result.stageMicros && perEvent(result.stageMicros, events),

@@ -16,6 +16,9 @@ export const readingSchema = z.object({
   peakBytes: amount,
   /** Entries that were written; null where nothing counts them. */
   entries: amount.nullable(),
+  /** As planned: units that fold, and how events came to them; null where it is no command. */
+  units: z.int().nullable(),
+  source: z.enum(["direct", "shuffle"]).nullable(),
   /** From the start of the command to its end, and to its first unit at work; null where it is no command. */
   commandSeconds: amount.nullable(),
   firstUnitSeconds: amount.nullable(),

@@ -27,7 +27,10 @@ const COLUMNS: readonly Column[] = [
   ["µs server", of((reading) => reading.serverMicros / reading.events, 2)],
   ["µs command", of((reading) => reading.coordinatorMicros / reading.events, 2)],
   ["MiB", of((reading) => reading.peakBytes / MEBIBYTE, 0)],
-  ["rounds", ({ readings, failures }) => `${readings.length}${failures.length > 0 ? ` (${failures.length} failed)` : ""}`],
+  [
+    "rounds",
+    ({ readings, failures }) => `${readings.length}${failures.length > 0 ? ` (${failures.length} failed)` : ""}`,
+  ],
 ];
 
 /** A row for each case, the heads first: medians of its rounds. */
@@ -36,7 +39,8 @@ export function resultRows(cases: readonly CaseResult[], summary: Summary): stri
 }
 
 export function barRows(bars: readonly Bar[]): string[][] {
-  const verdict = ({ bound, met }: Bar) => (met === null ? (bound === "shown" ? "" : "not measured") : met ? "met" : "NOT MET");
+  const verdict = ({ bound, met }: Bar) =>
+    met === null ? (bound === "shown" ? "" : "not measured") : met ? "met" : "NOT MET";
   return [
     ["bar", "wanted", "measured", ""],
     ...bars.map((bar) => [
@@ -59,7 +63,9 @@ export function aligned(rows: readonly (readonly string[])[], side: "left" | "ri
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
   const line = (row: readonly string[]) =>
     row
-      .map((cell, column) => (column === 0 || side === "left" ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .map((cell, column) =>
+        column === 0 || side === "left" ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
       .join("  ");
   return rows.map((row) => line(row).trimEnd()).join("\n");
 }

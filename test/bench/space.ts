@@ -11,7 +11,8 @@ const ROOM = 1.5;
 /** Throws before anything is written where the streams would fill the disk or the memory. */
 export async function requireSpace(datasets: Iterable<Dataset>): Promise<void> {
   const need = { file: 0, memory: 0 };
-  for (const { events, eventBytes, storage } of datasets) need[storage] += events * (eventBytes + OVERHEAD_BYTES) * ROOM;
+  for (const { events, eventBytes, storage } of datasets)
+    need[storage] += events * (eventBytes + OVERHEAD_BYTES) * ROOM;
   const { bavail, bsize } = await statfs(tmpdir());
   const shortage = (what: string, needed: number, free: number) =>
     `Cannot publish the streams: they need about ${formatSize(needed)} of ${what}, ${formatSize(free)} are free. Take fewer --events, or --only some of the measurements.`;

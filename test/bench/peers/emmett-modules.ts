@@ -23,7 +23,8 @@ async function install(folder: string): Promise<void> {
   await mkdir(join(folder, ".."), { recursive: true });
   const workDir = await mkdtemp(join(folder, "..", ".fill-"));
   try {
-    for (const name of ["package.json", "package-lock.json"]) await copyFile(join(MANIFESTS, name), join(workDir, name));
+    for (const name of ["package.json", "package-lock.json"])
+      await copyFile(join(MANIFESTS, name), join(workDir, name));
     await promisify(execFile)("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: workDir });
     await rename(workDir, folder);
   } catch (error) {

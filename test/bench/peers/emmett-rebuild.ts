@@ -37,7 +37,9 @@ interface Emmett {
 
 interface Pg {
   readonly default: {
-    Client: new (url: string) => {
+    Client: new (
+      url: string,
+    ) => {
       connect(): Promise<void>;
       query(sql: string): Promise<{ rows: readonly { documents: string; events: string }[] }>;
       end(): Promise<void>;

@@ -70,7 +70,8 @@ class Parts {
 
   #decode(message: StreamMessage, aggregate: Aggregate | undefined): DecodedEvent {
     const event = this.#codec.decode(message, aggregate?.routeKey ?? null);
-    if (isMalformed(event)) throw new Error(`Cannot time stages: sequence ${message.seq} is malformed: ${event.reason}`);
+    if (isMalformed(event))
+      throw new Error(`Cannot time stages: sequence ${message.seq} is malformed: ${event.reason}`);
     return event;
   }
 
