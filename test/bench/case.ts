@@ -40,7 +40,7 @@ export const workSchema = z.discriminatedUnion("kind", [commandSchema, probeSche
 
 export type CommandWork = z.infer<typeof commandSchema>;
 export type ProbeWork = z.infer<typeof probeSchema>;
-export type Work = z.infer<typeof workSchema>;
+type Work = z.infer<typeof workSchema>;
 export type Group = (typeof GROUPS)[number];
 
 /** One thing that is measured: on what, how, and what its rates are a ratio of. */

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { Ledger } from "@cim-replay/nats";
@@ -11,7 +12,8 @@ import { cpuMicros } from "./proc-files.ts";
 import { ProcessWatch } from "./process-watch.ts";
 import { watchStageTimes } from "./stage-times.ts";
 
-const COMMAND = fileURLToPath(new URL("../../node_modules/.bin/domain-replay", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const COMMAND = join(ROOT, "node_modules", ".bin", "domain-replay");
 
 interface RunJson {
   readonly run_id: string;

@@ -1,5 +1,6 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ReplayError, UsageError } from "@cim-replay/core";
 import { judge } from "./bars.ts";
 import { type Benches, standUp, withBenches } from "./bench-setup.ts";
 import type { Case } from "./case.ts";
@@ -7,12 +8,14 @@ import { casesOf, wanted } from "./cases.ts";
 import { helpOfCommand } from "./command-run.ts";
 import { datasetsOf } from "./datasets.ts";
 import { listOf } from "./list.ts";
+import { writeDocs } from "./docs/write-docs.ts";
 import { describeMachine, describeVersions } from "./machine.ts";
 import { measure } from "./measure.ts";
 import { type BenchOptions, type Invocation, parseInvocation } from "./options.ts";
 import { aligned, barRows, LEGEND, resultRows } from "./report.ts";
 import { type Results, readResults, writeResults } from "./results.ts";
 import { runRounds } from "./rounds.ts";
+import { showFit } from "./scaling/show-fit.ts";
 import { Summary } from "./summary.ts";
 import { requireSpace } from "./space.ts";
 
@@ -51,7 +54,7 @@ function benchOf(benches: Benches, line: Case["dataset"]["server"]) {
 }
 
 async function resultsFor({ action, options, from }: Invocation): Promise<Results> {
-  if (action === "render") return readResults(join(ROOT, from));
+  if (action === "render") return readResults(resolve(ROOT, from));
   const results = await measureAll(options);
   const file = join(ROOT, "bench-results", `${results.takenAt.replaceAll(":", "-")}.json`);
   await writeResults(file, results);
@@ -59,7 +62,7 @@ async function resultsFor({ action, options, from }: Invocation): Promise<Result
   return results;
 }
 
-/** Whether every bar that was measured is met. */
+/** Whether every measurement ended as it should, and every bar that was judged is met. */
 async function run(invocation: Invocation): Promise<boolean> {
   if (invocation.action === "list") {
     console.log(listOf(await chooseCases(invocation.options)));
@@ -70,9 +73,21 @@ async function run(invocation: Invocation): Promise<boolean> {
   const bars = judge(summary);
   console.log(`${aligned(resultRows(results.cases, summary))}\n\n${LEGEND}\n`);
   console.log(aligned(barRows(bars)));
-  if (invocation.fit) await import("./scaling/show-fit.ts").then(({ showFit }) => console.log(showFit(results)));
-  if (invocation.writeDocs) await import("./docs/write-docs.ts").then(({ writeDocs }) => writeDocs(ROOT, results));
-  return bars.every(({ met }) => met !== false);
+  if (invocation.fit) console.log(showFit(results));
+  if (invocation.writeDocs) await writeDocs(ROOT, results);
+  const hasFailures = results.cases.some(({ failures }) => failures.length > 0);
+  return !hasFailures && bars.every(({ met }) => met !== false);
 }
 
-process.exitCode = (await run(parseInvocation(process.argv.slice(2)))) ? 0 : 1;
+/** 1: a bar is not met, or a measurement failed altogether; 2: a wrong flag or file. */
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    return (await run(parseInvocation(argv))) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof ReplayError)) throw error;
+    console.error(error.message);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

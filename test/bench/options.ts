@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
+import { errorMessage, UsageError } from "@cim-replay/core";
 
-export const SUITES = ["default", "full"] as const;
+const SUITES = ["default", "full"] as const;
 export type SuiteName = (typeof SUITES)[number];
 
 export interface BenchOptions {
@@ -49,27 +50,26 @@ const HELP = `npm run bench -- [flags]
   --from FILE           measures nothing: shows what is in FILE, with --fit or --write-docs what follows from it
   --fit without --suite, --only or --events works on ${COMMITTED_RESULTS}`;
 
-/** Prints the help and ends the process where that is asked for; throws on a flag that is not known. */
+const FLAGS = {
+  suite: { type: "string" },
+  list: { type: "boolean", default: false },
+  rounds: { type: "string", default: "5" },
+  "variant-rounds": { type: "string" },
+  events: { type: "string" },
+  aggregates: { type: "string", default: "20k" },
+  "many-aggregates": { type: "string", default: "400k" },
+  skew: { type: "string", default: "0" },
+  only: { type: "string", multiple: true, default: [] as string[] },
+  long: { type: "boolean", default: false },
+  fit: { type: "boolean", default: false },
+  "write-docs": { type: "boolean", default: false },
+  from: { type: "string" },
+  help: { type: "boolean", default: false },
+} as const;
+
+/** Prints the help and ends the process where that is asked for. Throws UsageError. */
 export function parseInvocation(argv: readonly string[]): Invocation {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      suite: { type: "string" },
-      list: { type: "boolean", default: false },
-      rounds: { type: "string", default: "5" },
-      "variant-rounds": { type: "string" },
-      events: { type: "string" },
-      aggregates: { type: "string", default: "20k" },
-      "many-aggregates": { type: "string", default: "400k" },
-      skew: { type: "string", default: "0" },
-      only: { type: "string", multiple: true, default: [] },
-      long: { type: "boolean", default: false },
-      fit: { type: "boolean", default: false },
-      "write-docs": { type: "boolean", default: false },
-      from: { type: "string" },
-      help: { type: "boolean", default: false },
-    },
-  });
+  const values = readFlags(argv);
   if (values.help) {
     console.log(HELP);
     process.exit(0);
@@ -77,6 +77,7 @@ export function parseInvocation(argv: readonly string[]): Invocation {
   const suite = suiteNamed(values.suite ?? "default");
   const asksToMeasure = values.suite !== undefined || values.events !== undefined || values.only.length > 0;
   const renders = values.from !== undefined || (values.fit && !asksToMeasure);
+  const variantRounds = values["variant-rounds"] ?? (suite === "full" ? VARIANT_ROUNDS : values.rounds);
   return {
     action: values.list ? "list" : renders ? "render" : "measure",
     from: values.from ?? COMMITTED_RESULTS,
@@ -85,24 +86,35 @@ export function parseInvocation(argv: readonly string[]): Invocation {
     options: {
       suite,
       rounds: count("rounds", values.rounds),
-      variantRounds: count(
-        "variant-rounds",
-        values["variant-rounds"] ?? (suite === "full" ? VARIANT_ROUNDS : values.rounds),
-      ),
+      variantRounds: count("variant-rounds", variantRounds),
       events: count("events", values.events ?? "1M"),
       aggregates: count("aggregates", values.aggregates),
       manyAggregates: count("many-aggregates", values["many-aggregates"]),
-      skew: Number(values.skew),
+      skew: exponent(values.skew),
       only: values.only,
       long: values.long || suite === "full",
     },
   };
 }
 
+function readFlags(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: FLAGS }).values;
+  } catch (error) {
+    throw new UsageError(`Cannot run the bench: ${errorMessage(error)}. See --help.`, { cause: error });
+  }
+}
+
+function exponent(text: string): number {
+  const value = Number(text);
+  if (text !== "" && value >= 0 && value <= 10) return value;
+  throw new UsageError(`Cannot read --skew: "${text}" is no number from 0 to 10. See --help.`);
+}
+
 function suiteNamed(name: string): SuiteName {
   const found = SUITES.find((suite) => suite === name);
   if (found) return found;
-  throw new Error(`Cannot measure suite "${name}": there are ${SUITES.join(" and ")}. See --help.`);
+  throw new UsageError(`Cannot measure suite "${name}": there are ${SUITES.join(" and ")}. See --help.`);
 }
 
 /** `1000000`, `500k`, `10M`. */
@@ -110,7 +122,7 @@ function count(flag: string, text: string): number {
   const [, digits = "", unit = ""] = /^(\d+)([kM]?)$/.exec(text) ?? [];
   const value = Number(digits) * (unit === "M" ? 1e6 : unit === "k" ? 1e3 : 1);
   if (value > 0) return value;
-  throw new Error(
+  throw new UsageError(
     `Cannot read --${flag}: "${text}" is no whole number above 0, such as 500000, 500k or 10M. See --help.`,
   );
 }

@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { errorMessage, UsageError } from "@cim-replay/core";
 import { z } from "zod";
 import { GROUPS, workSchema } from "./case.ts";
 import { readingSchema } from "./reading.ts";
@@ -28,7 +29,7 @@ const caseResultSchema = z.object({
 });
 
 /** A run of the bench: every single reading, and on what it was taken. */
-export const resultsSchema = z.object({
+const resultsSchema = z.object({
   takenAt: z.iso.datetime(),
   command: z.string(),
   minutes: z.number(),
@@ -48,10 +49,21 @@ export const resultsSchema = z.object({
 export type Results = z.infer<typeof resultsSchema>;
 export type CaseResult = z.infer<typeof caseResultSchema>;
 
+/** Throws UsageError where the file is not there, or another. */
 export async function readResults(file: string): Promise<Results> {
-  const parsed = resultsSchema.safeParse(JSON.parse(await readFile(file, "utf8")));
+  const parsed = resultsSchema.safeParse(await readJson(file));
   if (parsed.success) return parsed.data;
-  throw new Error(`Cannot use ${file}: it holds no readings of this bench.\n${z.prettifyError(parsed.error)}`);
+  throw new UsageError(`Cannot use ${file}: it holds no readings of this bench.\n${z.prettifyError(parsed.error)}`);
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, "utf8"));
+  } catch (error) {
+    throw new UsageError(`Cannot use ${file}: ${errorMessage(error)}. Name a file of bench-results/.`, {
+      cause: error,
+    });
+  }
 }
 
 export async function writeResults(file: string, results: Results): Promise<void> {

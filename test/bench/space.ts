@@ -1,6 +1,6 @@
 import { statfs } from "node:fs/promises";
 import { freemem, tmpdir } from "node:os";
-import { formatSize } from "@cim-replay/core";
+import { formatSize, UsageError } from "@cim-replay/core";
 import type { Dataset } from "./dataset.ts";
 
 /** A message's own, beside its payload: subject, headers of the block, index. */
@@ -16,6 +16,6 @@ export async function requireSpace(datasets: Iterable<Dataset>): Promise<void> {
   const { bavail, bsize } = await statfs(tmpdir());
   const shortage = (what: string, needed: number, free: number) =>
     `Cannot publish the streams: they need about ${formatSize(needed)} of ${what}, ${formatSize(free)} are free. Take fewer --events, or --only some of the measurements.`;
-  if (need.file > bavail * bsize) throw new Error(shortage(tmpdir(), need.file, bavail * bsize));
-  if (need.memory > freemem()) throw new Error(shortage("memory", need.memory, freemem()));
+  if (need.file > bavail * bsize) throw new UsageError(shortage(tmpdir(), need.file, bavail * bsize));
+  if (need.memory > freemem()) throw new UsageError(shortage("memory", need.memory, freemem()));
 }

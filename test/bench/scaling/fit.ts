@@ -1,3 +1,4 @@
+import { UsageError } from "@cim-replay/core";
 import type { Results } from "../results.ts";
 import { type CostModel, fitModel, type Place, predict } from "./cost-model.ts";
 import { type Cost, type Observation, observationOf } from "./load.ts";
@@ -6,7 +7,7 @@ import { type Cost, type Observation, observationOf } from "./load.ts";
 const HELD_OUT: ReadonlySet<string> = new Set([
   "graph",
   "flat, 2 workers",
-  "flat, certify content",
+  "flat, certify none",
   "shuffle, 4 workers",
   "many: graph",
   "zipf: flat",
@@ -32,7 +33,7 @@ export function fitResults({ cases, machine }: Results): Fit {
   const observations = cases.map(observationOf).filter((one) => one !== null);
   const seen = observations.filter(({ name }) => !HELD_OUT.has(name));
   if (seen.length < LEAST_RUNS) {
-    throw new Error(
+    throw new UsageError(
       `Cannot fit the cost model: ${seen.length} runs are too few. Measure with --suite full, or give --from a file of such a run.`,
     );
   }

@@ -1,0 +1,95 @@
+import { judge } from "../bars.ts";
+import { GROUPS, type Group } from "../case.ts";
+import { describeDataset } from "../list.ts";
+import { barRows, figure, LEGEND, markdownTable, resultRows } from "../report.ts";
+import type { Results } from "../results.ts";
+import { fitResults } from "../scaling/fit.ts";
+import { checkRows, clockRows, costRows, scenarioRows } from "../scaling/tables.ts";
+import { Summary } from "../summary.ts";
+
+const GIBIBYTE = 1024 ** 3;
+
+const HEADINGS: Readonly<Record<Group, string>> = {
+  job: "Whole jobs",
+  certificate: "Certificates",
+  workers: "Workers",
+  source: "Sources",
+  data: "Other streams",
+  server: "Other servers and storage",
+  bounds: "Bounds and what watching costs",
+  stages: "Stages",
+  peer: "Peers",
+};
+
+/** By name, what the pages show of a run of the bench, in Markdown. */
+export function blocksOf(results: Results): ReadonlyMap<string, string> {
+  const summary = new Summary(results.cases);
+  const fit = fitResults(results);
+  return new Map([
+    ["taken", takenBlock(results)],
+    ["bars", markdownTable(barRows(judge(summary)))],
+    ["streams", streamsBlock(results)],
+    ["results", resultsBlock(results, summary)],
+    ["stages", stagesBlock(summary)],
+    ["failures", failuresBlock(results)],
+    ["costs", markdownTable(costRows(fit))],
+    ["clock", markdownTable(clockRows(fit))],
+    ["fitted", markdownTable(checkRows(fit.fitted))],
+    ["held-out", markdownTable(checkRows(fit.heldOut))],
+    ["scenarios", markdownTable(scenarioRows(results))],
+  ]);
+}
+
+function takenBlock({ takenAt, command, minutes, machine, versions }: Results): string {
+  return markdownTable([
+    ["taken", `${takenAt.slice(0, 16).replace("T", " ")} UTC, in ${figure(minutes, 0)} minutes`],
+    ["command", `\`${command}\``],
+    [
+      "machine",
+      `${machine.cores} cores of ${machine.cpu}, ${figure(machine.memoryBytes / GIBIBYTE, 0)} GiB, ${machine.os}; load before it began ${figure(machine.loadBefore, 2)}`,
+    ],
+    [
+      "versions",
+      Object.entries(versions)
+        .map(([program, version]) => `${program} ${version}`)
+        .join("; "),
+    ],
+  ]).replace("---:", "---");
+}
+
+function streamsBlock({ cases }: Results): string {
+  const datasets = new Map(cases.map(({ dataset }) => [dataset.stream, dataset]));
+  const rows = [...datasets.values()].map((dataset) => [dataset.name || "main", describeDataset(dataset)]);
+  return markdownTable([["stream", "holds"], ...rows]).replace("---:", "---");
+}
+
+function resultsBlock({ cases }: Results, summary: Summary): string {
+  const sections = GROUPS.flatMap((group) => {
+    const own = cases.filter((one) => one.group === group);
+    return own.length === 0 ? [] : [`### ${HEADINGS[group]}\n\n${markdownTable(resultRows(own, summary))}`];
+  });
+  return [LEGEND.replaceAll("\n", " "), ...sections].join("\n\n");
+}
+
+const WORKER_STAGES = ["fetch", "fold", "checkpoint", "write"];
+const PARTS = ["read", "route", "decode", "fold", "hash", "write", "together"];
+
+function stagesBlock(summary: Summary): string {
+  const rows = (names: readonly string[], stages: readonly string[]) =>
+    names.map((name) => {
+      const found = summary.stages(name);
+      return [name, ...stages.map((stage) => figure(found[stage] ?? null, 2))];
+    });
+  return [
+    markdownTable([["µs of CPU an event", ...PARTS], ...rows(["stages, flat", "stages, graph"], PARTS)]),
+    markdownTable([["µs on the clock an event", ...WORKER_STAGES], ...rows(["flat", "graph"], WORKER_STAGES)]),
+  ].join("\n\n");
+}
+
+function failuresBlock({ cases }: Results): string {
+  const failures = cases.flatMap(({ name, failures }) =>
+    failures.map((failure) => [name, failure.split("\n")[0] ?? ""]),
+  );
+  if (failures.length === 0) return "Every measurement ended as it should.";
+  return markdownTable([["measurement", "ended with"], ...failures]).replace("---:", "---");
+}
