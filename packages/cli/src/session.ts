@@ -1,5 +1,5 @@
 import type { Log } from "@cim-replay/core";
-import { connectNats, Ledger, type NatsClient, type NatsLogin } from "@cim-replay/nats";
+import { connectNats, Ledger, type NatsClient, type NatsLogin, type NatsOptions } from "@cim-replay/nats";
 import type { QueueOptions, RedisServer, UnitQueue } from "@cim-replay/queue";
 import type { ReplayContext } from "@cim-replay/coordinator";
 import type { Invocation } from "./command.ts";
@@ -22,8 +22,8 @@ export async function withLog<Result>(
   }
 }
 
-export function natsOptions(settings: Settings, name: string): { url: string; name: string; login: NatsLogin } {
-  const login = {
+export function natsOptions(settings: Settings, name: string): NatsOptions {
+  const login: NatsLogin = {
     user: settings.natsUser,
     password: settings.natsPassword,
     passwordFile: settings.natsPasswordFile,
@@ -40,7 +40,7 @@ export function natsOptions(settings: Settings, name: string): { url: string; na
     jetstreamApiPrefix: settings.natsJetstreamApiPrefix,
     inboxPrefix: settings.natsInboxPrefix,
   };
-  return { url: settings.natsUrl, name, login };
+  return { url: settings.natsUrl, name, login, replicas: settings.natsReplicas };
 }
 
 export async function withNats<Result>(

@@ -7,6 +7,7 @@ import { bucketStream, DELETE_MARKER, isDeleteMarker, keySubject, OPERATION_HEAD
 import { lastMessage } from "./kv-read.ts";
 import { compareAndSet } from "./publish-cas.ts";
 import { isStreamNotFound, STREAM_NAME_IN_USE, withRetries } from "./publish-retry.ts";
+import { withReplicas } from "./replicas.ts";
 import { subjectTotal } from "./subject-total.ts";
 
 export interface BucketFacts {
@@ -70,7 +71,9 @@ export async function ensureBucket(client: NatsClient, bucket: string): Promise<
   if (there) return there;
   await withRetries(client, `make bucket ${bucket}`, async () => {
     try {
-      await new Kvm(client.js).create(bucket, { history: 1 });
+      await withReplicas(client, `bucket ${bucket}`, (replicas) =>
+        new Kvm(client.js).create(bucket, { history: 1, replicas }),
+      );
     } catch (error) {
       // Somebody was faster, with other settings: theirs stand.
       if (!(error instanceof JetStreamApiError && error.code === STREAM_NAME_IN_USE)) throw error;

@@ -76,6 +76,19 @@ describe("a bucket that another tool wrote", () => {
     expect(await verify("verify-system-state")).toMatchObject({ status: 1 });
   });
 
+  test("does not where it is empty, and says so once, with what makes the entries", async () => {
+    const { status, stdout } = await verify("verify-domain", "--domain", "shop");
+    expect(status).toBe(1);
+    expect(stdout).toContain(`No entry of shop is in ${bucket}, and 2 are due`);
+    expect(stdout).toContain(`domain-replay --domain shop --target ${bucket} makes them`);
+    expect(stdout).not.toContain("shop.a");
+    await put({ b: '{"sum":3}' });
+    const half = await verify("verify-domain", "--domain", "shop");
+    expect(half.stdout).toContain("found wrong (2: missing 1, value 1)");
+    expect(half.stdout).toContain("The stream has 2 events for shop.a, and there is no entry.");
+    expect(half.stdout).not.toContain("expected 2 events");
+  });
+
   test("is held to a moment by validate-system-state", async () => {
     await put({ a: '{"sum":1}', b: '{"sum":2}' });
     const at = (time: string) => verify("validate-system-state", "--expected-time", time);

@@ -31,6 +31,7 @@ export const natsSettings = [
   "natsJetstreamDomain",
   "natsJetstreamApiPrefix",
   "natsInboxPrefix",
+  "natsReplicas",
 ] as const satisfies SettingName[];
 
 /** How Redis is reached. */

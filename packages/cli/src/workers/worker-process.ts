@@ -56,6 +56,7 @@ export function workerEnvironment(settings: Settings): Record<string, string> {
     CIM_REPLAY_NATS_JETSTREAM_DOMAIN: settings.natsJetstreamDomain ?? "none",
     CIM_REPLAY_NATS_JETSTREAM_API_PREFIX: settings.natsJetstreamApiPrefix ?? "none",
     CIM_REPLAY_NATS_INBOX_PREFIX: settings.natsInboxPrefix ?? "none",
+    CIM_REPLAY_NATS_REPLICAS: String(settings.natsReplicas),
     REDIS_URL: settings.redisUrl,
     REDIS_CA: settings.redisCa ?? "none",
     REDIS_CERT: settings.redisCert ?? "none",
