@@ -22,11 +22,11 @@ interface Measured {
 }
 
 /** A command as a user starts it: from its start to its end, Node's own included. */
-async function measure({ servers, folder }: Bench, tool: string, args: readonly string[]): Promise<Measured> {
+async function measure({ urls, folder }: Bench, tool: string, args: readonly string[]): Promise<Measured> {
   const began = performance.now();
   const child = spawn(join(BIN, tool), args, {
     cwd: folder,
-    env: { ...process.env, NATS_URL: servers.nats.url },
+    env: { ...process.env, ...urls },
     stdio: ["ignore", "ignore", "pipe"],
   });
   const watch = new ProcessWatch(child.pid ?? 0);

@@ -83,8 +83,8 @@ function mainCases(dataset: Dataset): Case[] {
       { often: "sometimes" },
     ),
     command("bounds", "flat, memory limit", LIMITED, { often: "sometimes" }),
-    probe("stages", "stages, flat", "stages", dataset.events, FLAT, { ...full, often: "sometimes" }),
-    probe("stages", "stages, graph", "stages", dataset.events, GRAPH, { ...full, often: "sometimes" }),
+    probe("stages", "stages, flat", "stages", dataset.events, FLAT, { often: "sometimes" }),
+    probe("stages", "stages, graph", "stages", dataset.events, GRAPH, { often: "sometimes" }),
     probe("peer", "hand-written fold, then put", "fold-then-put", dataset.events),
     probe("peer", "hand-written put per event", "put-per-event", Math.min(PUT_PER_EVENT_SAMPLE, dataset.events)),
     probe("peer", "BullMQ job per event", "bullmq-job-per-event", Math.min(BULLMQ_SAMPLE, dataset.events), FLAT, full),
@@ -106,7 +106,7 @@ function manyCases(dataset: Dataset): Case[] {
 }
 
 /** Streams that differ from the main one in a single thing. */
-function variantCases({ huge, zipf, large, memory, oldest, live }: Datasets): Case[] {
+function variantCases({ huge, zipf, large, memory, oldest, live, cluster }: Datasets): Case[] {
   const pair = (dataset: Dataset, group: Group) => {
     const { raw, command } = building(dataset, group);
     const some = { suites: ["full"], often: "sometimes" } as const;
@@ -127,6 +127,7 @@ function variantCases({ huge, zipf, large, memory, oldest, live }: Datasets): Ca
     command("bounds", "flat, memory limit, states on disk", LIMITED_ON_DISK, once),
     ...pair(memory, "server"),
     ...pair(oldest, "server"),
+    ...pair(cluster, "server"),
   ];
 }
 

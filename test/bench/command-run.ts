@@ -8,12 +8,13 @@ import { type Bench, configFile } from "./bench-setup.ts";
 import { type Dataset, DOMAIN } from "./dataset.ts";
 import { watchFirstSigns } from "./first-signs.ts";
 import type { Measured } from "./reading.ts";
-import { cpuMicros } from "./proc-files.ts";
 import { ProcessWatch } from "./process-watch.ts";
 import { watchStageTimes } from "./stage-times.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const COMMAND = join(ROOT, "node_modules", ".bin", "domain-replay");
+
+const TELLING_LINES = 5;
 
 interface RunJson {
   readonly run_id: string;
@@ -29,29 +30,32 @@ interface RunJson {
  * Node's start and exit are left out and the closing of the books is not.
  */
 export async function runCommand(bench: Bench, dataset: Dataset, flags: readonly string[]): Promise<Measured> {
-  const { client, servers } = bench;
+  const { client, urls } = bench;
   const bucket = `bench-${crypto.randomUUID()}`;
   const args = ["--config", configFile(bench, dataset), "--domain", DOMAIN, "--target", bucket, "--format", "json"];
   const { signs, stop } = await watchFirstSigns(client);
   const stages = watchStageTimes(client);
-  const serverBefore = cpuMicros(servers.nats.pid) ?? 0;
+  const { nats: serverBefore } = bench.serverMicros();
   const startedAtMs = Date.now();
   const child = spawn(COMMAND, [...args, "--metrics-port", "off", "--no-backup-first", ...flags], {
-    env: { ...process.env, NATS_URL: servers.nats.url, REDIS_URL: servers.redis.url },
+    env: { ...process.env, ...urls },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  // Interrupted, it takes its workers with it.
+  const impatience = setTimeout(() => child.kill("SIGINT"), mostMs(dataset));
   const watch = new ProcessWatch(child.pid ?? 0);
   const closed = once(child, "close");
   const [output, notes] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const [status, signal] = (await closed) as [number | null, string | null];
+  clearTimeout(impatience);
   const commandSeconds = (Date.now() - startedAtMs) / 1000;
-  const serverMicros = (cpuMicros(servers.nats.pid) ?? 0) - serverBefore;
+  const serverMicros = bench.serverMicros().nats - serverBefore;
   watch.stop();
   stop();
   stages.stop();
   await client.jsm.streams.delete(`KV_${bucket}`).catch(() => false);
   if (status !== 0)
-    throw new Error(`Cannot measure domain-replay ${flags.join(" ")}: it ended with ${status ?? signal}.\n${notes}`);
+    throw new Error(`Cannot measure domain-replay ${flags.join(" ")}: it ended with ${status ?? signal}.\n${lastLines(notes)}`);
   const { run_id, ended_at, summary } = completeRun(output, dataset);
   const plan = await (await Ledger.open(client))?.getPlan(run_id);
   return {
@@ -68,6 +72,15 @@ export async function runCommand(bench: Bench, dataset: Dataset, flags: readonly
     firstUnitSeconds: signs.workedAtMs === null ? null : (signs.workedAtMs - startedAtMs) / 1000,
     stages: perEvent(stages.sums(), summary.events),
   };
+}
+
+function lastLines(text: string): string {
+  return text.trimEnd().split("\n").slice(-TELLING_LINES).join("\n");
+}
+
+/** One that takes longer is stuck, and shall not hold up the others. */
+function mostMs({ events }: Dataset): number {
+  return 10 * 60_000 + events;
 }
 
 export function perEvent(sums: Readonly<Record<string, number>>, events: number): Record<string, number> {

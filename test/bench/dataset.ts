@@ -4,7 +4,10 @@ import { generateEvents, publishEvents } from "@cim-replay/testkit";
 export const DOMAIN = "graph";
 const SEED = 7;
 
-export type ServerLine = "newest" | "oldest";
+export const CLUSTER_SIZE = 3;
+
+/** Of nats-server: the newest at hand, the oldest line that is supported, or the newest as three servers. */
+export type ServerLine = "newest" | "oldest" | "cluster";
 
 /** A stream of graph events. */
 export interface Dataset {
@@ -17,7 +20,6 @@ export interface Dataset {
   readonly skew: number;
   readonly eventBytes: number;
   readonly storage: "file" | "memory";
-  /** Of nats-server: the newest at hand, or the oldest line that is supported. */
   readonly server: ServerLine;
   /** Events that writers go on appending while a command is measured; 0: none. */
   readonly livePerSecond: number;
@@ -30,8 +32,9 @@ export function named({ name }: Dataset, what: string): string {
 
 /** Publishes it, on subjects of its own so that several can stand on one server. */
 export async function publishDataset(client: NatsClient, dataset: Dataset): Promise<void> {
-  const { stream, events, aggregates, storage } = dataset;
-  await client.jsm.streams.add({ name: stream, subjects: [subjectsOf(stream, ">")], storage });
+  const { stream, events, aggregates, storage, server } = dataset;
+  const num_replicas = server === "cluster" ? CLUSTER_SIZE : 1;
+  await client.jsm.streams.add({ name: stream, subjects: [subjectsOf(stream, ">")], storage, num_replicas });
   await publishEvents(client, { stream, events: eventsOf(dataset, { events, aggregates, seed: SEED }) });
 }
 

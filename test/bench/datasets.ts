@@ -1,7 +1,7 @@
 import type { Dataset } from "./dataset.ts";
 import type { BenchOptions } from "./options.ts";
 
-type DatasetName = "main" | "many" | "huge" | "zipf" | "large" | "memory" | "oldest" | "live" | "long";
+type DatasetName = "main" | "many" | "huge" | "zipf" | "large" | "memory" | "oldest" | "live" | "long" | "cluster";
 export type Datasets = Readonly<Record<DatasetName, Dataset>>;
 
 /** From so many events on the streams have as many aggregates as they are named for; shorter ones have fewer. */
@@ -44,6 +44,8 @@ export function datasetsOf({ events, aggregates, manyAggregates, skew }: BenchOp
     large: like("large", { eventBytes: LARGE_EVENT_BYTES, events: Math.ceil(events * LARGE_SHARE) }),
     memory: like("memory", { storage: "memory" }),
     oldest: like("oldest", { server: "oldest" }),
+    // As many: what replication costs shows where much is written.
+    cluster: like("cluster", { server: "cluster", aggregates: shrunk(manyAggregates) }),
     live: like("live", { livePerSecond: LIVE_PER_SECOND }),
     long: like("long", { events: events * LONGER }),
   };

@@ -28,6 +28,7 @@ export function describeDataset(dataset: Dataset): string {
     skew === 0 ? "uniform" : `Zipf ${skew}`,
     `in ${storage === "file" ? "files" : "memory"}`,
     ...(server === "oldest" ? ["nats-server of the oldest line"] : []),
+    ...(server === "cluster" ? ["replicated by three servers"] : []),
     ...(livePerSecond > 0 ? [`${figure(livePerSecond, 0)} more events/s meanwhile`] : []),
   ].join(", ");
 }

@@ -19,12 +19,22 @@ export async function describeVersions(benches: Benches): Promise<Record<string,
   const { version } = await locateRedis();
   const servers = [...benches].map(([line, { client }]) => [`nats-server, ${line}`, client.serverVersion] as const);
   return {
-    "cim-replay": execFileSync("git", ["describe", "--always", "--dirty"], {
-      encoding: "utf8",
-      cwd: import.meta.dirname,
-    }).trim(),
+    "cim-replay": revision(),
     node: process.version.slice(1),
     ...Object.fromEntries(servers),
     redis: `${version.major}.${version.minor}.${version.patch}`,
   };
+}
+
+/** Sources need not come from git. */
+function revision(): string {
+  try {
+    return execFileSync("git", ["describe", "--always", "--dirty"], {
+      encoding: "utf8",
+      cwd: import.meta.dirname,
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
+  } catch {
+    return "of an unknown revision";
+  }
 }

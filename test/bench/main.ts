@@ -12,8 +12,8 @@ import { writeDocs } from "./docs/write-docs.ts";
 import { describeMachine, describeVersions } from "./machine.ts";
 import { measure } from "./measure.ts";
 import { type BenchOptions, type Invocation, parseInvocation } from "./options.ts";
-import { aligned, barRows, LEGEND, resultRows } from "./report.ts";
-import { type Results, readResults, writeResults } from "./results.ts";
+import { aligned, barRows, LEGEND, resultRows, stageTables } from "./report.ts";
+import { type CaseResult, type Results, readResults, writeResults } from "./results.ts";
 import { runRounds } from "./rounds.ts";
 import { showFit } from "./scaling/show-fit.ts";
 import { Summary } from "./summary.ts";
@@ -26,25 +26,26 @@ async function chooseCases(options: BenchOptions): Promise<Case[]> {
   return wanted(casesOf(options, datasetsOf(options), { hasSources }), options.only);
 }
 
-/** Everything in one run on one machine, and the readings in a file before anything is made of them. */
+/** Everything in one run on one machine. Readings are in a file as soon as they are taken. */
 async function measureAll(options: BenchOptions): Promise<Results> {
   const cases = await chooseCases(options);
   const datasets = new Set(cases.map(({ dataset }) => dataset));
   await requireSpace(datasets);
   const startedAt = Date.now();
+  const takenAt = new Date(startedAt).toISOString();
+  const command = ["npm run bench --", ...process.argv.slice(2)].join(" ");
   const machine = describeMachine();
-  const results = await withBenches([...new Set([...datasets].map(({ server }) => server))], async (benches) => {
+  const file = join(ROOT, "bench-results", `${takenAt.replaceAll(":", "-")}.json`);
+  console.error(`All readings: ${file}`);
+  return withBenches([...new Set([...datasets].map(({ server }) => server))], async (benches) => {
     for (const dataset of datasets) await standUp(benchOf(benches, dataset.server), dataset);
-    const versions = await describeVersions(benches);
-    const taken = await runRounds(cases, options, (one) => measure(benches, one));
-    return { machine, versions, cases: taken };
+    const about = { takenAt, command, machine, versions: await describeVersions(benches) };
+    const resultsOf = (taken: readonly CaseResult[]): Results => {
+      return { ...about, minutes: (Date.now() - startedAt) / 60_000, cases: [...taken] };
+    };
+    const measureOne = (one: Case) => measure(benches, one);
+    return resultsOf(await runRounds(cases, options, measureOne, (taken) => writeResults(file, resultsOf(taken))));
   });
-  return {
-    takenAt: new Date(startedAt).toISOString(),
-    command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
-    minutes: (Date.now() - startedAt) / 60_000,
-    ...results,
-  };
 }
 
 function benchOf(benches: Benches, line: Case["dataset"]["server"]) {
@@ -53,25 +54,18 @@ function benchOf(benches: Benches, line: Case["dataset"]["server"]) {
   return bench;
 }
 
-async function resultsFor({ action, options, from }: Invocation): Promise<Results> {
-  if (action === "render") return readResults(resolve(ROOT, from));
-  const results = await measureAll(options);
-  const file = join(ROOT, "bench-results", `${results.takenAt.replaceAll(":", "-")}.json`);
-  await writeResults(file, results);
-  console.error(`All readings: ${file}`);
-  return results;
-}
-
 /** Whether every measurement ended as it should, and every bar that was judged is met. */
 async function run(invocation: Invocation): Promise<boolean> {
   if (invocation.action === "list") {
     console.log(listOf(await chooseCases(invocation.options)));
     return true;
   }
-  const results = await resultsFor(invocation);
+  const { action, options, from } = invocation;
+  const results = action === "render" ? await readResults(resolve(ROOT, from)) : await measureAll(options);
   const summary = new Summary(results.cases);
   const bars = judge(summary);
   console.log(`${aligned(resultRows(results.cases, summary))}\n\n${LEGEND}\n`);
+  for (const table of stageTables(summary)) console.log(`${aligned(table)}\n`);
   console.log(aligned(barRows(bars)));
   if (invocation.fit) console.log(showFit(results));
   if (invocation.writeDocs) await writeDocs(ROOT, results);

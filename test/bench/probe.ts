@@ -7,7 +7,6 @@ import type { ProbeWork } from "./case.ts";
 import { perEvent } from "./command-run.ts";
 import type { Dataset } from "./dataset.ts";
 import { withPeerServices } from "./peers/services.ts";
-import { cpuMicros } from "./proc-files.ts";
 import type { ProbeResult, ProbeTask } from "./probe-task.ts";
 import type { Measured } from "./reading.ts";
 
@@ -22,16 +21,19 @@ const PROGRAMS: Readonly<Record<ProbeWork["program"], string>> = {
 
 /** Runs a probe in a process of its own, so that no measurement meets another's heap. */
 export async function runProbe(bench: Bench, work: ProbeWork, dataset: Dataset): Promise<Measured> {
-  const { client, servers } = bench;
+  const { client, urls } = bench;
   const { program, events, projection } = work;
   const bucket = `bench-${crypto.randomUUID()}`;
   return withPeerServices(program, async ({ env, serverMicros: peerMicros }) => {
     const task: ProbeTask = {
-      ...{ url: servers.nats.url, redisUrl: servers.redis.url, stream: dataset.stream, bucket, events, projection },
+      ...{ url: urls.NATS_URL, redisUrl: urls.REDIS_URL, stream: dataset.stream, bucket, events, projection },
       aggregates: Math.max(1, Math.round((dataset.aggregates * events) / dataset.events)),
       eventBytes: dataset.eventBytes,
     };
-    const micros = () => (cpuMicros(servers.nats.pid) ?? 0) + (cpuMicros(servers.redis.pid) ?? 0) + peerMicros();
+    const micros = () => {
+      const { nats, redis } = bench.serverMicros();
+      return nats + redis + peerMicros();
+    };
     const before = micros();
     const result = await inChild(program, task, env);
     const serverMicros = Math.max(0, micros() - before);

@@ -38,6 +38,24 @@ export function resultRows(cases: readonly CaseResult[], summary: Summary): stri
   return [COLUMNS.map(([head]) => head), ...cases.map((one) => COLUMNS.map(([, cell]) => cell(one, summary)))];
 }
 
+const PARTS = ["read", "route", "decode", "fold", "hash", "write", "together"];
+const WORKER_STAGES = ["fetch", "fold", "checkpoint", "write"];
+
+/** What an event costs in each part of a worker by itself, and what workers of whole jobs say of their stages. */
+export function stageTables(summary: Summary): string[][][] {
+  const table = (head: string, names: readonly string[], stages: readonly string[]) => [
+    [head, ...stages],
+    ...names.map((name) => {
+      const found = summary.stages(name);
+      return [name, ...stages.map((stage) => figure(found[stage] ?? null, 2))];
+    }),
+  ];
+  return [
+    table("µs of CPU an event", ["stages, flat", "stages, graph"], PARTS),
+    table("µs on the clock an event", ["flat", "graph"], WORKER_STAGES),
+  ];
+}
+
 export function barRows(bars: readonly Bar[]): string[][] {
   const verdict = ({ bound, met }: Bar) =>
     met === null ? (bound === "shown" ? "" : "not measured") : met ? "met" : "NOT MET";

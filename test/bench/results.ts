@@ -13,7 +13,7 @@ const datasetSchema = z.object({
   skew: z.number(),
   eventBytes: z.int(),
   storage: z.enum(["file", "memory"]),
-  server: z.enum(["newest", "oldest"]),
+  server: z.enum(["newest", "oldest", "cluster"]),
   livePerSecond: z.number(),
 });
 

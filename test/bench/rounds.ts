@@ -7,12 +7,14 @@ import type { CaseResult } from "./results.ts";
 /**
  * Takes the measurements of a round one after the other: what else the machine does meets all of them alike, and each
  * ratio is made of neighbours. One round before the first reads every stream once, so that caches are filled. A
- * measurement that fails is told of and the others go on.
+ * measurement that fails is told of and the others go on. `keep` is called after each, so that what was measured
+ * outlives an interruption.
  */
 export async function runRounds(
   cases: readonly Case[],
   { rounds, variantRounds }: Pick<BenchOptions, "rounds" | "variantRounds">,
   measure: (one: Case) => Promise<Measured>,
+  keep: (soFar: readonly CaseResult[]) => Promise<void>,
 ): Promise<CaseResult[]> {
   const results = cases.map(
     ({ name, group, dataset, ceiling, work }): CaseResult => ({
@@ -35,6 +37,7 @@ export async function runRounds(
         console.error(`${label}  ${one.name} FAILED: ${errorMessage(error)}`);
         results[at]?.failures.push(errorMessage(error));
       }
+      await keep(results);
     }
   }
   return results;

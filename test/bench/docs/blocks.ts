@@ -1,7 +1,7 @@
 import { judge } from "../bars.ts";
 import { GROUPS, type Group } from "../case.ts";
 import { describeDataset } from "../list.ts";
-import { barRows, figure, LEGEND, markdownTable, resultRows } from "../report.ts";
+import { barRows, figure, LEGEND, markdownTable, resultRows, stageTables } from "../report.ts";
 import type { Results } from "../results.ts";
 import { fitResults } from "../scaling/fit.ts";
 import { checkRows, clockRows, costRows, scenarioRows } from "../scaling/tables.ts";
@@ -30,7 +30,7 @@ export function blocksOf(results: Results): ReadonlyMap<string, string> {
     ["bars", markdownTable(barRows(judge(summary)))],
     ["streams", streamsBlock(results)],
     ["results", resultsBlock(results, summary)],
-    ["stages", stagesBlock(summary)],
+    ["stages", stageTables(summary).map(markdownTable).join("\n\n")],
     ["failures", failuresBlock(results)],
     ["costs", markdownTable(costRows(fit))],
     ["clock", markdownTable(clockRows(fit))],
@@ -69,21 +69,6 @@ function resultsBlock({ cases }: Results, summary: Summary): string {
     return own.length === 0 ? [] : [`### ${HEADINGS[group]}\n\n${markdownTable(resultRows(own, summary))}`];
   });
   return [LEGEND.replaceAll("\n", " "), ...sections].join("\n\n");
-}
-
-const WORKER_STAGES = ["fetch", "fold", "checkpoint", "write"];
-const PARTS = ["read", "route", "decode", "fold", "hash", "write", "together"];
-
-function stagesBlock(summary: Summary): string {
-  const rows = (names: readonly string[], stages: readonly string[]) =>
-    names.map((name) => {
-      const found = summary.stages(name);
-      return [name, ...stages.map((stage) => figure(found[stage] ?? null, 2))];
-    });
-  return [
-    markdownTable([["µs of CPU an event", ...PARTS], ...rows(["stages, flat", "stages, graph"], PARTS)]),
-    markdownTable([["µs on the clock an event", ...WORKER_STAGES], ...rows(["flat", "graph"], WORKER_STAGES)]),
-  ].join("\n\n");
 }
 
 function failuresBlock({ cases }: Results): string {

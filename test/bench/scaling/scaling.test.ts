@@ -65,7 +65,8 @@ function measuredWithTruth() {
       workers: Math.min(units, work.workers ?? units),
     };
     const { seconds, worker, server, command } = predict(TRUTH, load, PLACE);
-    const cpu = { workerMicros: worker, serverMicros: server, coordinatorMicros: command };
+    const replication = dataset.server === "cluster" ? 2 : 1;
+    const cpu = { workerMicros: worker, serverMicros: server * replication, coordinatorMicros: command };
     return [readingOf(dataset.events, seconds, { ...cpu, entries: load.entries, units, source: load.source })];
   });
 }

@@ -2,14 +2,16 @@ import type { Results } from "../results.ts";
 import { type Fit, fitResults } from "./fit.ts";
 import { type Place, predict, TERMS } from "./cost-model.ts";
 import type { Load } from "./load.ts";
+import { figure } from "../report.ts";
 import { Summary } from "../summary.ts";
 
+const STORED = "an entry stored";
 const TERABYTE = 1e12;
 const EVENTS_AN_AGGREGATE = 50;
 const NODES = 10;
 const NODE_CORES = 8;
 const TEN_GIGABIT = 10e9 / 8;
-/** A replicated entry is sent to two followers and acknowledged by them; nothing of this was measured. */
+/** Where it was not measured: a replicated entry is stored by three servers. */
 const REPLICATED_WRITE = 3;
 
 export interface Scenario {
@@ -31,7 +33,9 @@ const TEN: Place = { cores: NODE_CORES, workerCores: NODES * NODE_CORES, bytesPe
 /** What the model says of streams and machines that nobody ran it on. */
 export function scenariosOf(results: Results): Scenario[] {
   const fit = fitResults(results);
-  const bytesAnAggregate = stateBytes(new Summary(results.cases));
+  const summary = new Summary(results.cases);
+  const bytesAnAggregate = stateBytes(summary);
+  const replicated = replicatedWrite(fit, summary);
   const hasShuffle = fit.fitted.some(({ load }) => load.source === "shuffle");
   const spread: Partial<Load>[] = hasShuffle ? [{ source: "direct" }, { source: "shuffle" }] : [{ source: "direct" }];
   return [300, 4_096].flatMap((eventBytes) => {
@@ -73,8 +77,8 @@ export function scenariosOf(results: Results): Scenario[] {
             TEN,
             { ...ten, ...how },
             NODES,
-            `assumed: a replicated write costs ${REPLICATED_WRITE} times one`,
-            REPLICATED_WRITE,
+            `a replicated write costs the servers ${figure(replicated ?? REPLICATED_WRITE, 1)} times one, ${replicated === null ? "assumed" : "from three of them on one machine"}`,
+            replicated ?? REPLICATED_WRITE,
           ),
         ),
     ];
@@ -95,7 +99,7 @@ function scenario(
   load: Load,
   bytes: number | null,
 ): Scenario {
-  const micros = model.micros.map((cost, at) => cost * (TERMS[at]?.what === "an entry stored" ? writes : 1));
+  const micros = model.micros.map((cost, at) => cost * (TERMS[at]?.what === STORED ? writes : 1));
   const { seconds } = predict({ ...model, micros }, load, place);
   return {
     what,
@@ -120,6 +124,16 @@ function boundBy(model: Fit["model"], load: Load, place: Place, seconds: number)
     without("the network", { ...place, bytesPerSecond: null }, () => false),
   ];
   return gains.reduce((most, one) => (one.gain > most.gain ? one : most)).wanted;
+}
+
+/** An entry's cost to three servers that replicate it, to that of one; null where one of the two was not measured. */
+function replicatedWrite({ model }: Fit, summary: Summary): number | null {
+  const [one, three] = ["many: flat", "cluster: flat"].map((name) =>
+    summary.median(name, ({ serverMicros, entries }) => serverMicros / (entries || 1)),
+  );
+  const stored = model.micros[TERMS.findIndex(({ what }) => what === STORED)] ?? 0;
+  if (one == null || three == null || stored === 0) return null;
+  return 1 + Math.max(0, three - one) / stored;
 }
 
 /** What an aggregate's state takes in a worker, from the peaks of two streams that differ in their number. */
