@@ -55,7 +55,9 @@ export async function runCommand(bench: Bench, dataset: Dataset, flags: readonly
   stages.stop();
   await client.jsm.streams.delete(`KV_${bucket}`).catch(() => false);
   if (status !== 0)
-    throw new Error(`Cannot measure domain-replay ${flags.join(" ")}: it ended with ${status ?? signal}.\n${lastLines(notes)}`);
+    throw new Error(
+      `Cannot measure domain-replay ${flags.join(" ")}: it ended with ${status ?? signal}.\n${lastLines(notes)}`,
+    );
   const { run_id, ended_at, summary } = completeRun(output, dataset);
   const plan = await (await Ledger.open(client))?.getPlan(run_id);
   return {

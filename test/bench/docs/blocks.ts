@@ -40,8 +40,11 @@ export function blocksOf(results: Results): ReadonlyMap<string, string> {
   ]);
 }
 
-function takenBlock({ takenAt, command, minutes, machine, versions }: Results): string {
-  return markdownTable([
+const ENOUGH_ROUNDS = 5;
+
+function takenBlock(results: Results): string {
+  const { takenAt, command, minutes, machine, versions } = results;
+  const table = markdownTable([
     ["taken", `${takenAt.slice(0, 16).replace("T", " ")} UTC, in ${figure(minutes, 0)} minutes`],
     ["command", `\`${command}\``],
     [
@@ -55,6 +58,20 @@ function takenBlock({ takenAt, command, minutes, machine, versions }: Results): 
         .join("; "),
     ],
   ]).replace("---:", "---");
+  return [table, ...doubts(results).map((doubt) => `**${doubt}**`)].join("\n\n");
+}
+
+/** What a reader must know before believing a figure. */
+function doubts({ cases, machine }: Results): string[] {
+  const rounds = Math.max(...cases.map(({ readings }) => readings.length));
+  return [
+    ...(rounds < ENOUGH_ROUNDS
+      ? [`Taken in ${rounds} of at least ${ENOUGH_ROUNDS} rounds: to show the page, not the product.`]
+      : []),
+    ...(machine.loadBefore > machine.cores / 2
+      ? ["The machine was busy with other work: believe processor time before rates, and ratios before either."]
+      : []),
+  ];
 }
 
 function streamsBlock({ cases }: Results): string {

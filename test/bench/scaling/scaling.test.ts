@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fullCases, readingOf, resultsOf } from "../results.fixture.ts";
-import { type CostModel, predict, TERMS } from "./cost-model.ts";
+import { type CostModel, predict } from "./cost-model.ts";
+import { TERMS } from "./terms.ts";
 import { error, fitResults } from "./fit.ts";
 import { fitNonNegative } from "./least-squares.ts";
 import type { Load } from "./load.ts";
@@ -46,8 +47,7 @@ describe("least squares", () => {
 /** Costs that could be a machine's; the bench's cases are "measured" with them. */
 const TRUTH: CostModel = {
   micros: TERMS.map(({ what }, at) => (what.startsWith("a run") || what.startsWith("a worker") ? 400_000 : 1 + at / 4)),
-  startSeconds: 0.5,
-  overIdeal: 1.2,
+  clock: { constantSeconds: 0.5, startTimes: 1.5, workTimes: 1.2 },
 };
 
 function measuredWithTruth() {

@@ -1,6 +1,7 @@
 import type { Results } from "../results.ts";
 import { type Fit, fitResults } from "./fit.ts";
-import { type Place, predict, TERMS } from "./cost-model.ts";
+import { type Place, predict } from "./cost-model.ts";
+import { TERMS } from "./terms.ts";
 import type { Load } from "./load.ts";
 import { figure } from "../report.ts";
 import { Summary } from "../summary.ts";

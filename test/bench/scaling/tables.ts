@@ -1,6 +1,6 @@
 import { figure } from "../report.ts";
 import type { Results } from "../results.ts";
-import { TERMS } from "./cost-model.ts";
+import { TERMS } from "./terms.ts";
 import { type Checked, error, type Fit } from "./fit.ts";
 import { scenariosOf } from "./scenarios.ts";
 
@@ -12,8 +12,9 @@ export function costRows({ model }: Fit): string[][] {
 export function clockRows({ model }: Fit): string[][] {
   return [
     ["", ""],
-    ["seconds that no amount of work explains", figure(model.startSeconds, 2)],
-    ["what the phases take to what they would at best", figure(model.overIdeal, 2)],
+    ["seconds that no amount of work explains", figure(model.clock.constantSeconds, 2)],
+    ["what starting takes to what it would at best", figure(model.clock.startTimes, 2)],
+    ["what the other phases take to what they would at best", figure(model.clock.workTimes, 2)],
   ];
 }
 
