@@ -105,8 +105,10 @@ export async function openQueue(settings: Settings): Promise<UnitQueue> {
 }
 
 export function redisServer(settings: Settings): RedisServer {
-  const { redisUrl, redisCa, redisCert, redisKey, redisSentinel, redisCluster } = settings;
-  return { redisUrl, redisCa, redisCert, redisKey, redisSentinel, redisCluster };
+  const { redisUrl, redisCa, redisCert, redisKey, redisCluster } = settings;
+  const { redisSentinel, redisSentinelPassword, redisSentinelPasswordFile } = settings;
+  const sentinels = { redisSentinel, redisSentinelPassword, redisSentinelPasswordFile };
+  return { redisUrl, redisCa, redisCert, redisKey, redisCluster, ...sentinels };
 }
 
 export function queueOptions(settings: Settings): QueueOptions {

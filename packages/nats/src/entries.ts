@@ -8,6 +8,7 @@ import { lastMessage } from "./kv-read.ts";
 import { compareAndSet } from "./publish-cas.ts";
 import { isStreamNotFound, STREAM_NAME_IN_USE, withRetries } from "./publish-retry.ts";
 import { withReplicas } from "./replicas.ts";
+import { RESTORE_MARK } from "./restore-mark.ts";
 import { subjectTotal } from "./subject-total.ts";
 
 export interface BucketFacts {
@@ -26,6 +27,8 @@ export interface BucketFacts {
   readonly replicas: number;
   /** Revisions kept of each key. */
   readonly history: number;
+  /** A restore has begun to change it and has not ended: the command that finishes it. Null where there is none. */
+  readonly unfinishedRestore: string | null;
 }
 
 export interface EntryHead {
@@ -57,6 +60,7 @@ export function bucketFacts(client: NatsClient, bucket: string): Promise<BucketF
         bytes: state.bytes,
         replicas: config.num_replicas,
         history: config.max_msgs_per_subject,
+        unfinishedRestore: config.metadata?.[RESTORE_MARK] ?? null,
       };
     } catch (error) {
       if (isStreamNotFound(error)) return null;

@@ -128,6 +128,13 @@ export const settings = {
     textOrNone,
     null,
   ),
+  redisSentinelPassword: setting("--redis-sentinel-password <text>", "the sentinels' own password", textOrNone, null),
+  redisSentinelPasswordFile: setting(
+    "--redis-sentinel-password-file <file>",
+    "file with the sentinels' own password",
+    textOrNone,
+    null,
+  ),
   redisCluster: setting("--redis-cluster", "--redis-url names nodes of a Redis Cluster", flag, false),
   queuePrefix: setting(
     "--queue-prefix <text>",

@@ -62,6 +62,8 @@ export function workerEnvironment(settings: Settings): Record<string, string> {
     REDIS_CERT: settings.redisCert ?? "none",
     REDIS_KEY: settings.redisKey ?? "none",
     CIM_REPLAY_REDIS_SENTINEL: settings.redisSentinel ?? "none",
+    CIM_REPLAY_REDIS_SENTINEL_PASSWORD: settings.redisSentinelPassword ?? "none",
+    CIM_REPLAY_REDIS_SENTINEL_PASSWORD_FILE: settings.redisSentinelPasswordFile ?? "none",
     CIM_REPLAY_REDIS_CLUSTER: String(settings.redisCluster),
     CIM_REPLAY_QUEUE_PREFIX: settings.queuePrefix,
     CIM_REPLAY_LOCK_DURATION: `${settings.lockDuration}ms`,
