@@ -45,15 +45,16 @@ const WORKER_STAGES = ["fetch", "fold", "checkpoint", "write"];
 export function stageTables(summary: Summary): string[][][] {
   const table = (head: string, names: readonly string[], stages: readonly string[]) => [
     [head, ...stages],
-    ...names.map((name) => {
+    ...names.flatMap((name) => {
       const found = summary.stages(name);
-      return [name, ...stages.map((stage) => figure(found[stage] ?? null, 2))];
+      if (Object.keys(found).length === 0) return [];
+      return [[name, ...stages.map((stage) => figure(found[stage] ?? null, 2))]];
     }),
   ];
   return [
     table("µs of CPU an event", ["stages, flat", "stages, graph"], PARTS),
     table("µs on the clock an event", ["flat", "graph"], WORKER_STAGES),
-  ];
+  ].filter((rows) => rows.length > 1);
 }
 
 export function barRows(bars: readonly Bar[]): string[][] {
