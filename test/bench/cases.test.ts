@@ -26,8 +26,9 @@ describe("the bench's cases", () => {
   });
 
   it("come with the ceilings that their ratios need where only some are asked for", () => {
-    const names = wanted(fullCases(), ["zipf: flat"]).map(({ name }) => name);
-    expect(names).toEqual(["zipf: raw read", "zipf: flat"]);
+    const names = wanted(fullCases(), ["zipf: flat", "zipf: shuffle"]).map(({ name }) => name);
+    expect(names).toEqual(["zipf: raw read", "zipf: flat", "zipf: shuffle, 2 workers"]);
+    expect(() => wanted(fullCases(), ["flat", "fast"])).toThrow('Cannot measure "fast": no measurement of this suite');
   });
 
   it("leave out a source that the build does not have, and do not ask it for one", () => {

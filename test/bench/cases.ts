@@ -1,3 +1,4 @@
+import { UsageError } from "@cim-replay/core";
 import type { Case, CommandWork, Group, ProbeWork } from "./case.ts";
 import { type Dataset, named } from "./dataset.ts";
 import type { Datasets } from "./datasets.ts";
@@ -30,78 +31,109 @@ export function casesOf(options: BenchOptions, datasets: Datasets, { hasSources 
     .map((one) => (hasSources ? one : withoutSource(one)));
 }
 
-/** What `--only` names, with the ceilings that its ratios need. */
+/** What `--only` names, with the ceilings that its ratios need. Throws UsageError where a word names nothing. */
 export function wanted(cases: readonly Case[], only: readonly string[]): Case[] {
+  const unknown = only.find((word) => !cases.some(({ name }) => name.includes(word)));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `Cannot measure "${unknown}": no measurement of this suite is called so. See --list, and --suite full --list.`,
+    );
+  }
   const chosen = cases.filter(({ name }) => only.length === 0 || only.some((word) => name.includes(word)));
   const ceilings = new Set(chosen.map(({ ceiling }) => ceiling));
   return cases.filter((one) => chosen.includes(one) || ceilings.has(one.name));
 }
 
+const FULL = { suites: ["full"] } as const;
+const SOMETIMES = { often: "sometimes" } as const;
+const ONCE = { often: "once" } as const;
+
 function mainCases(dataset: Dataset): Case[] {
-  const { raw, command, probe } = building(dataset, "job");
-  const forced = (units: number): Command => ({ units, source: "direct" });
-  const shuffled = (units: number, workers: number): Command => ({ ...FLAT, units, workers, source: "shuffle" });
-  const full = { suites: ["full"] } as const;
+  const { raw, command } = building(dataset, "job");
   return [
     raw,
-    command("job", "flat", FLAT),
-    command("job", "graph", GRAPH),
-    command("workers", "flat, 1 worker", { ...FLAT, ...forced(1) }),
-    command("workers", "flat, 2 workers", { ...FLAT, ...forced(2) }),
-    command("workers", "graph, 1 worker", { ...GRAPH, ...forced(1) }),
-    command("workers", "graph, 2 workers", { ...GRAPH, ...forced(2) }),
-    command("workers", "flat, 4 workers", { ...FLAT, ...forced(4) }, { ...full, often: "sometimes" }),
-    command("workers", "flat, 8 workers", { ...FLAT, ...forced(8) }, { ...full, often: "once" }),
-    command("source", "shuffle, 1 worker", shuffled(1, 1), { ...full, often: "sometimes" }),
-    command("source", "shuffle, 2 workers", shuffled(2, 2)),
-    command("source", "shuffle, 4 workers", shuffled(4, 4), { ...full, often: "sometimes" }),
-    command("source", "shuffle, 8 workers", shuffled(8, 8), { ...full, often: "sometimes" }),
-    command("source", "shuffle, 16 partitions", shuffled(16, 2)),
-    command("source", "direct, 16 units", { ...FLAT, ...forced(16), workers: 2 }, { ...full, often: "once" }),
-    // The cost of a level is the difference to none; the default is counts.
-    command("certificate", "flat, certify none", { ...FLAT, certify: "none" }),
-    command("certificate", "flat, certify content", { ...FLAT, certify: "content" }, { often: "sometimes" }),
-    command("certificate", "flat, certify full", { ...FLAT, certify: "full" }),
-    command("certificate", "graph, certify none", { ...GRAPH, certify: "none" }),
-    command("certificate", "graph, certify full", { ...GRAPH, certify: "full" }, { often: "sometimes" }),
-    command(
-      "bounds",
-      "flat, watched in the dashboard",
-      { ...FLAT, certify: "none", watched: true },
-      { often: "sometimes" },
-    ),
-    command(
-      "bounds",
-      "flat, no checkpoints",
-      { ...FLAT, more: ["--checkpoint-interval", "none"] },
-      { often: "sometimes" },
-    ),
-    command(
-      "bounds",
-      "flat, checkpoint every 10000",
-      { ...FLAT, more: ["--checkpoint-interval", "10000"] },
-      { often: "sometimes" },
-    ),
-    command("bounds", "flat, memory limit", LIMITED, { often: "sometimes" }),
-    probe("stages", "stages, flat", "stages", dataset.events, FLAT, { often: "sometimes" }),
-    probe("stages", "stages, graph", "stages", dataset.events, GRAPH, { often: "sometimes" }),
-    probe("peer", "hand-written fold, then put", "fold-then-put", dataset.events),
-    probe("peer", "hand-written put per event", "put-per-event", Math.min(PUT_PER_EVENT_SAMPLE, dataset.events)),
-    probe("peer", "BullMQ job per event", "bullmq-job-per-event", Math.min(BULLMQ_SAMPLE, dataset.events), FLAT, full),
-    probe("peer", "emmett's rebuild", "emmett-rebuild", Math.min(EMMETT_SAMPLE, dataset.events), FLAT, full),
+    command("flat", FLAT),
+    command("graph", GRAPH),
+    ...workerCases(dataset),
+    ...sourceCases(dataset),
+    ...certificateCases(dataset),
+    ...boundCases(dataset),
+    ...probeCases(dataset),
+  ];
+}
+
+function workerCases(dataset: Dataset): Case[] {
+  const { command } = building(dataset, "workers");
+  const forced = (units: number): Command => ({ units, source: "direct" });
+  return [
+    command("flat, 1 worker", { ...FLAT, ...forced(1) }),
+    command("flat, 2 workers", { ...FLAT, ...forced(2) }),
+    command("graph, 1 worker", { ...GRAPH, ...forced(1) }),
+    command("graph, 2 workers", { ...GRAPH, ...forced(2) }),
+    command("flat, 4 workers", { ...FLAT, ...forced(4) }, { ...FULL, ...SOMETIMES }),
+    command("flat, 8 workers", { ...FLAT, ...forced(8) }, { ...FULL, ...ONCE }),
+  ];
+}
+
+function sourceCases(dataset: Dataset): Case[] {
+  const { command } = building(dataset, "source");
+  const shuffled = (units: number, workers: number): Command => ({ ...FLAT, units, workers, source: "shuffle" });
+  return [
+    command("shuffle, 1 worker", shuffled(1, 1), { ...FULL, ...SOMETIMES }),
+    command("shuffle, 2 workers", shuffled(2, 2)),
+    command("shuffle, 4 workers", shuffled(4, 4), { ...FULL, ...SOMETIMES }),
+    command("shuffle, 8 workers", shuffled(8, 8), { ...FULL, ...SOMETIMES }),
+    command("shuffle, 16 partitions", shuffled(16, 2)),
+    command("direct, 16 units", { ...FLAT, units: 16, workers: 2, source: "direct" }, { ...FULL, ...ONCE }),
+  ];
+}
+
+/** What a level costs is the difference to none; the default is counts. */
+function certificateCases(dataset: Dataset): Case[] {
+  const { command } = building(dataset, "certificate");
+  return [
+    command("flat, certify none", { ...FLAT, certify: "none" }),
+    command("flat, certify content", { ...FLAT, certify: "content" }, SOMETIMES),
+    command("flat, certify full", { ...FLAT, certify: "full" }),
+    command("graph, certify none", { ...GRAPH, certify: "none" }),
+    command("graph, certify full", { ...GRAPH, certify: "full" }, SOMETIMES),
+  ];
+}
+
+function boundCases(dataset: Dataset): Case[] {
+  const { command } = building(dataset, "bounds");
+  const checkpoints = (every: string): Command => ({ ...FLAT, more: ["--checkpoint-interval", every] });
+  return [
+    command("flat, watched in the dashboard", { ...FLAT, certify: "none", watched: true }, SOMETIMES),
+    command("flat, no checkpoints", checkpoints("none"), SOMETIMES),
+    command("flat, checkpoint every 10000", checkpoints("10000"), SOMETIMES),
+    command("flat, memory limit", LIMITED, SOMETIMES),
+  ];
+}
+
+function probeCases(dataset: Dataset): Case[] {
+  const { events } = dataset;
+  const { probe } = building(dataset, "peer");
+  const stages = { ...SOMETIMES, group: "stages" } as const;
+  return [
+    probe("stages, flat", "stages", events, FLAT, stages),
+    probe("stages, graph", "stages", events, GRAPH, stages),
+    probe("hand-written fold, then put", "fold-then-put", events),
+    probe("hand-written put per event", "put-per-event", Math.min(PUT_PER_EVENT_SAMPLE, events)),
+    probe("BullMQ job per event", "bullmq-job-per-event", Math.min(BULLMQ_SAMPLE, events), FLAT, FULL),
+    probe("emmett's rebuild", "emmett-rebuild", Math.min(EMMETT_SAMPLE, events), FLAT, FULL),
   ];
 }
 
 function manyCases(dataset: Dataset): Case[] {
   const { raw, command } = building(dataset, "data");
-  const sometimes = { often: "sometimes" } as const;
   return [
-    { ...raw, ...sometimes },
-    command("data", "flat", FLAT, sometimes),
-    command("data", "graph", GRAPH, sometimes),
-    command("data", "flat, 1 worker", { ...FLAT, units: 1, source: "direct" }, { ...sometimes, suites: ["default"] }),
-    command("data", "flat, 2 workers", { ...FLAT, units: 2, source: "direct" }, { ...sometimes, suites: ["default"] }),
-    command("data", "shuffle, 2 workers", { ...FLAT, units: 2, source: "shuffle" }, sometimes),
+    { ...raw, ...SOMETIMES },
+    command("flat", FLAT, SOMETIMES),
+    command("graph", GRAPH, SOMETIMES),
+    command("flat, 1 worker", { ...FLAT, units: 1, source: "direct" }, { ...SOMETIMES, suites: ["default"] }),
+    command("flat, 2 workers", { ...FLAT, units: 2, source: "direct" }, { ...SOMETIMES, suites: ["default"] }),
+    command("shuffle, 2 workers", { ...FLAT, units: 2, source: "shuffle" }, SOMETIMES),
   ];
 }
 
@@ -109,22 +141,22 @@ function manyCases(dataset: Dataset): Case[] {
 function variantCases({ huge, zipf, large, memory, oldest, live, cluster }: Datasets): Case[] {
   const pair = (dataset: Dataset, group: Group) => {
     const { raw, command } = building(dataset, group);
-    const some = { suites: ["full"], often: "sometimes" } as const;
+    const some = { ...FULL, ...SOMETIMES };
     return [
       { ...raw, ...some },
-      command(group, "flat", FLAT, some),
-      command(group, "shuffle, 2 workers", { ...FLAT, units: 2, source: "shuffle" }, some),
+      command("flat", FLAT, some),
+      command("shuffle, 2 workers", { ...FLAT, units: 2, source: "shuffle" }, some),
     ];
   };
   const { raw, command } = building(huge, "data");
-  const once = { suites: ["full"], often: "once" } as const;
+  const once = { ...FULL, ...ONCE };
   return [
     ...pair(zipf, "data"),
     ...pair(large, "data"),
     ...pair(live, "data"),
     { ...raw, ...once },
-    command("data", "flat", FLAT, once),
-    command("bounds", "flat, memory limit, states on disk", LIMITED_ON_DISK, once),
+    command("flat", FLAT, once),
+    command("flat, memory limit, states on disk", LIMITED_ON_DISK, { ...once, group: "bounds" }),
     ...pair(memory, "server"),
     ...pair(oldest, "server"),
     ...pair(cluster, "server"),
@@ -134,15 +166,16 @@ function variantCases({ huge, zipf, large, memory, oldest, live, cluster }: Data
 /** The same aggregates in a longer stream: whether memory grows with its length. */
 function longCases({ long }: Datasets): Case[] {
   const { raw, command } = building(long, "bounds");
-  const once = { suites: ["full"], often: "once" } as const;
-  return [{ ...raw, ...once }, command("bounds", "flat, memory limit", LIMITED, once)];
+  const once = { ...FULL, ...ONCE };
+  return [{ ...raw, ...once }, command("flat, memory limit", LIMITED, once)];
 }
 
-type Where = Partial<Pick<Case, "often" | "suites">>;
+type Where = Partial<Pick<Case, "often" | "suites" | "group">>;
 
-function building(dataset: Dataset, rawGroup: Group) {
+/** Makes cases of one stream and group; `where` says what is otherwise about one of them. */
+function building(dataset: Dataset, group: Group) {
   const ceiling = named(dataset, "raw read");
-  const one = (group: Group, name: string, work: Case["work"], where: Where): Case => ({
+  const one = (name: string, work: Case["work"], where: Where): Case => ({
     name: named(dataset, name),
     group,
     dataset,
@@ -152,17 +185,16 @@ function building(dataset: Dataset, rawGroup: Group) {
     suites: ["default", "full"],
     ...where,
   });
-  const command = (group: Group, name: string, settings: Command, where: Where = {}) =>
-    one(group, name, { kind: "command", ...FLAT, ...settings }, where);
+  const command = (name: string, settings: Command, where: Where = {}) =>
+    one(name, { kind: "command", ...FLAT, ...settings }, where);
   const probe = (
-    group: Group,
     name: string,
     program: ProbeWork["program"],
     events: number,
     { projection }: Pick<ProbeWork, "projection"> = FLAT,
     where: Where = {},
-  ) => one(group, name, { kind: "probe", program, events, projection }, where);
-  return { raw: probe(rawGroup, "raw read", "raw-read", dataset.events), command, probe };
+  ) => one(name, { kind: "probe", program, events, projection }, where);
+  return { raw: probe("raw read", "raw-read", dataset.events), command, probe };
 }
 
 function withoutSource(one: Case): Case {

@@ -5,7 +5,7 @@ type DatasetName = "main" | "many" | "huge" | "zipf" | "large" | "memory" | "old
 export type Datasets = Readonly<Record<DatasetName, Dataset>>;
 
 /** From so many events on the streams have as many aggregates as they are named for; shorter ones have fewer. */
-const FULL_SIZE_EVENTS = 1_000_000;
+export const FULL_SIZE_EVENTS = 1_000_000;
 export const HUGE_AGGREGATES = 2_000_000;
 const ZIPF = 1;
 const SMALL_EVENT_BYTES = 300;

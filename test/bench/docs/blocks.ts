@@ -1,5 +1,6 @@
 import { judge } from "../bars.ts";
 import { GROUPS, type Group } from "../case.ts";
+import { FULL_SIZE_EVENTS } from "../datasets.ts";
 import { describeDataset } from "../list.ts";
 import { barRows, figure, LEGEND, markdownTable, resultRows, stageTables } from "../report.ts";
 import type { Results } from "../results.ts";
@@ -63,10 +64,16 @@ function takenBlock(results: Results): string {
 
 /** What a reader must know before believing a figure. */
 function doubts({ cases, machine }: Results): string[] {
+  const events = cases.find(({ name }) => name === "flat")?.dataset.events ?? 0;
   const rounds = Math.max(...cases.map(({ readings }) => readings.length));
   return [
     ...(rounds < ENOUGH_ROUNDS
       ? [`Taken in ${rounds} of at least ${ENOUGH_ROUNDS} rounds: to show the page, not the product.`]
+      : []),
+    ...(events < FULL_SIZE_EVENTS
+      ? [
+          `Taken on ${figure(events, 0)} events: starting up weighs more than anything else, and no bar is meant for that.`,
+        ]
       : []),
     ...(machine.loadBefore > machine.cores / 2
       ? ["The machine was busy with other work: believe processor time before rates, and ratios before either."]
