@@ -3,7 +3,7 @@ import type { Cost, Load, Observation } from "./load.ts";
 import { type Phase, type Program, passes, TERMS } from "./terms.ts";
 
 /** What turns processor time into time on the clock. */
-export interface Clock {
+interface Clock {
   /** Seconds that no amount of work explains. */
   readonly constantSeconds: number;
   /** What starting, and what all other phases, really take to what they would at best. */
