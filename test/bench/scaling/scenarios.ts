@@ -1,6 +1,6 @@
 import type { Results } from "../results.ts";
 import { type Fit, fitResults } from "./fit.ts";
-import { type Place, predict } from "./cost-model.ts";
+import { type CostModel, type Place, predict } from "./cost-model.ts";
 import { TERMS } from "./terms.ts";
 import type { Load } from "./load.ts";
 import { figure } from "../report.ts";
@@ -8,6 +8,7 @@ import { Summary } from "../summary.ts";
 
 const STORED = "an entry stored";
 const TERABYTE = 1e12;
+const EVENT_BYTES = [300, 4_096];
 const EVENTS_AN_AGGREGATE = 50;
 const NODES = 10;
 const NODE_CORES = 8;
@@ -16,7 +17,11 @@ const TEN_GIGABIT = 10e9 / 8;
 const REPLICATED_WRITE = 3;
 
 export interface Scenario {
+  /** What is read, and where. */
   readonly what: string;
+  readonly source: Load["source"];
+  /** As many as take the least time. */
+  readonly units: number;
   readonly events: number;
   readonly hours: number;
   /** What takes the longest part of it. */
@@ -27,93 +32,92 @@ export interface Scenario {
   readonly basis: string;
 }
 
-const ONE: Place = { cores: 2, workerCores: null, bytesPerSecond: null };
-const LARGE: Place = { cores: NODE_CORES, workerCores: null, bytesPerSecond: null };
-const TEN: Place = { cores: NODE_CORES, workerCores: NODES * NODE_CORES, bytesPerSecond: TEN_GIGABIT };
+interface Site {
+  readonly what: string;
+  readonly place: Place;
+  readonly nodes: number;
+  /** Cost of storing an entry, to that on one server. */
+  readonly writes: number;
+  readonly basis: string;
+}
 
 /** What the model says of streams and machines that nobody ran it on. */
 export function scenariosOf(results: Results): Scenario[] {
   const fit = fitResults(results);
   const summary = new Summary(results.cases);
   const bytesAnAggregate = stateBytes(summary);
-  const replicated = replicatedWrite(fit, summary);
-  const hasShuffle = fit.fitted.some(({ load }) => load.source === "shuffle");
-  const spread: Partial<Load>[] = hasShuffle ? [{ source: "direct" }, { source: "shuffle" }] : [{ source: "direct" }];
-  return [300, 4_096].flatMap((eventBytes) => {
-    const load: Load = {
-      messages: Math.round(TERABYTE / eventBytes),
-      eventBytes,
-      entries: Math.round(TERABYTE / eventBytes / EVENTS_AN_AGGREGATE),
-      projection: "aggregate",
-      source: "direct",
-      certify: "counts",
-      units: 1,
-      workers: 1,
-    };
-    const says = (what: string, place: Place, changes: Partial<Load>, nodes: number, basis: string, writes = 1) =>
-      scenario(
-        fit,
-        { what: `1 TB of ${eventBytes} B, ${what}`, place, nodes, basis, writes },
-        { ...load, ...changes },
-        bytesAnAggregate,
-      );
-    const ten = { units: NODES, workers: NODES } as const;
-    return [
-      says("one machine of 2 cores", ONE, {}, 1, "longer than what was run, on the same machine"),
-      says("one machine of 8 cores", LARGE, {}, 1, "cores that were not there"),
-      ...spread.map((how) =>
-        says(
-          `10 nodes of 8 cores, ${how.source}`,
-          TEN,
-          { ...ten, ...how },
-          NODES,
-          "machines and a network that were not there",
-        ),
-      ),
-      ...spread
-        .slice(-1)
-        .map((how) =>
-          says(
-            `the same on a 3-node cluster, ${how.source}`,
-            TEN,
-            { ...ten, ...how },
-            NODES,
-            `a replicated write costs the servers ${figure(replicated ?? REPLICATED_WRITE, 1)} times one, ${replicated === null ? "assumed" : "from three of them on one machine"}`,
-            replicated ?? REPLICATED_WRITE,
-          ),
-        ),
-    ];
-  });
+  const sources = (["direct", "shuffle"] as const).filter((source) =>
+    fit.fitted.some((one) => one.load.source === source),
+  );
+  return EVENT_BYTES.flatMap((eventBytes) =>
+    sitesOf(replicatedWrite(fit, summary)).flatMap((site) =>
+      sources.map((source) => scenario(fit.model, site, { eventBytes, source }, bytesAnAggregate)),
+    ),
+  );
 }
 
-interface Where {
-  readonly what: string;
-  readonly place: Place;
-  readonly nodes: number;
-  readonly basis: string;
-  readonly writes: number;
+function sitesOf(replicated: number | null): Site[] {
+  const ten: Place = { cores: NODE_CORES, workerCores: NODES * NODE_CORES, bytesPerSecond: TEN_GIGABIT };
+  const times = figure(replicated ?? REPLICATED_WRITE, 1);
+  const from = replicated === null ? "assumed" : "from three servers on one machine";
+  const one = { nodes: 1, writes: 1 };
+  return [
+    { ...one, what: "a machine of 2 cores", place: alone(2), basis: "longer than what was run, on such a machine" },
+    { ...one, what: `a machine of ${NODE_CORES} cores`, place: alone(NODE_CORES), basis: "cores that were not there" },
+    {
+      what: `${NODES} nodes`,
+      place: ten,
+      nodes: NODES,
+      writes: 1,
+      basis: "machines and a network that were not there",
+    },
+    {
+      what: `${NODES} nodes, NATS a 3-node cluster`,
+      place: ten,
+      nodes: NODES,
+      writes: replicated ?? REPLICATED_WRITE,
+      basis: `the same, and an entry costs the servers ${times} times one: ${from}`,
+    },
+  ];
+}
+
+function alone(cores: number): Place {
+  return { cores, workerCores: null, bytesPerSecond: null };
 }
 
 function scenario(
-  { model }: Fit,
-  { what, place, nodes, basis, writes }: Where,
-  load: Load,
-  bytes: number | null,
+  fitted: CostModel,
+  { what, place, nodes, basis, writes }: Site,
+  { eventBytes, source }: Pick<Load, "eventBytes" | "source">,
+  bytesAnAggregate: number | null,
 ): Scenario {
-  const micros = model.micros.map((cost, at) => cost * (TERMS[at]?.what === STORED ? writes : 1));
-  const { seconds } = predict({ ...model, micros }, load, place);
+  const model = {
+    ...fitted,
+    micros: fitted.micros.map((cost, at) => cost * (TERMS[at]?.what === STORED ? writes : 1)),
+  };
+  const messages = Math.round(TERABYTE / eventBytes);
+  const entries = Math.round(messages / EVENTS_AN_AGGREGATE);
+  const loadOf = (units: number): Load => ({
+    ...{ messages, eventBytes, entries, source, units, workers: units },
+    projection: "aggregate",
+    certify: "counts",
+  });
+  const choices = Array.from({ length: place.workerCores ?? place.cores }, (_, more) => loadOf(more + 1));
+  const secondsOf = (load: Load) => predict(model, load, place).seconds;
+  const load = choices.reduce((best, one) => (secondsOf(one) < secondsOf(best) ? one : best));
   return {
-    what,
-    events: load.messages,
-    hours: seconds / 3_600,
-    boundBy: boundBy({ ...model, micros }, load, place, seconds),
-    gibibytesANode: bytes === null ? null : (bytes * load.entries) / nodes / 1024 ** 3,
-    basis,
+    what: `1 TB of ${figure(eventBytes, 0)} B, ${what}`,
+    ...{ source, basis, events: messages, units: load.units },
+    hours: secondsOf(load) / 3_600,
+    boundBy: boundBy(model, load, place),
+    gibibytesANode:
+      bytesAnAggregate === null ? null : (bytesAnAggregate * entries) / Math.min(nodes, load.units) / 1024 ** 3,
   };
 }
 
 /** By taking each limit away in turn: the one without which it would be shortest. */
-function boundBy(model: Fit["model"], load: Load, place: Place, seconds: number): string {
+function boundBy(model: CostModel, load: Load, place: Place): string {
+  const { seconds } = predict(model, load, place);
   const without = (wanted: string, faster: Place, free: (program: string) => boolean) => {
     const micros = model.micros.map((cost, at) => (free(TERMS[at]?.program ?? "") ? 0 : cost));
     return { wanted, gain: seconds - predict({ ...model, micros }, load, faster).seconds };

@@ -34,9 +34,11 @@ export function checkRows(checked: readonly Checked[]): string[][] {
 
 export function scenarioRows(results: Results): string[][] {
   return [
-    ["", "events", "hours", "bound by", "GiB of states a node", "how far from what was run"],
-    ...scenariosOf(results).map(({ what, events, hours, boundBy, gibibytesANode, basis }) => [
+    ["", "source", "units", "events", "hours", "bound by", "GiB of states a node", "how far from what was run"],
+    ...scenariosOf(results).map(({ what, source, units, events, hours, boundBy, gibibytesANode, basis }) => [
       what,
+      source,
+      figure(units, 0),
       figure(events, 0),
       figure(hours, hours < 10 ? 1 : 0),
       boundBy,
