@@ -1,3 +1,5 @@
+import { DAY_OF_EVENTS } from "./data.ts";
+
 export interface DocumentPlay {
   /** From the project's folder. */
   readonly file: string;
@@ -13,6 +15,7 @@ export interface DocumentPlay {
 
 const IN_CONTAINERS = "takes a Docker engine: test/deploy/containers.test.ts";
 const IN_CLUSTER = "takes a cluster: test/deploy/kubernetes-run.test.ts runs what the manifests start";
+const ON_A_SMALL_STREAM = "takes an hour: test/bench/bench.test.ts";
 const WITHOUT_END = "runs until it is ended: test/e2e/dashboard.test.ts";
 
 /** Every document that shows commands to a shell, but for docs/runbook.md, and what its commands need here. */
@@ -41,6 +44,7 @@ export const documentPlays: readonly DocumentPlay[] = [
       "delete-checkpoint --name before-the-upgrade ": "delete-checkpoint --name before-the-upgrade --yes ",
     },
   },
+  { file: "docs/benchmarks.md", leftOut: { "npm run bench": ON_A_SMALL_STREAM } },
   { file: "docs/certificate.md" },
   { file: "docs/containers.md", leftOut: { "docker ": IN_CONTAINERS } },
   {
@@ -71,14 +75,15 @@ export const documentPlays: readonly DocumentPlay[] = [
     },
   },
   { file: "docs/rules.md", files: { "rules.yaml": "version: 1" } },
+  { file: "docs/scaling.md", leftOut: { "npm run bench": ON_A_SMALL_STREAM } },
   {
     file: "docs/selective-replay.md",
     before: `echo '{ "event_types": ["NodeAdded"], "domains": ["graph"] }' > replay-filter.json`,
-    leftOut: { "event-replay --resume": "of an interrupted run: test/e2e/selective-resumed.test.ts" },
+    leftOut: { "event-replay --resume": "of an interrupted run: test/faults/selective-resumed.test.ts" },
   },
   {
     file: "docs/services.md",
-    places: { "2026-01-31": "2025-02-05" },
+    places: { "2026-01-31": DAY_OF_EVENTS },
     leftOut: {
       "install ": "changes the machine: test/deploy/systemd.test.ts",
       "systemctl ": "changes the machine: test/deploy/systemd.test.ts",

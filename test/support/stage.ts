@@ -41,6 +41,9 @@ export interface Stage {
   close(): Promise<void>;
 }
 
+/** Of events, for tests of what must hold with each. */
+export const SOURCES = ["direct", "shuffle"] as const;
+
 export interface StagedEvent {
   readonly id: string;
   readonly type: string;
@@ -54,6 +57,8 @@ export async function openStage(options: {
   natsUrl: string;
   redisUrl: string;
   projection: Projection<never>;
+  /** Of its runs, where they ask for none. */
+  source?: RunSettings["source"];
   log?: Log;
 }): Promise<Stage> {
   const name = `T${randomBytes(5).toString("hex")}`;
@@ -89,6 +94,7 @@ export async function openStage(options: {
     target: bucket,
     projection: { name: projection.name, source: "builtin", path: null, sha256: "test" },
     parallel: 4,
+    source: options.source ?? "auto",
     units: null,
     batchSize: 1000,
     prefetch: 10_000,

@@ -202,5 +202,6 @@ function findings(run: RunRecord, sum: (of: (unit: UnitRecord) => number) => num
   say(orphans.total - orphans.pruned, `entries that no event accounts for, kept (${named}); ${prune}`);
   say(orphans.pruned, "entries that no event accounts for, removed");
   say(orphans.spared, "entries kept as they were: all events of their aggregates were skipped");
+  say(orphans.expired, "entries kept as they were: their events have gone from the front of the stream");
   return said;
 }

@@ -6,6 +6,7 @@ import {
   newUnitRecord,
   type Plan,
   ReplayError,
+  SegmentLostError,
   type RunRecord,
   type RunSettings,
 } from "@cim-replay/core";
@@ -13,6 +14,7 @@ import { ensureBucket } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
 import { acquireTarget } from "./give-up.ts";
 import { coordinatorId, type LeaseKeeper } from "./lease-keeper.ts";
+import { sweepSegments, toPackAgain } from "./segments.ts";
 
 /** A run and the right to drive it. */
 export interface HeldRun {
@@ -47,10 +49,12 @@ export async function startRun(
       adaptive: null,
       summary: null,
     };
-    const units = plan.units.map(({ id, partitions }) =>
-      newUnitRecord(plan.runId, id, plan.slices.length, partitions.length),
-    );
-    await ctx.ledger.createRun(record, plan, units);
+    const { runId, slices, partitions, units, sliceUnits } = plan;
+    await ctx.ledger.createRun(record, plan, [
+      ...sliceUnits.map(({ id }) => newUnitRecord(runId, id, slices.length, partitions.length, "slice")),
+      ...units.map((unit) => newUnitRecord(runId, unit.id, slices.length, unit.partitions.length)),
+    ]);
+    await sweepSegments(ctx);
     return { record, lease };
   } catch (error) {
     await lease.release();
@@ -72,8 +76,15 @@ export async function takeOverRun(ctx: ReplayContext, runId: string, changes: Pa
   await assertNotOvertaken(ctx, found.record);
   const lease = await acquireTarget(ctx, { domain: settings.domain, target: settings.target, runId });
   try {
-    for (const unit of await ctx.ledger.listUnits(runId)) {
-      if (unit.record.state === "failed") await ctx.ledger.putUnit(beforeFailure(unit.record), unit.revision);
+    await sweepSegments(ctx);
+    const units = await ctx.ledger.listUnits(runId);
+    const packAgain = toPackAgain(
+      found.record,
+      units.map(({ record }) => record),
+    );
+    for (const { record, revision } of units) {
+      const mended = record.state === "failed" ? beforeFailure(record) : packAgain(record);
+      if (mended) await ctx.ledger.putUnit(mended, revision);
     }
     const record = await ctx.ledger.changeRun(runId, (run) => ({
       ...(run.state === "running" || run.state === "planned" ? run : moveRun(run, "running")),
@@ -114,17 +125,18 @@ async function assertNotOvertaken(ctx: ReplayContext, run: RunRecord): Promise<v
   );
 }
 
-/** Back to the last checkpoint that no bad event has touched; to the start where there is none. */
+/** Back to the last checkpoint that nothing bad has touched; to the start where there is none. */
 function beforeFailure(unit: Parameters<typeof moveUnit>[0]): ReturnType<typeof moveUnit> {
-  const { firstParkedSeq } = unit;
-  const checkpoints =
-    firstParkedSeq === null ? unit.checkpoints : unit.checkpoints.filter(({ seq }) => seq < firstParkedSeq);
+  const { firstParkedSeq, failure } = unit;
+  // Where a segment was not what was packed, nothing that was folded of segments is to be trusted.
+  const lastGoodSeq = failure?.kind === SegmentLostError.name ? 0 : (firstParkedSeq ?? Number.POSITIVE_INFINITY);
+  const checkpoints = unit.checkpoints.filter(({ seq }) => seq < lastGoodSeq);
   return {
     ...moveUnit(unit, "pending"),
     checkpoints,
     cursorSeq: checkpoints.at(-1)?.seq ?? 0,
     // Those of the failure reach further than what is durable; the next checkpoint states its own.
-    counts: firstParkedSeq === null ? unit.counts : emptyCounts(),
+    counts: Number.isFinite(lastGoodSeq) ? emptyCounts() : unit.counts,
     firstParkedSeq: null,
     parkedAggregates: 0,
     failure: null,

@@ -10,7 +10,7 @@ export type {
 } from "./event.ts";
 export { defineProjection, type Projection, type ProjectionRef } from "./projection.ts";
 export { DeletedSequences, type SequenceRange, tileSlices } from "./range.ts";
-export { type Partition, type Plan, type PlannedUnit, planSchema } from "./plan.ts";
+export { type Partition, type Plan, type PlannedSliceUnit, type PlannedUnit, planSchema } from "./plan.ts";
 export { EVERY_EVENT, type EventFilter, partialCriteria, type PinnedFilter } from "./event-filter.ts";
 export {
   CERTIFICATE_LEVELS,
@@ -35,7 +35,9 @@ export {
   hasAdvanced,
   moveUnit,
   newUnitRecord,
+  type PackedForUnit,
   type UnitCounts,
+  type UnitKind,
   type UnitRecord,
   type UnitState,
   unitCountsSchema,
@@ -48,13 +50,15 @@ export {
   ConflictingWriterError,
   errorMessage,
   ReplayError,
+  SegmentLostError,
   SourceChangedError,
   SupersededError,
   UnreachableError,
   UsageError,
 } from "./errors.ts";
-export { assignPartitions, chooseUnits, type StepCosts, type UnitChoice } from "./cost.ts";
+export { assignPartitions, chooseUnits, type Load, type StepCosts, shuffleSeconds, type UnitChoice } from "./cost.ts";
 export { type KeyCount, partitionHashesEvenly, partitionKeys, partitionOfOne, partitionRouter } from "./partition.ts";
+export { partitionRouterOfBytes } from "./partition-bytes.ts";
 export { canonicalJson } from "./canonical-json.ts";
 export { canonicalType, sameType } from "./aliases.ts";
 export { type CompiledProjection, compileProjection, parseProjection } from "./fold.ts";
@@ -62,6 +66,8 @@ export { entryKey, parseEntryKey } from "./key.ts";
 export { type Log, silentLog } from "./log.ts";
 export { traced } from "./traced.ts";
 export { formatCount, formatDuration, formatSize, parseDuration, parseSize } from "./sizes.ts";
+export { hexRows, textOf } from "./show-bytes.ts";
+export { escapeHtml } from "./escape-html.ts";
 export { finerNanos, formatTime, parseTime } from "./times.ts";
 export { compileDomain, type DomainCodec } from "./decode/domain-codec.ts";
 export { isMalformed } from "./decode/malformed.ts";

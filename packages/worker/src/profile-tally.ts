@@ -49,6 +49,6 @@ const FIGURES = 8;
 
 function figuresOf({ context, pass, entriesWritten }: UnitAttempt): number[] {
   const { fetch, fold, checkpoint, write } = context.stages;
-  const { delivered = 0, applied = 0 } = pass?.fold.counts ?? {};
+  const { delivered = 0, applied = 0 } = pass?.counts ?? {};
   return [fetch, fold, checkpoint, write, delivered, applied, entriesWritten, context.recoveries];
 }

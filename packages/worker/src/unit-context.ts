@@ -1,4 +1,4 @@
-import type { CompiledProjection, DomainCodec, Log, Plan, PlannedUnit, RunRecord } from "@cim-replay/core";
+import type { CompiledProjection, DomainCodec, Log, Plan, PlannedUnit, RunRecord, UnitCounts } from "@cim-replay/core";
 import type { CheckpointStore, NatsClient, QuarantineStore, ReadGauge } from "@cim-replay/nats";
 import type { CompiledFilter } from "@cim-replay/filter";
 import type { Pace } from "./pace.ts";
@@ -8,37 +8,52 @@ import type { UnitClaim } from "./unit-claim.ts";
 interface StageTimes {
   /** Waiting for messages. */
   fetch: number;
-  /** Routing, decoding and folding. */
+  /** Routing, decoding and folding; of a slice: routing and packing. */
   fold: number;
   checkpoint: number;
+  /** Of entries; of a slice: waiting until segments are stored. */
   write: number;
 }
 
-/** Everything that the stages of one attempt at a unit need. */
-export interface UnitContext {
+/** What an attempt at a unit of either kind needs. */
+export interface AttemptContext {
   readonly client: NatsClient;
-  readonly checkpoints: CheckpointStore;
-  readonly quarantine: QuarantineStore;
   readonly claim: UnitClaim;
   readonly run: RunRecord;
   readonly plan: Plan;
-  readonly unit: PlannedUnit;
   readonly codec: DomainCodec;
-  readonly projection: CompiledProjection;
-  /** Null: every event of the domain is taken. */
-  readonly filter: CompiledFilter | null;
-  /** Of a routing key, or of an entry key; the position in the unit's list, -1 where it is another unit's. */
-  readonly partitionOf: (routeKey: string) => number;
-  readonly partitionOfKey: (entryKey: string) => number;
   readonly maxMessageBytes: number;
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly stages: StageTimes;
   readonly gauge: ReadGauge;
   readonly pace: Pace;
-  /** See UnitFoldOptions; outlives a pass. */
-  readonly careful: Set<string>;
   recoveries: number;
   /** Set from outside: the next chance is a checkpoint. */
   checkpointRequested: boolean;
+}
+
+/** Everything that the stages of one attempt at partitions need. */
+export interface UnitContext extends AttemptContext {
+  readonly checkpoints: CheckpointStore;
+  readonly quarantine: QuarantineStore;
+  readonly unit: PlannedUnit;
+  readonly projection: CompiledProjection;
+  /** Null: every event of the domain is taken. */
+  readonly filter: CompiledFilter | null;
+  /** Of a routing key, or of an entry key; the position in the unit's list, -1 where it is another unit's. */
+  readonly partitionOf: (routeKey: string) => number;
+  readonly partitionOfKey: (entryKey: string) => number;
+  /** See UnitFoldOptions; outlives a pass. */
+  readonly careful: Set<string>;
+}
+
+/** What the outside sees of a pass over messages, whoever does it. */
+export interface AttemptPass {
+  readonly counts: UnitCounts;
+  readonly readSeq: number;
+  readonly lastEventAtMs: number | null;
+  /** Makes durable what can be, for a unit that is given back. */
+  checkpointAndSettle(): Promise<void>;
+  close(): void;
 }

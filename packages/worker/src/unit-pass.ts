@@ -1,30 +1,26 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { type DeletedSequences, ReplayError, type StreamMessage, traced } from "@cim-replay/core";
-import { readStream } from "@cim-replay/nats";
-import { SequenceAccountant } from "./accountant.ts";
+import { ReplayError, type StreamMessage, traced, type UnitCounts } from "@cim-replay/core";
 import { CheckpointSchedule } from "./checkpoint-schedule.ts";
 import { Checkpointer, restoreCheckpoints } from "./checkpointer.ts";
 import { blockStart, ContentDigest } from "./content-digest.ts";
 import { type ExistingEntries, readExistingEntries } from "./continue-from-entries.ts";
-import type { UnitContext } from "./unit-context.ts";
+import type { AttemptPass, UnitContext } from "./unit-context.ts";
 import { UnitFold, type UnitFoldOptions } from "./unit-fold.ts";
+import type { OpenSource, UnitSource } from "./unit-source.ts";
 import { WorkingSet } from "./working-set.ts";
 
-const NO_PROGRESS_MS = 5_000;
 /** Between two turns of the event loop, whatever the batch size. */
 const FOLD_AT_MOST_MS = 100;
 const MESSAGES_BETWEEN_CLOCKS = 16;
-/** The server cuts off a client past 64 MB pending; half of that at most is ever asked for. */
-const MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
 /** More bad events than this are no bad events but a wrong template or envelope: keeping them all helps nobody. */
 const MAX_BAD_EVENTS = 10_000;
 
 /** One reading of a unit's range, from its last checkpoint to the end: fetch, decode, fold, checkpoint. */
-export class UnitPass {
+export class UnitPass implements AttemptPass {
   readonly fold: UnitFold;
   readonly working: WorkingSet;
   readonly #context: UnitContext;
-  readonly #accountant: SequenceAccountant;
+  readonly #source: UnitSource;
   readonly #checkpointer: Checkpointer;
   readonly #digest: ContentDigest;
   /** First sequence to fold; reading begins at the start of its block, for the digest. */
@@ -38,7 +34,7 @@ export class UnitPass {
     context: UnitContext,
     fold: UnitFold,
     parts: {
-      accountant: SequenceAccountant;
+      source: UnitSource;
       checkpointer: Checkpointer;
       digest: ContentDigest;
       fromSeq: number;
@@ -50,7 +46,7 @@ export class UnitPass {
     this.#context = context;
     this.fold = fold;
     this.working = parts.working;
-    this.#accountant = parts.accountant;
+    this.#source = parts.source;
     this.#checkpointer = parts.checkpointer;
     this.#digest = parts.digest;
     this.#fromSeq = parts.fromSeq;
@@ -61,18 +57,18 @@ export class UnitPass {
   }
 
   /** Stands where the unit's last checkpoint left it, or at the start. */
-  static async start(context: UnitContext, deleted: DeletedSequences): Promise<UnitPass> {
+  static async start(context: UnitContext, openSource: OpenSource): Promise<UnitPass> {
     const { plan, run, log } = context;
     const working = await WorkingSet.open(plan.domain, run.settings, log);
     try {
-      return await UnitPass.#startWith(context, deleted, working);
+      return await UnitPass.#startWith(context, openSource, working);
     } catch (error) {
       working.close();
       throw error;
     }
   }
 
-  static async #startWith(context: UnitContext, deleted: DeletedSequences, working: WorkingSet): Promise<UnitPass> {
+  static async #startWith(context: UnitContext, openSource: OpenSource, working: WorkingSet): Promise<UnitPass> {
     const { claim, plan, run, unit } = context;
     const record = claim.record;
     const existing = run.settings.continueFromEntries
@@ -100,13 +96,7 @@ export class UnitPass {
       digest,
       existing,
       working,
-      accountant: new SequenceAccountant({
-        stream: plan.stream.name,
-        slices: plan.slices,
-        deleted,
-        fromSeq,
-        deliveredBySlice: meta?.deliveredBySlice ?? plan.slices.map(() => 0),
-      }),
+      source: openSource({ fromSeq, deliveredBySlice: meta?.deliveredBySlice ?? plan.slices.map(() => 0) }),
       checkpointer: new Checkpointer(context.checkpoints, claim, {
         maxBytes: context.maxMessageBytes,
         knownBelow: fold.aggregates.size,
@@ -119,8 +109,16 @@ export class UnitPass {
     this.working.close();
   }
 
+  get counts(): UnitCounts {
+    return this.fold.counts;
+  }
+
+  get lastEventAtMs(): number | null {
+    return this.fold.lastEvent?.timestampMs ?? null;
+  }
+
   get deliveredBySlice(): number[] {
-    return this.#accountant.deliveredBySlice;
+    return [...this.#source.deliveredBySlice];
   }
 
   /** With what entries hold whose aggregates had no event in the range. */
@@ -140,35 +138,14 @@ export class UnitPass {
 
   /** Reads to the end of the range; "rewind" where bad events were found that must be left out from the last checkpoint on. */
   async read(): Promise<"ended" | "rewind"> {
-    const { plan, run, signal, stages, pace } = this.#context;
+    const { run, signal, stages, pace } = this.#context;
     const { settings } = run;
-    const unfiltered = plan.read.filterSubjects.length === 0;
-    const messages = readStream(this.#context.client, {
-      stream: plan.stream.name,
-      created: plan.stream.created,
-      range: { fromSeq: this.#readFromSeq, toSeq: plan.range.toSeq },
-      filterSubjects: plan.read.filterSubjects,
-      maxMessages: pace.windowMessages(Math.min(settings.prefetch, settings.bufferSize)),
-      maxBytes: pace.windowBytes(
-        Math.min(MAX_IN_FLIGHT_BYTES, (settings.memoryLimitBytes ?? Number.POSITIVE_INFINITY) / 8),
-        2 * this.#context.maxMessageBytes,
-      ),
-      noProgressMs: NO_PROGRESS_MS,
-      signal,
-      gauge: this.#context.gauge,
-      parser: settings.reader,
-      onLibrary: (why) => this.#context.log.warn({}, `read with the client library's parser, which is slower: ${why}`),
-      onRecovered: (what) => {
-        this.#context.recoveries += 1;
-        this.#context.log.warn({ seq: this.#lastSeq }, what);
-      },
-    });
     let waitingSince = performance.now();
-    for await (const batch of messages) {
+    for await (const batch of this.#source.read(this.#readFromSeq)) {
       stages.fetch += performance.now() - waitingSince;
       for (let from = 0; from < batch.length; ) {
         const [first, ownBefore] = [from, this.#own()];
-        from = this.#foldBatch(batch, from, Math.min(from + pace.step(settings.batchSize), batch.length), unfiltered);
+        from = this.#foldBatch(batch, from, Math.min(from + pace.step(settings.batchSize), batch.length));
         if (this.fold.badEvents.length > 0) await this.#quarantine();
         const isDue = this.#context.checkpointRequested || this.#schedule.isDue(this.#own(), this.#readShare());
         if (isDue && (await this.checkpoint()) === "rewind") return "rewind";
@@ -182,7 +159,7 @@ export class UnitPass {
     }
     await this.#checkpointer.settle();
     if (this.fold.toSkip.length > 0) return "rewind";
-    this.#close(unfiltered);
+    this.fold.counts.deleted = this.#source.close();
     return "ended";
   }
 
@@ -222,7 +199,7 @@ export class UnitPass {
   }
 
   /** Returns where to go on: a slow projection gets fewer than `to`, so that its worker does not seem dead meanwhile. */
-  #foldBatch(batch: readonly StreamMessage[], from: number, to: number, unfiltered: boolean): number {
+  #foldBatch(batch: readonly StreamMessage[], from: number, to: number): number {
     const startedAt = performance.now();
     let next = from;
     while (next < to) {
@@ -232,7 +209,7 @@ export class UnitPass {
         this.fold.rehash(message);
         continue;
       }
-      if (unfiltered) this.#accountant.delivered(message.seq);
+      this.#source.delivered(message.seq);
       this.fold.take(message);
       this.#lastSeq = message.seq;
       if (next % MESSAGES_BETWEEN_CLOCKS === 0 && performance.now() - startedAt > FOLD_AT_MOST_MS) break;
@@ -279,18 +256,11 @@ export class UnitPass {
     return counts.delivered - counts.foreign - counts.elsewhere;
   }
 
-  #close(unfiltered: boolean): void {
-    if (!unfiltered) return;
-    this.#accountant.ended(this.#context.plan.range.toSeq);
-    this.#accountant.assertSlicesClose();
-    this.fold.counts.deleted = this.#context.plan.deleted.count;
-  }
-
   #meta() {
     const { counts, deliveredByPartition, firstParkedSeq, parkedAggregates } = this.fold;
     return {
       counts: { ...counts },
-      deliveredBySlice: [...this.deliveredBySlice],
+      deliveredBySlice: this.deliveredBySlice,
       deliveredByPartition: [...deliveredByPartition],
       firstParkedSeq,
       parkedAggregates,

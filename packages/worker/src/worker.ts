@@ -8,6 +8,7 @@ import {
   PermissionDeniedError,
   publishLive,
   QuarantineStore,
+  SegmentStore,
 } from "@cim-replay/nats";
 import { consumeUnits, QueueDeniedError, type QueueOptions, type UnitJob } from "@cim-replay/queue";
 import { Profiler } from "./profiler.ts";
@@ -130,7 +131,15 @@ async function openServices(options: WorkerOptions): Promise<UnitServices> {
   const quarantine = await QuarantineStore.open(client, { create: true });
   if (!quarantine)
     throw new ReplayError("Cannot work: the quarantine stream cannot be made. Check JetStream's limits.");
-  return { client, ledger, checkpoints, quarantine, workerId, log, loadProjection: options.loadProjection };
+  // Opened anew by each attempt: between two of them, somebody may have removed the stream.
+  const segments = () => openSegments(client);
+  return { client, ledger, checkpoints, quarantine, segments, workerId, log, loadProjection: options.loadProjection };
+}
+
+async function openSegments(client: NatsClient): Promise<SegmentStore> {
+  const segments = await SegmentStore.open(client, { create: true });
+  if (segments) return segments;
+  throw new ReplayError("Cannot work: the stream of segments cannot be made. Check JetStream's limits.");
 }
 
 function report(client: NatsClient, workerId: string, attempts: ReadonlyMap<string, UnitAttempt>, name: string): void {
@@ -141,7 +150,7 @@ function report(client: NatsClient, workerId: string, attempts: ReadonlyMap<stri
 function liveReport(workerId: string, name: string, attempt: UnitAttempt): LiveReport {
   const { context, pass, entriesWritten } = attempt;
   const [runId = "", unit = ""] = name.split("/");
-  const counts = pass?.fold.counts;
+  const counts = pass?.counts;
   return {
     workerId,
     runId,
@@ -152,7 +161,7 @@ function liveReport(workerId: string, name: string, attempt: UnitAttempt): LiveR
     applied: counts?.applied ?? 0,
     quarantined: counts?.quarantined ?? 0,
     entriesWritten,
-    lastEventAtMs: pass?.fold.lastEvent?.timestampMs ?? null,
+    lastEventAtMs: pass?.lastEventAtMs ?? null,
     memoryBytes: process.memoryUsage.rss(),
     inFlightBytes: context.gauge.heldBytes,
     stageMicros: {

@@ -59,8 +59,10 @@ const PROOF_AT_LEAST_EVERY_MS = 100;
 export async function writeEntries(
   options: WriteOptions,
 ): Promise<EntriesWritten & { readonly digests: readonly EntriesDigest[] }> {
-  const { client, plan, claim, partitions } = options;
-  const heads = await headsBefore(options);
+  const { client, plan, claim, partitions, working } = options;
+  // Nothing was there, and nobody of this run was at these before: each unit reading all that the others wrote adds up.
+  const isFirst = plan.target.lastRevision === 0 && claim.record.epoch === 1;
+  const heads = isFirst ? working.map<EntryHead>() : await headsBefore(options);
   const bucket = await bucketFacts(client, plan.target.bucket);
   const writer = new EntryWriter(client, plan.target.bucket, bucket ? { maxValueSize: bucket.maxValueSize } : {});
   const entries: EntriesWritten = { written: 0, unchanged: 0, bytes: 0 };

@@ -46,6 +46,7 @@ export async function runSettingsFor(
       target: bucketOf(settings.target),
       projection: ref,
       parallel: settings.parallel,
+      source: settings.source,
       units: settings.units,
       ...paceOf(settings),
       memoryLimitBytes: settings.memoryLimit,
