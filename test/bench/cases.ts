@@ -108,6 +108,7 @@ function boundCases(dataset: Dataset): Case[] {
     command("flat, no checkpoints", checkpoints("none"), SOMETIMES),
     command("flat, checkpoint every 10000", checkpoints("10000"), SOMETIMES),
     command("flat, memory limit", LIMITED, SOMETIMES),
+    command("flat, buffer disk", { ...FLAT, more: ["--buffer-mode", "disk"] }, SOMETIMES),
   ];
 }
 
@@ -130,6 +131,7 @@ function manyCases(dataset: Dataset): Case[] {
   return [
     { ...raw, ...SOMETIMES },
     command("flat", FLAT, SOMETIMES),
+    command("flat, buffer disk", { ...FLAT, more: ["--buffer-mode", "disk"] }, { ...FULL, ...SOMETIMES }),
     command("graph", GRAPH, SOMETIMES),
     command("flat, 1 worker", { ...FLAT, units: 1, source: "direct" }, { ...SOMETIMES, suites: ["default"] }),
     command("flat, 2 workers", { ...FLAT, units: 2, source: "direct" }, { ...SOMETIMES, suites: ["default"] }),

@@ -58,7 +58,9 @@ describe("kill -9 of a local worker", () => {
     expect(await stage.entries()).toEqual(stage.expected);
     const [, second = 0] = claimsFrom(replay.stderr);
     expect(second).toBeGreaterThan(20_000);
-    expect(Number(/"shelved":(\d+),"msg":"aggregates were put on disk/.exec(replay.stderr)?.[1])).toBeGreaterThan(5_000);
+    expect(Number(/"shelved":(\d+),"msg":"aggregates were put on disk/.exec(replay.stderr)?.[1])).toBeGreaterThan(
+      5_000,
+    );
   }, 240_000);
 
   it("while it writes entries leaves whole ones, and the rest are written by the next one", async () => {

@@ -1,4 +1,4 @@
-import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryFacts } from "./entry-facts.ts";
 import type { StreamFold } from "./stream-fold.ts";
 import type { LeftOutEvent, Terms } from "./terms.ts";
 import type { Bounds, Witness } from "./witness.ts";

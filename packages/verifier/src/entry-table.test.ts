@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryFacts } from "./entry-facts.ts";
 import { EntryTable } from "./entry-table.ts";
 
 const sha = fc.nat(20).map((n) => hash("sha256", `${n}`));

@@ -1,5 +1,5 @@
 import { keyHash, NOWHERE, parseEntryKey, PositionIndex } from "@cim-replay/core";
-import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryFacts } from "./entry-facts.ts";
 
 /** Small: most tables are. */
 const CHUNK_ROWS = 1_024;

@@ -1,4 +1,4 @@
-import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryFacts } from "./entry-facts.ts";
 import type { EntryTable } from "./entry-table.ts";
 import type { Certificate } from "./certificate.ts";
 import type { KnownRuns } from "./known-runs.ts";

@@ -1,5 +1,5 @@
 import { type Ledger, type NatsClient, seqAtTime } from "@cim-replay/nats";
-import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryFacts } from "./entry-facts.ts";
 import type { LeftOut } from "./certificate.ts";
 import { lastCompletedRun } from "./run-evidence.ts";
 import type { AsOf, Scene, Verification } from "./scene.ts";

@@ -1,6 +1,6 @@
 import type { Plan, UnitRecord } from "@cim-replay/core";
 import { type Accounts, writerOf } from "./accounts.ts";
-import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryFacts } from "./entry-facts.ts";
 import type { EntryTable } from "./entry-table.ts";
 import { byPartition } from "./content.ts";
 import type { Check, Discrepancies } from "./discrepancies.ts";

@@ -1,4 +1,4 @@
-import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryFacts } from "./entry-facts.ts";
 import type { Terms } from "./terms.ts";
 
 /** What the stream says of one aggregate. Mutable: it is touched once an event. */

@@ -9,7 +9,7 @@ import {
   type SequenceRange,
   type StreamMessage,
 } from "@cim-replay/core";
-import type { EntryFacts } from "./bucket-entries.ts";
+import type { EntryFacts } from "./entry-facts.ts";
 import type { EntryTable } from "./entry-table.ts";
 import { ContentChains, type ContentDigest } from "./content-chain.ts";
 import type { Discrepancies } from "./discrepancies.ts";

@@ -91,6 +91,7 @@ const PLAYS: Readonly<Record<Role, (account: Account) => Promise<CommandResult>>
     if (!needs(account, "STREAM.CREATE.KV_CIM_PROJECTIONS")) await addOrphan(account);
     if (lacks(account, "SEGMENT")) return shuffled(account);
     return withWorker(account, "worker", async (worker) => {
+      if (lacks(account, "CONSUMER.LIST")) return replay(account, worker, "--adaptive-rate", "--max-rate", "30");
       if (!needs(account, ".control.")) return replay(account, worker);
       const replaying = replay(account, worker, "--max-rate", account.variation.without ? "30" : "2000");
       for (let i = 0; i < 8; i++) await sleep(200).then(() => process.emit("SIGUSR1"));
