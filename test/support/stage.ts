@@ -88,6 +88,7 @@ export async function openStage(options: {
     filter: null,
     target: bucket,
     projection: { name: projection.name, source: "builtin", path: null, sha256: "test" },
+    otherTargets: [],
     parallel: 4,
     units: null,
     batchSize: 1000,
@@ -145,7 +146,7 @@ export async function openStage(options: {
       }
       return added;
     },
-    plan: (changes) => planReplay(client, settings(changes), projection, `r${randomBytes(6).toString("hex")}`),
+    plan: (changes) => planReplay(client, settings(changes), [projection], `r${randomBytes(6).toString("hex")}`),
     async start(changes) {
       return startRun(ctx, "test", settings(changes), await stage.plan(changes));
     },

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  bucketsOf,
   errorMessage,
   formatDuration,
   moveRun,
@@ -65,12 +66,16 @@ export async function driveRun(ctx: ReplayContext, held: HeldRun, options: Drive
   );
   const watch = new RunWatch(ctx, run, plan);
   const drive = new Drive(ctx, held, plan, watch, options);
-  const { domain, target } = run.settings;
+  const { domain } = run.settings;
   try {
     return await traced(
       "run",
       {
-        ...{ "cim_replay.run": id, "cim_replay.domain": domain, "cim_replay.target": target },
+        ...{
+          "cim_replay.run": id,
+          "cim_replay.domain": domain,
+          "cim_replay.target": bucketsOf(run.settings).join(","),
+        },
         ...{ "cim_replay.partitions": plan.partitions.length, "cim_replay.units": plan.units.length },
       },
       async (span) => {

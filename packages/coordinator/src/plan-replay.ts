@@ -1,12 +1,14 @@
 import { availableParallelism } from "node:os";
 import {
   assignPartitions,
+  bucketsOf,
   type CompiledProjection,
   chooseUnits,
   compileDomain,
   DeletedSequences,
   type DomainCodec,
   type Plan,
+  ReplayError,
   type RunSettings,
   type SequenceRange,
   type StepCosts,
@@ -31,7 +33,8 @@ const MAX_SLICES = 1_000;
 export async function planReplay(
   client: NatsClient,
   settings: RunSettings,
-  projection: CompiledProjection,
+  /** Of `settings`' targets, in their order. */
+  projections: readonly CompiledProjection[],
   runId: string,
   /** Told what the server's subject index said, for whoever needs it again. */
   onCounted: (counts: EventCounts) => void = () => undefined,
@@ -39,7 +42,7 @@ export async function planReplay(
   const codec = compileDomain(settings.domain, settings.domainSettings);
   const one = subjectsOfOne(codec, settings);
   const subjects = one ?? codec.subjects;
-  const { targetBefore, counts, calibration } = await lookAround(client, settings, projection, codec, one);
+  const { targetsBefore, counts, calibration } = await lookAround(client, settings, projections, codec, one);
   const { stream } = counts;
   onCounted(counts);
   if (counts.events === 0) throw nothingThere(settings, subjects);
@@ -52,7 +55,10 @@ export async function planReplay(
     partitioning.partitions,
     calibration.costs,
   );
-  const target = await pinTarget(client, settings.target, settings.domain, targetBefore);
+  const [target, ...otherTargets] = await Promise.all(
+    targetsBefore.map((before) => pinTarget(client, before.bucket, settings.domain, before)),
+  );
+  if (!target) throw new ReplayError("Cannot plan a replay without a target.");
   return {
     version: 1,
     runId,
@@ -68,9 +74,14 @@ export async function planReplay(
     units: work.units,
     expected: counts.byKey && { events: counts.events, aggregates: counts.byKey.size },
     target,
-    estimate: { seconds: work.seconds, bytes, microsPerEvent: work.microsPerEvent },
+    ...(otherTargets.length > 0 && { otherTargets }),
+    estimate: {
+      ...{ seconds: work.seconds, bytes, microsPerEvent: work.microsPerEvent },
+      ...(calibration.entryBytes.length > 0 && { entryBytes: [...calibration.entryBytes] }),
+    },
     warnings: planWarnings({
-      ...{ domain: settings.domain, stream, range, deleted: deleted.count, bucket: targetBefore.facts, bytes },
+      ...{ domain: settings.domain, stream, range, deleted: deleted.count, bytes },
+      buckets: targetsBefore.map(({ facts }) => facts),
       ...{ calibration, tooManySubjects: counts.tooManySubjects },
     }),
   };
@@ -80,15 +91,17 @@ export async function planReplay(
 async function lookAround(
   client: NatsClient,
   settings: RunSettings,
-  projection: CompiledProjection,
+  projections: readonly CompiledProjection[],
   codec: DomainCodec,
   one: readonly string[] | null,
-): Promise<{ targetBefore: TargetLook; counts: EventCounts; calibration: Calibration }> {
-  const lookingAtTarget = lookAtTarget(client, settings.target, settings.domain);
+): Promise<{ targetsBefore: TargetLook[]; counts: EventCounts; calibration: Calibration }> {
+  const lookingAtTarget = Promise.all(
+    bucketsOf(settings).map((bucket) => lookAtTarget(client, bucket, settings.domain)),
+  );
   // Its failure is told below, where the stream is there.
   lookingAtTarget.catch(() => undefined);
   const stream: StreamFacts = await requireStream(client, settings.domainSettings.stream, codec.subjects);
-  const [targetBefore, counts, calibration] = await Promise.all([
+  const [targetsBefore, counts, calibration] = await Promise.all([
     lookingAtTarget,
     countEvents(
       client,
@@ -99,13 +112,13 @@ async function lookAround(
       settings.continueFromEntries ? Number.POSITIVE_INFINITY : undefined,
     ),
     calibrate({
-      ...{ client, stream, codec, projection },
+      ...{ client, stream, codec, projections },
       fromSeq: settings.fromSeq ?? 1,
       filterSubjects: one ?? [],
       isOutside: (timeMs) => isOutside(settings, timeMs),
     }),
   ]);
-  return { targetBefore, counts, calibration };
+  return { targetsBefore, counts, calibration };
 }
 
 /** What of the range is there, how much of it is wanted, and how it is best read. */

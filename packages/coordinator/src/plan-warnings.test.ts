@@ -28,7 +28,7 @@ function warnings(options: {
     stream: stream as StreamFacts,
     range: { fromSeq: options.fromSeq ?? stream.firstSeq, toSeq: 100 },
     deleted: options.deleted ?? 0,
-    bucket: options.bucket ? ({ bucket: "T", ...options.bucket } as BucketFacts) : null,
+    buckets: [options.bucket ? ({ bucket: "T", ...options.bucket } as BucketFacts) : null],
     bytes: 1_000,
   });
 }

@@ -1,4 +1,4 @@
-import type { Plan, RunRecord, UnitRecord } from "@cim-replay/core";
+import { entriesDoneBy, type Plan, quarantinedBy, type RunRecord, type UnitRecord } from "@cim-replay/core";
 import type { Ledger, LiveReport, NatsClient } from "@cim-replay/nats";
 import { lastPinnedTime } from "./last-pinned-time.ts";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -96,10 +96,9 @@ export function progressOf(
     lagSeconds: lagOf(lastEvents, more.lastPinnedAtMs),
     etaSeconds: more.eventsPerSecond > 0 ? remaining / more.eventsPerSecond : null,
     errors:
-      sum(units, (unit) => Math.max(unit.counts.quarantined, unit.state === "running" ? unit.live.quarantined : 0)) +
-      units.filter((unit) => unit.failure && unit.failure.kind !== "bad-events").length,
+      sum(units, quarantinedBy) + units.filter((unit) => unit.failure && unit.failure.kind !== "bad-events").length,
     entriesWritten: sum(units, entriesOf(live)),
-    entriesTotal: plan.expected?.aggregates ?? null,
+    entriesTotal: plan.expected && plan.expected.aggregates * (1 + (plan.otherTargets?.length ?? 0)),
     workers: new Set(running.map((unit) => unit.owner)).size,
     memoryBytes: Math.max(0, ...running.map((unit) => live.get(unit.id)?.memoryBytes ?? unit.live.memoryBytes)),
     inFlightBytes: sum(reports, (report) => report.inFlightBytes),
@@ -161,9 +160,7 @@ function appliedOf(unit: UnitRecord): number {
 
 function entriesOf(live: ReadonlyMap<string, LiveReport>) {
   return (unit: UnitRecord) =>
-    unit.state === "running"
-      ? (live.get(unit.id)?.entriesWritten ?? unit.live.entriesWritten)
-      : unit.entries.written + unit.entries.unchanged;
+    unit.state === "running" ? (live.get(unit.id)?.entriesWritten ?? unit.live.entriesWritten) : entriesDoneBy(unit);
 }
 
 function lagOf(lastEventsMs: readonly (number | null)[], lastPinnedAtMs: number | null): number | null {

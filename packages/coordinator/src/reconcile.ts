@@ -1,4 +1,12 @@
-import { type Partition, type Plan, ReplayError, SourceChangedError, type UnitRecord } from "@cim-replay/core";
+import {
+  type Partition,
+  type Plan,
+  planFor,
+  ReplayError,
+  SourceChangedError,
+  unitFor,
+  type UnitRecord,
+} from "@cim-replay/core";
 import { deletedWithin, deletionsSha256, type NatsClient, streamFacts } from "@cim-replay/nats";
 
 /**
@@ -7,6 +15,16 @@ import { deletedWithin, deletionsSha256, type NatsClient, streamFacts } from "@c
  * partition or unit and the cause, where it does not.
  */
 export async function reconcile(client: NatsClient, plan: Plan, units: readonly UnitRecord[]): Promise<void> {
+  const targets = [plan.target, ...(plan.otherTargets ?? [])];
+  for (const at of targets.keys())
+    assertTargetCloses(
+      planFor(plan, at),
+      units.map((unit) => unitFor(unit, at)),
+    );
+  await assertSameSource(client, plan);
+}
+
+function assertTargetCloses(plan: Plan, units: readonly UnitRecord[]): void {
   for (const unit of units) assertUnitCloses(plan, unit);
   for (const planned of plan.units) {
     const unit = units.find(({ id }) => id === planned.id);
@@ -16,7 +34,6 @@ export async function reconcile(client: NatsClient, plan: Plan, units: readonly 
       if (partition) assertPartition(partition, unit, at);
     }
   }
-  await assertSameSource(client, plan);
 }
 
 function assertUnitCloses(plan: Plan, unit: UnitRecord): void {

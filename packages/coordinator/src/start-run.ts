@@ -1,37 +1,42 @@
 import { hostname } from "node:os";
 import {
+  bucketsOf,
+  eachTarget,
   emptyCounts,
+  figuresByTarget,
   moveRun,
   moveUnit,
   newUnitRecord,
   type Plan,
   ReplayError,
+  type RunBackup,
   type RunRecord,
   type RunSettings,
+  type UnitRecord,
 } from "@cim-replay/core";
 import { ensureBucket } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
-import { acquireTarget } from "./give-up.ts";
-import { coordinatorId, type LeaseKeeper } from "./lease-keeper.ts";
+import { coordinatorId } from "./lease-keeper.ts";
+import { acquireTargets, type TargetLeases } from "./target-leases.ts";
 
 /** A run and the right to drive it. */
 export interface HeldRun {
   readonly record: RunRecord;
-  readonly lease: LeaseKeeper;
+  readonly lease: TargetLeases;
 }
 
-/** Writes a planned run into the ledger. Throws ReplayError where another run has the same domain and target. */
+/** Writes a planned run into the ledger. Throws ReplayError where another run has the same domain and one of its targets. */
 export async function startRun(
   ctx: ReplayContext,
   command: string,
   settings: RunSettings,
   plan: Plan,
-  backup: RunRecord["backup"] = null,
+  /** By target; none: nothing is known of any. */
+  [backup, ...otherBackups]: readonly RunBackup[] = [],
 ): Promise<HeldRun> {
-  const subject = { domain: settings.domain, target: settings.target, runId: plan.runId };
-  const lease = await acquireTarget(ctx, subject);
+  const lease = await acquireTargets(ctx, settings, plan.runId);
   try {
-    await ensureBucket(ctx.client, settings.target);
+    for (const bucket of bucketsOf(settings)) await ensureBucket(ctx.client, bucket);
     const record: RunRecord = {
       version: 1,
       id: plan.runId,
@@ -43,11 +48,12 @@ export async function startRun(
       startedAt: null,
       endedAt: null,
       coordinator: { id: coordinatorId, host: hostname(), pid: process.pid },
-      backup,
+      backup: backup ?? null,
+      otherBackups,
       summary: null,
     };
     const units = plan.units.map(({ id, partitions }) =>
-      newUnitRecord(plan.runId, id, plan.slices.length, partitions.length),
+      newUnitRecord(plan.runId, id, plan.slices.length, partitions.length, bucketsOf(settings).length),
     );
     await ctx.ledger.createRun(record, plan, units);
     return { record, lease };
@@ -69,7 +75,7 @@ export async function takeOverRun(ctx: ReplayContext, runId: string, changes: Pa
     throw new ReplayError(`Cannot resume run ${runId}: it is ${found.record.state}. Start a new one.`);
   }
   await assertNotOvertaken(ctx, found.record);
-  const lease = await acquireTarget(ctx, { domain: settings.domain, target: settings.target, runId });
+  const lease = await acquireTargets(ctx, settings, runId);
   try {
     for (const unit of await ctx.ledger.listUnits(runId)) {
       if (unit.record.state === "failed") await ctx.ledger.putUnit(beforeFailure(unit.record), unit.revision);
@@ -91,16 +97,20 @@ export async function takeOverRun(ctx: ReplayContext, runId: string, changes: Pa
 
 /** What a later run has written is newer than this one's plan: going on would find another writer in every entry. */
 async function assertNotOvertaken(ctx: ReplayContext, run: RunRecord): Promise<void> {
-  const { domain, target } = run.settings;
-  const later = (await ctx.ledger.listRuns()).find(
-    (other) =>
-      other.state === "completed" &&
-      other.settings.domain === domain &&
-      other.settings.target === target &&
-      other.settings.aggregateId === run.settings.aggregateId &&
-      other.createdAt > run.createdAt,
-  );
+  const { domain } = run.settings;
+  const buckets = bucketsOf(run.settings);
+  const later = (await ctx.ledger.listRuns())
+    .flatMap(eachTarget)
+    .find(
+      (other) =>
+        other.state === "completed" &&
+        other.settings.domain === domain &&
+        buckets.includes(other.settings.target) &&
+        other.settings.aggregateId === run.settings.aggregateId &&
+        other.createdAt > run.createdAt,
+    );
   if (!later) return;
+  const { target } = later.settings;
   if (later.settings.filter !== null) {
     throw new ReplayError(
       `Cannot resume run ${run.id}: run ${later.id} has replayed a selection of ${domain} into ${target} since, so entries are newer than its plan. ` +
@@ -114,18 +124,19 @@ async function assertNotOvertaken(ctx: ReplayContext, run: RunRecord): Promise<v
 }
 
 /** Back to the last checkpoint that no bad event has touched; to the start where there is none. */
-function beforeFailure(unit: Parameters<typeof moveUnit>[0]): ReturnType<typeof moveUnit> {
-  const { firstParkedSeq } = unit;
-  const checkpoints =
-    firstParkedSeq === null ? unit.checkpoints : unit.checkpoints.filter(({ seq }) => seq < firstParkedSeq);
+function beforeFailure(unit: UnitRecord): UnitRecord {
+  const parkedSeqs = figuresByTarget(unit).map(({ firstParkedSeq }) => firstParkedSeq ?? Number.POSITIVE_INFINITY);
+  const firstParkedSeq = Math.min(...parkedSeqs);
+  const checkpoints = unit.checkpoints.filter(({ seq }) => seq < firstParkedSeq);
+  // Those of the failure reach further than what is durable; the next checkpoint states its own.
+  const counts = Number.isFinite(firstParkedSeq) ? { counts: emptyCounts() } : {};
+  const unparked = { ...counts, firstParkedSeq: null, parkedAggregates: 0 };
   return {
     ...moveUnit(unit, "pending"),
+    ...unparked,
     checkpoints,
     cursorSeq: checkpoints.at(-1)?.seq ?? 0,
-    // Those of the failure reach further than what is durable; the next checkpoint states its own.
-    counts: firstParkedSeq === null ? unit.counts : emptyCounts(),
-    firstParkedSeq: null,
-    parkedAggregates: 0,
+    otherTargets: unit.otherTargets.map((figures) => ({ ...figures, ...unparked })),
     failure: null,
   };
 }

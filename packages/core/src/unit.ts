@@ -90,6 +90,27 @@ export type CheckpointRef = z.infer<typeof checkpointSchema>;
 const contentDigestSchema = z.strictObject({ events: count, sha256: z.string() });
 const entriesDigestSchema = z.strictObject({ entries: count, sha256: z.string() });
 
+/** What a unit's fold with one projection has come to; of a run with several, each has its own. */
+const foldFigures = {
+  /** Up to `cursorSeq`. */
+  counts: unitCountsSchema,
+  /** By partition of the unit, in its order: events of it delivered, whatever became of them; and aggregates. */
+  deliveredByPartition: z.array(count),
+  aggregatesByPartition: z.array(count),
+  /** By partition of the unit, in its order: the entries it wrote. Empty until it is done. */
+  entriesByPartition: z.array(entriesDigestSchema).default([]),
+  /** Sequences found bad: never given to `evolve` again in this run. */
+  badSequences: z.array(count),
+  /** First sequence that parked an aggregate; a resumed run goes back before it. */
+  firstParkedSeq: count.nullable(),
+  parkedAggregates: count,
+  entries: z.strictObject({ written: count, unchanged: count, bytes: count }),
+};
+const foldFiguresSchema = z.strictObject(foldFigures);
+export type FoldFigures = z.infer<typeof foldFiguresSchema>;
+
+const liveFoldSchema = z.strictObject({ applied: count, quarantined: count, entriesWritten: count });
+
 export const unitRecordSchema = z.strictObject({
   version: z.literal(1),
   runId: z.string(),
@@ -105,16 +126,13 @@ export const unitRecordSchema = z.strictObject({
   /** Last sequence whose effect is durable; 0 before the first checkpoint. */
   cursorSeq: count,
   checkpoints: z.array(checkpointSchema),
-  /** Up to `cursorSeq`. */
-  counts: unitCountsSchema,
   /** By slice of the plan, up to `cursorSeq`: messages delivered. */
   deliveredBySlice: z.array(count),
-  /** By partition of the unit, in its order: events of it delivered, whatever became of them; and aggregates. */
-  deliveredByPartition: z.array(count),
-  aggregatesByPartition: z.array(count),
-  /** By partition of the unit, in its order: the messages it was handed, and the entries it wrote. Empty until it is done. */
+  /** By partition of the unit, in its order: the messages it was handed. Empty until it is done. */
   contentByPartition: z.array(contentDigestSchema).default([]),
-  entriesByPartition: z.array(entriesDigestSchema).default([]),
+  ...foldFigures,
+  /** Of the run's further projections, in their order. */
+  otherTargets: z.array(foldFiguresSchema).default([]),
   /** What the owner has read so far, not yet durable. */
   live: z.strictObject({
     readSeq: count,
@@ -124,18 +142,14 @@ export const unitRecordSchema = z.strictObject({
     entriesWritten: count,
     lastEventAtMs: z.number().nullable(),
     memoryBytes: count,
+    /** Only where there are several targets: of each by itself, where the figures above are of the first or of all. */
+    byTarget: z.array(liveFoldSchema).optional(),
   }),
-  /** Sequences found bad: never given to `evolve` again in this run. */
-  badSequences: z.array(count),
-  /** First sequence that parked an aggregate; a resumed run goes back before it. */
-  firstParkedSeq: count.nullable(),
-  parkedAggregates: count,
-  entries: z.strictObject({ written: count, unchanged: count, bytes: count }),
   failure: z.strictObject({ kind: z.string(), message: z.string() }).nullable(),
 });
 export type UnitRecord = z.infer<typeof unitRecordSchema>;
 
-export function newUnitRecord(runId: string, id: string, slices: number, partitions: number): UnitRecord {
+export function newUnitRecord(runId: string, id: string, slices: number, partitions: number, targets = 1): UnitRecord {
   return {
     version: 1,
     runId,
@@ -148,12 +162,10 @@ export function newUnitRecord(runId: string, id: string, slices: number, partiti
     progressAt: null,
     cursorSeq: 0,
     checkpoints: [],
-    counts: emptyCounts(),
     deliveredBySlice: new Array<number>(slices).fill(0),
-    deliveredByPartition: new Array<number>(partitions).fill(0),
-    aggregatesByPartition: new Array<number>(partitions).fill(0),
     contentByPartition: [],
-    entriesByPartition: [],
+    ...noFigures(partitions),
+    otherTargets: Array.from({ length: targets - 1 }, () => noFigures(partitions)),
     live: {
       readSeq: 0,
       delivered: 0,
@@ -163,11 +175,20 @@ export function newUnitRecord(runId: string, id: string, slices: number, partiti
       lastEventAtMs: null,
       memoryBytes: 0,
     },
+    failure: null,
+  };
+}
+
+function noFigures(partitions: number): FoldFigures {
+  return {
+    counts: emptyCounts(),
+    deliveredByPartition: new Array<number>(partitions).fill(0),
+    aggregatesByPartition: new Array<number>(partitions).fill(0),
+    entriesByPartition: [],
     badSequences: [],
     firstParkedSeq: null,
     parkedAggregates: 0,
     entries: { written: 0, unchanged: 0, bytes: 0 },
-    failure: null,
   };
 }
 

@@ -10,6 +10,8 @@ export {
   type Level,
   LEVELS,
   parseCertificate,
+  type TargetPart,
+  targetParts,
 } from "./certificate.ts";
 export type { IndexCount } from "./witness.ts";
 export type { Check, Discrepancy } from "./discrepancies.ts";

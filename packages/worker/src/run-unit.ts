@@ -1,18 +1,26 @@
 import {
+  bucketsOf,
   type CompiledProjection,
   compileDomain,
   DeletedSequences,
   errorMessage,
+  type FoldFigures,
   type Log,
   moveUnit,
   type Plan,
+  planFor,
   type ProjectionRef,
   parseEntryKey,
   partitionRouter,
   ReplayError,
+  type RunRecord,
+  type RunTarget,
+  runFor,
   SourceChangedError,
   SupersededError,
+  targetsOf,
   traced,
+  type UnitRecord,
   UnreachableError,
 } from "@cim-replay/core";
 import {
@@ -30,7 +38,7 @@ import type { CompiledFilter } from "@cim-replay/filter";
 import { entriesDigests } from "./entries-digest.ts";
 import { Pace } from "./pace.ts";
 import { RunStoppedError, UnitClaim } from "./unit-claim.ts";
-import type { UnitContext } from "./unit-context.ts";
+import type { UnitContext, UnitTarget } from "./unit-context.ts";
 import { UnitPass } from "./unit-pass.ts";
 import { type EntriesWritten, writeEntries } from "./write-entries.ts";
 
@@ -48,7 +56,8 @@ export interface UnitServices {
 export interface UnitAttempt {
   readonly context: UnitContext;
   pass: UnitPass | null;
-  entriesWritten: number;
+  /** By target, in the run's order. */
+  readonly entriesWritten: number[];
 }
 
 /** The worker is told to leave: its units are given back at a checkpoint. */
@@ -75,7 +84,7 @@ export async function runUnit(
   let attempt: UnitAttempt | null = null;
   let stopListening = () => {};
   try {
-    attempt = { context: await openContext(services, job, claim, signal, log), pass: null, entriesWritten: 0 };
+    attempt = { context: await openContext(services, job, claim, signal, log), pass: null, entriesWritten: [] };
     onAttempt(attempt);
     const { pace } = attempt.context;
     claim.start(liveOf(attempt), ({ settings }) => pace.limit(settings));
@@ -85,7 +94,7 @@ export async function runUnit(
     const at = attempt;
     await traced(
       "unit",
-      { ...spanOf, "cim_replay.domain": plan.domain, "cim_replay.target": run.settings.target },
+      { ...spanOf, "cim_replay.domain": plan.domain, "cim_replay.target": bucketsOf(run.settings).join(",") },
       () => work(services, at),
     );
     log.info({}, "unit finished");
@@ -107,22 +116,35 @@ async function work(services: UnitServices, attempt: UnitAttempt): Promise<void>
     const pass = await UnitPass.start(context, deleted);
     attempt.pass = pass;
     if ((await readTraced(pass, context)) === "rewind") {
-      const bad = pass.fold.toSkip;
+      const [bad = [], ...badOfOthers] = pass.folds.all.map(({ fold }) => fold.toSkip);
       pass.close();
-      await claim.update((unit) => ({ ...unit, badSequences: [...unit.badSequences, ...bad] }));
-      context.log.warn({ sequences: bad.slice(0, 10) }, "events left out; folding again from the last checkpoint");
+      await claim.update((unit) => ({
+        ...unit,
+        badSequences: [...unit.badSequences, ...bad],
+        otherTargets: unit.otherTargets.map((figures, i) => ({
+          ...figures,
+          badSequences: [...figures.badSequences, ...(badOfOthers[i] ?? [])],
+        })),
+      }));
+      const sequences = [bad, ...badOfOthers].flat().slice(0, 10);
+      context.log.warn({ sequences }, "events left out; folding again from the last checkpoint");
       continue;
     }
     const startedAt = performance.now();
-    const entries = await traced("write", { "cim_replay.aggregates": pass.fold.aggregates.size }, () =>
-      writeEntries({
-        ...context,
-        aggregates: pass.fold.aggregates.all(),
-        onWritten: ({ written, unchanged }) => {
-          attempt.entriesWritten = written + unchanged;
-        },
-      }),
-    );
+    const entries: EntriesWritten[] = [];
+    for (const [at, { target, fold }] of pass.folds.all.entries()) {
+      const written = await traced("write", { "cim_replay.aggregates": fold.aggregates.size }, () =>
+        writeEntries({
+          ...context,
+          ...target,
+          aggregates: fold.aggregates.all(),
+          onWritten: (so) => {
+            attempt.entriesWritten[at] = so.written + so.unchanged;
+          },
+        }),
+      );
+      entries.push(written);
+    }
     context.stages.write += performance.now() - startedAt;
     await finish(services, context, pass, entries);
     return;
@@ -150,36 +172,53 @@ async function finish(
   services: UnitServices,
   { claim, plan, unit, run }: UnitContext,
   pass: UnitPass,
-  entries: EntriesWritten,
+  entries: readonly EntriesWritten[],
 ): Promise<void> {
-  const { fold } = pass;
-  const aggregatesByPartition = unit.partitions.map(() => 0);
+  for (const bucket of bucketsOf(run.settings)) await requirePermissions(services.client, plan, bucket);
+  const failure = failureOf(pass);
+  const figures = pass.folds.all.map((_, at) => figuresOf(pass, at, entries[at], unit.partitions.length));
+  const [first, ...otherTargets] = figures;
+  await claim.end((record) => ({
+    ...moveUnit(record, failure ? "failed" : "done"),
+    ...first,
+    otherTargets,
+    cursorSeq: failure ? record.cursorSeq : Math.max(plan.range.toSeq, 0),
+    deliveredBySlice: pass.deliveredBySlice,
+    contentByPartition: pass.contentByPartition(),
+    failure,
+  }));
+  if (!failure) await services.checkpoints.purge(plan.runId, unit.id);
+}
+
+/** What the unit has come to for one target; what was found bad before stays as the record has it. */
+function figuresOf(pass: UnitPass, at: number, entries: EntriesWritten | undefined, partitions: number): FoldFigures {
+  const { fold } = pass.folds.all[at] ?? { fold: pass.fold };
+  const { written = 0, unchanged = 0, bytes = 0, sha256ByKey = new Map<string, string>() } = entries ?? {};
+  const aggregatesByPartition = new Array<number>(partitions).fill(0);
   for (const { partition } of fold.aggregates.all()) {
     aggregatesByPartition[partition] = (aggregatesByPartition[partition] ?? 0) + 1;
   }
-  await requirePermissions(services.client, plan, run.settings.target);
-  const entriesByPartition = entriesDigests(fold.aggregates.all(), entries.sha256ByKey, unit.partitions.length);
-  const isParked = fold.firstParkedSeq !== null;
-  await claim.end((record) => ({
-    ...moveUnit(record, isParked ? "failed" : "done"),
-    cursorSeq: isParked ? record.cursorSeq : Math.max(plan.range.toSeq, 0),
+  return {
     counts: fold.counts,
-    deliveredBySlice: pass.deliveredBySlice,
-    deliveredByPartition: pass.deliveredByPartition,
+    deliveredByPartition: pass.folds.deliveredByPartition(at),
     aggregatesByPartition,
-    contentByPartition: pass.contentByPartition(),
-    entriesByPartition,
+    entriesByPartition: entriesDigests(fold.aggregates.all(), sha256ByKey, partitions),
+    badSequences: [...fold.badSequences],
     firstParkedSeq: fold.firstParkedSeq,
     parkedAggregates: fold.parkedAggregates,
-    entries: { written: entries.written, unchanged: entries.unchanged, bytes: entries.bytes },
-    failure: isParked
-      ? {
-          kind: "bad-events",
-          message: `${fold.counts.quarantined} events cannot be taken, the first at sequence ${fold.firstParkedSeq}.`,
-        }
-      : null,
-  }));
-  if (!isParked) await services.checkpoints.purge(plan.runId, unit.id);
+    entries: { written, unchanged, bytes },
+  };
+}
+
+/** Null where every event was taken, or may be left out. */
+function failureOf({ folds }: UnitPass): UnitRecord["failure"] {
+  const parked = folds.all.filter(({ fold }) => fold.firstParkedSeq !== null);
+  if (parked.length === 0) return null;
+  const texts = parked.map(({ target, fold }) => {
+    const by = folds.all.length > 1 ? ` by ${target.projection.name} (${target.plan.target.bucket})` : "";
+    return `${fold.counts.quarantined} events cannot be taken${by}, the first at sequence ${fold.firstParkedSeq}.`;
+  });
+  return { kind: "bad-events", message: texts.join(" ") };
 }
 
 /** What was sent without waiting for an answer (progress, the end of a read) may have been refused. */
@@ -236,7 +275,7 @@ async function openContext(
   const [run, plan] = await Promise.all([services.ledger.getRun(job.runId), services.ledger.getPlan(job.runId)]);
   const unit = plan?.units.find(({ id }) => id === job.unit);
   if (!run || !plan || !unit) throw new ReplayError(`Cannot do unit ${job.unit}: run ${job.runId} has no plan of it.`);
-  const projection = await services.loadProjection(run.record.settings.projection);
+  const targets = await openTargets(services, run.record, plan);
   return {
     ...services,
     claim,
@@ -244,7 +283,7 @@ async function openContext(
     plan,
     unit,
     codec: compileDomain(plan.domain, run.record.settings.domainSettings),
-    projection,
+    targets,
     filter: plan.filter ? await filterOf(plan.filter) : null,
     ...routing(plan, unit.partitions),
     maxMessageBytes: services.client.maxPayloadBytes - 4_096,
@@ -252,11 +291,21 @@ async function openContext(
     log,
     gauge: { heldBytes: 0 },
     pace: new Pace(run.record.settings),
-    careful: new Set(),
     stages: { fetch: 0, fold: 0, checkpoint: 0, write: 0 },
     recoveries: 0,
     checkpointRequested: false,
   };
+}
+
+async function openTargets(services: UnitServices, run: RunRecord, plan: Plan): Promise<UnitContext["targets"]> {
+  const open = async ({ projection }: RunTarget, at: number): Promise<UnitTarget> => ({
+    run: runFor(run, at),
+    plan: planFor(plan, at),
+    projection: await services.loadProjection(projection),
+    careful: new Set(),
+  });
+  const [first, ...others] = targetsOf(run.settings);
+  return [await open(first, 0), ...(await Promise.all(others.map((target, i) => open(target, i + 1))))];
 }
 
 /** With it comes the evaluator of conditions, which few runs need. */
@@ -298,9 +347,7 @@ function liveOf(attempt: UnitAttempt) {
     return {
       readSeq: Math.max(0, pass.readSeq),
       delivered: counts.delivered,
-      applied: counts.applied,
-      quarantined: counts.quarantined,
-      entriesWritten: attempt.entriesWritten,
+      ...pass.folds.live(attempt.entriesWritten),
       lastEventAtMs: lastEvent ? lastEvent.timestampMs : null,
       memoryBytes: process.memoryUsage.rss(),
     };

@@ -14,6 +14,15 @@ interface StageTimes {
   write: number;
 }
 
+/** One of the run's targets, with the run and its plan as it sees them. */
+export interface UnitTarget {
+  readonly run: RunRecord;
+  readonly plan: Plan;
+  readonly projection: CompiledProjection;
+  /** See UnitFoldOptions; outlives a pass. */
+  readonly careful: Set<string>;
+}
+
 /** Everything that the stages of one attempt at a unit need. */
 export interface UnitContext {
   readonly client: NatsClient;
@@ -24,7 +33,8 @@ export interface UnitContext {
   readonly plan: Plan;
   readonly unit: PlannedUnit;
   readonly codec: DomainCodec;
-  readonly projection: CompiledProjection;
+  /** In the run's order. */
+  readonly targets: readonly [UnitTarget, ...UnitTarget[]];
   /** Null: every event of the domain is taken. */
   readonly filter: CompiledFilter | null;
   /** Of a routing key, or of an entry key; the position in the unit's list, -1 where it is another unit's. */
@@ -36,8 +46,6 @@ export interface UnitContext {
   readonly stages: StageTimes;
   readonly gauge: ReadGauge;
   readonly pace: Pace;
-  /** See UnitFoldOptions; outlives a pass. */
-  readonly careful: Set<string>;
   recoveries: number;
   /** Set from outside: the next chance is a checkpoint. */
   checkpointRequested: boolean;

@@ -140,6 +140,7 @@ function report(client: NatsClient, workerId: string, attempts: ReadonlyMap<stri
 
 function liveReport(workerId: string, name: string, attempt: UnitAttempt): LiveReport {
   const { context, pass, entriesWritten } = attempt;
+  const live = pass?.folds.live(entriesWritten);
   const [runId = "", unit = ""] = name.split("/");
   const counts = pass?.fold.counts;
   return {
@@ -149,9 +150,9 @@ function liveReport(workerId: string, name: string, attempt: UnitAttempt): LiveR
     epoch: context.claim.record.epoch,
     readSeq: Math.max(0, pass?.readSeq ?? 0),
     delivered: counts?.delivered ?? 0,
-    applied: counts?.applied ?? 0,
-    quarantined: counts?.quarantined ?? 0,
-    entriesWritten,
+    applied: live?.applied ?? 0,
+    quarantined: live?.quarantined ?? 0,
+    entriesWritten: live?.entriesWritten ?? 0,
     lastEventAtMs: pass?.fold.lastEvent?.timestampMs ?? null,
     memoryBytes: process.memoryUsage.rss(),
     inFlightBytes: context.gauge.heldBytes,

@@ -1,5 +1,5 @@
 import { cancelRun } from "@cim-replay/coordinator";
-import { audit } from "../audit.ts";
+import { audit, auditedTarget } from "../audit.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { json, runJson } from "../output/run-record.ts";
@@ -23,8 +23,12 @@ export const command: CommandModule = {
     return withLedger(loaded.settings, invocation.tool, async (ledger, client) => {
       const { id } = await pickUnfinishedRun(ledger, { tool: invocation.tool, run: given.run, domain: given.domain });
       const cancelled = await cancelRun(ledger, id, given.reason ?? "Cancelled by cancel-replay.");
-      const { domain, target } = cancelled.settings;
-      const audited = { command: invocation.tool, step: "done" as const, domain, target, runId: id };
+      const audited = {
+        command: invocation.tool,
+        step: "done" as const,
+        ...auditedTarget(cancelled.settings),
+        runId: id,
+      };
       const note = (line: string) => invocation.screen.note(line);
       await audit(client, { ...audited, outcome: cancelled.reason }, note);
       invocation.print(

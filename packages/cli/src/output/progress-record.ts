@@ -1,4 +1,5 @@
 import type { Progress } from "@cim-replay/coordinator";
+import { bucketsOf } from "@cim-replay/core";
 
 /** What `replay-progress --format json` prints. The first seven fields are the runbook's; scripts rely on them. */
 export interface ProgressRecord {
@@ -15,6 +16,8 @@ export interface ProgressRecord {
   readonly run_id: string;
   readonly state: string;
   readonly target: string;
+  /** Only of a run with several: all of them, the first one too. */
+  readonly targets?: readonly string[];
   readonly read_events: number;
   readonly applied_events: number;
   readonly lag_seconds: number | null;
@@ -40,6 +43,7 @@ export function progressRecord(progress: Progress, nowMs: number): ProgressRecor
     run_id: run.id,
     state: run.state,
     target: run.settings.target,
+    ...(run.settings.otherTargets.length > 0 && { targets: bucketsOf(run.settings) }),
     read_events: progress.readEvents,
     applied_events: progress.appliedEvents,
     lag_seconds: progress.lagSeconds,
