@@ -25,7 +25,13 @@ interface RunJson {
  * first request to JetStream to the end that the run's record gives, so Node's start and exit are left out and the
  * closing of the books is not.
  */
-export async function runCommand(bench: Bench, dataset: Dataset, flags: readonly string[]): Promise<Reading> {
+export async function runCommand(
+  bench: Bench,
+  dataset: Dataset,
+  flags: readonly string[],
+  /** Buckets that it writes beside its own. */
+  others: readonly string[] = [],
+): Promise<Reading> {
   const { client, servers } = bench;
   const bucket = `bench-${crypto.randomUUID()}`;
   const args = ["--config", configFile(bench, dataset), "--domain", DOMAIN, "--target", bucket, "--format", "json"];
@@ -47,7 +53,7 @@ export async function runCommand(bench: Bench, dataset: Dataset, flags: readonly
   if (status !== 0)
     throw new Error(`Cannot measure domain-replay ${flags.join(" ")}: it ended with ${status ?? signal}.\n${notes}`);
   const run = completeRun(output, dataset);
-  await client.jsm.streams.delete(`KV_${bucket}`);
+  for (const written of [bucket, ...others]) await client.jsm.streams.delete(`KV_${written}`);
   return {
     events: dataset.events,
     seconds: (Date.parse(run.ended_at) - (signs.plannedAtMs ?? startedAtMs)) / 1000,

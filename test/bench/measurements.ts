@@ -2,7 +2,7 @@ import type { Bench } from "./bench-setup.ts";
 import { runCommand } from "./command-run.ts";
 import type { Dataset } from "./dataset.ts";
 import { runProbe } from "./probe.ts";
-import type { Reading } from "./reading.ts";
+import { oneAfterTheOther, type Reading } from "./reading.ts";
 import { whileWatched } from "./watched.ts";
 
 export interface Measurement {
@@ -38,6 +38,7 @@ export function mainMeasurements(bench: Bench, dataset: Dataset): Measurement[] 
     command("flat, no checkpoints", [...FLAT, "--checkpoint-interval", "none"]),
     command("flat, checkpoint every 10000", [...FLAT, "--checkpoint-interval", "10000"]),
     command("flat, memory limit", [...FLAT, "--memory-limit", String(MEMORY_LIMIT_BYTES)]),
+    ...twoProjections(bench, dataset, raw.name),
     probe("hand-written fold, then put", "fold-then-put", dataset.events),
     probe("hand-written put per event", "put-per-event", Math.min(PUT_PER_EVENT_SAMPLE, dataset.events)),
   ];
@@ -52,6 +53,25 @@ export function manyMeasurements(bench: Bench, dataset: Dataset): Measurement[] 
 export function longMeasurements(bench: Bench, dataset: Dataset): Measurement[] {
   const { raw, command } = measuring(bench, dataset, "long: ");
   return [raw, command("flat, memory limit", [...FLAT, "--memory-limit", String(MEMORY_LIMIT_BYTES)])];
+}
+
+/** What the second reading and decoding cost. */
+function twoProjections(bench: Bench, dataset: Dataset, ceiling: string): Measurement[] {
+  const other = "bench-other";
+  const both = [...FLAT, "--projection", `graph=${other}`];
+  return [
+    {
+      name: "two projections, one pass",
+      ...{ dataset, ceiling },
+      measure: () => runCommand(bench, dataset, both, [other]),
+    },
+    {
+      name: "two projections, two runs",
+      ...{ dataset, ceiling },
+      measure: async () =>
+        oneAfterTheOther(await runCommand(bench, dataset, FLAT), await runCommand(bench, dataset, GRAPH)),
+    },
+  ];
 }
 
 type CommandMeasurement = (name: string, flags: readonly string[]) => Measurement;

@@ -17,3 +17,16 @@ export interface Reading {
 export function eventsPerSecond({ events, seconds }: Reading): number {
   return events / seconds;
 }
+
+/** Two commands for the same events, one after the other, as if they were one. */
+export function oneAfterTheOther(one: Reading, other: Reading): Reading {
+  return {
+    ...one,
+    seconds: one.seconds + other.seconds,
+    workerMicros: one.workerMicros + other.workerMicros,
+    serverMicros: one.serverMicros + other.serverMicros,
+    coordinatorMicros: one.coordinatorMicros + other.coordinatorMicros,
+    peakBytes: Math.max(one.peakBytes, other.peakBytes),
+    commandSeconds: (one.commandSeconds ?? 0) + (other.commandSeconds ?? 0),
+  };
+}

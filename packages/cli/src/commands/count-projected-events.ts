@@ -4,7 +4,7 @@ import type { Invocation, CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { aggregatesJson, aggregatesText, typesText } from "../output/projected-text.ts";
 import { json } from "../output/run-record.ts";
-import { bucketOf } from "../replay/named-projections.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { withNats } from "../session.ts";
 import { callFlag, connectionSettings } from "../settings/flags.ts";
 import { oneOf, text } from "../settings/values.ts";

@@ -13,7 +13,8 @@ import {
   signalProbes,
   verifyProbes,
 } from "@cim-replay/nats";
-import { bucketOf, namedBuckets } from "../replay/named-projections.ts";
+import { namedBuckets } from "../replay/named-projections.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { natsOptions } from "../session.ts";
 import { redactUrls } from "../redact.ts";
 import type { LoadedSettings } from "../settings/load.ts";

@@ -11,7 +11,7 @@ import {
   type RunSummary,
   type UnitRecord,
 } from "@cim-replay/core";
-import { PROJECTIONS_BUCKET } from "../replay/named-projections.ts";
+import { PROJECTIONS_BUCKET } from "../settings/bucket-names.ts";
 import { progressLine } from "./progress-lines.ts";
 import { rollbackCommand } from "./rollback.ts";
 import { renderFacts, renderTable } from "./table.ts";

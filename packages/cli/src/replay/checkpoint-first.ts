@@ -5,7 +5,7 @@ import { domainSource } from "../archives/domains-to-back-up.ts";
 import { makeCheckpoint } from "../archives/make-checkpoint.ts";
 import type { Invocation } from "../command.ts";
 import type { LoadedSettings } from "../settings/load.ts";
-import { bucketOf } from "./named-projections.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { newRunId } from "./run-id.ts";
 
 /** What a replay in place can be undone with. */

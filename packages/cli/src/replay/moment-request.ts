@@ -1,7 +1,8 @@
 import { UsageError } from "@cim-replay/core";
 import type { LoadedSettings } from "../settings/load.ts";
 import type { PreciseTime } from "../settings/values.ts";
-import { bucketOf, projectionNamedFor } from "./named-projections.ts";
+import { projectionNamedFor } from "./named-projections.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import type { ReplayRequest } from "./request.ts";
 
 /** What all domains are brought to. */

@@ -1,30 +1,13 @@
 import { type DomainSettings, UsageError } from "@cim-replay/core";
 import { builtinFor } from "@cim-replay/projections";
+import { bucketOf, splitProjection } from "../settings/bucket-names.ts";
 import type { LoadedSettings } from "../settings/load.ts";
-
-/** The bucket that `--target projection` means. */
-export const PROJECTIONS_BUCKET = "CIM_PROJECTIONS";
-
-export function bucketOf(target: string): string {
-  return target === "projection" ? PROJECTIONS_BUCKET : target;
-}
 
 /** A projection as somebody names it, and the bucket that it is to be written to. */
 export interface NamedProjection {
   /** A built-in's name or a file's path. */
   readonly named: string;
   readonly bucket: string;
-}
-
-/**
- * `./totals.ts=CIM_TOTALS`: a projection with its bucket; `bucket` is null where none is named. A bucket's name holds no dot,
- * a file's always one: what stands behind the last `=` of a path is no bucket.
- */
-export function splitProjection(text: string): { named: string; bucket: string | null } {
-  const [, named, bucket] = /^(.+)=([\w-]+)$/.exec(text) ?? [];
-  return named === undefined || bucket === undefined
-    ? { named: text, bucket: null }
-    : { named, bucket: bucketOf(bucket) };
 }
 
 type Naming = Pick<LoadedSettings, "settings"> & Partial<Pick<LoadedSettings, "fromFlags">>;

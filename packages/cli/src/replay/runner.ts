@@ -29,7 +29,7 @@ import { errorMayPass, failureMayPass, waitToRetry } from "./retry.ts";
 import type { IndexCount } from "@cim-replay/verifier";
 import { certifier, indexCountOf } from "../verify/certify.ts";
 import { newRunId } from "./run-id.ts";
-import { bucketOf } from "./named-projections.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { changesOnResume, runSettingsFor } from "./run-settings.ts";
 import { domainsToReplay } from "./which-domains.ts";
 

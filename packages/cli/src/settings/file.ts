@@ -4,7 +4,7 @@ import { compileDomain, type DomainSettings, domainSettingsSchema, errorMessage 
 import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { type ServiceEntry, serviceKeys, servicesSchema } from "../services/schema.ts";
-import { splitProjection } from "../replay/named-projections.ts";
+import { splitProjection } from "./bucket-names.ts";
 import { keyOf, type SettingName, type Settings, settingNames, settings } from "./definitions.ts";
 import type { Mistake } from "./mistakes.ts";
 import { nearest } from "./nearest.ts";
