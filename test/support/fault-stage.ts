@@ -5,10 +5,13 @@ import { fileURLToPath } from "node:url";
 import type { RunRecord, UnitRecord } from "@cim-replay/core";
 import { connectNats, Ledger, type NatsClient, readEntries, readHeads } from "@cim-replay/nats";
 import {
+  type NatsCluster,
   type RedisHandle,
   readAllMessages,
   referenceFold,
   type ServerHandle,
+  startNatsCluster,
+  startRedis,
   startServerPair,
   uniqueName,
 } from "@cim-replay/testkit";
@@ -28,6 +31,8 @@ export interface FaultStageOptions {
   readonly entryMicros?: number;
   /** Of the queue's locks; short where a test waits for one to run out. */
   readonly lockDuration?: string;
+  /** Three servers of NATS that replicate each other's streams, instead of one. */
+  readonly clustered?: boolean;
 }
 
 /** First sequence that each claim of a unit read from, by what workers log. */
@@ -35,9 +40,30 @@ export function claimsFrom(log: string): number[] {
   return [...log.matchAll(/"fromSeq":(\d+),"msg":"unit claimed"/g)].map(([, seq]) => Number(seq));
 }
 
+interface Servers {
+  readonly nats: ServerHandle;
+  readonly cluster: NatsCluster | null;
+  readonly natsUrl: string;
+  readonly redis: RedisHandle;
+}
+
+async function startPair(): Promise<Servers> {
+  const { nats, redis } = await startServerPair();
+  return { nats, redis, cluster: null, natsUrl: nats.url };
+}
+
+async function startCluster(): Promise<Servers> {
+  const [cluster, redis] = await Promise.all([startNatsCluster(), startRedis()]);
+  const [nats] = cluster.servers.values();
+  if (!nats) throw new Error("no server");
+  return { nats, cluster, natsUrl: cluster.url, redis };
+}
+
 /** Servers, an EVENTS stream of domain `shop`, and the built commands as processes that can be broken one by one. */
 export class FaultStage {
+  /** With a cluster its first. */
   readonly nats: ServerHandle;
+  readonly cluster: NatsCluster | null;
   readonly redis: RedisHandle;
   readonly client: NatsClient;
   readonly ledger: Ledger;
@@ -53,24 +79,24 @@ export class FaultStage {
   #published = 0;
 
   private constructor(parts: {
-    nats: ServerHandle;
-    redis: RedisHandle;
+    servers: Servers;
     client: NatsClient;
     ledger: Ledger;
     cwd: string;
     options: FaultStageOptions;
   }) {
-    const { nats, redis, options } = parts;
-    this.nats = nats;
-    this.redis = redis;
+    const { servers, options } = parts;
+    this.nats = servers.nats;
+    this.cluster = servers.cluster;
+    this.redis = servers.redis;
     this.client = parts.client;
     this.ledger = parts.ledger;
     this.cwd = parts.cwd;
     this.#env = {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
-      NATS_URL: nats.url,
-      REDIS_URL: redis.url,
+      NATS_URL: servers.natsUrl,
+      REDIS_URL: servers.redis.url,
       CIM_REPLAY_METRICS_PORT: "off",
       CIM_REPLAY_BACKUP_DIR: join(parts.cwd, "backups"),
       CIM_REPLAY_LOG_LEVEL: "info",
@@ -82,12 +108,12 @@ export class FaultStage {
   }
 
   static async open(options: FaultStageOptions = {}): Promise<FaultStage> {
-    const { nats, redis } = await startServerPair();
-    const client = await connectNats({ url: nats.url, name: "fault-stage" });
+    const servers = options.clustered ? await startCluster() : await startPair();
+    const client = await connectNats({ url: servers.natsUrl, name: "fault-stage" });
     const ledger = await Ledger.open(client, { create: true });
     if (!ledger) throw new Error("no ledger");
     const cwd = await mkdtemp(join(tmpdir(), "cim-replay-faults-"));
-    const stage = new FaultStage({ nats, redis, client, ledger, cwd, options });
+    const stage = new FaultStage({ servers, client, ledger, cwd, options });
     await stage.createStream();
     await stage.publish(options.events ?? 3_000, options.aggregates ?? 200);
     stage.expected = await referenceFold(readAllMessages(client, "EVENTS"), slowProjection, { domain: "shop" });
@@ -95,7 +121,8 @@ export class FaultStage {
   }
 
   async createStream(): Promise<void> {
-    await this.client.jsm.streams.add({ name: "EVENTS", subjects: ["events.>"] });
+    const num_replicas = this.cluster ? this.cluster.servers.size : 1;
+    await this.client.jsm.streams.add({ name: "EVENTS", subjects: ["events.>"], num_replicas });
   }
 
   async publish(events: number, aggregates = 200): Promise<void> {
@@ -195,7 +222,11 @@ export class FaultStage {
     );
     for (const { pid } of left) process.kill(pid, "SIGKILL");
     await this.client.close();
-    await Promise.all([this.nats.stop(), this.redis.stop(), rm(this.cwd, { recursive: true, force: true })]);
+    await Promise.all([
+      this.cluster?.stop() ?? this.nats.stop(),
+      this.redis.stop(),
+      rm(this.cwd, { recursive: true, force: true }),
+    ]);
     if (left.length > 0) throw new Error(`left running: ${left.map(({ pid, name }) => `${pid} ${name}`).join(", ")}`);
   }
 
@@ -206,6 +237,7 @@ export class FaultStage {
     const type = ["Added", "Moved", "Removed"][(n % 7) % 3] ?? "Added";
     const timestamp = new Date(1_700_000_000_000 + n * 1000).toISOString();
     const event = { event_id: `e${n}`, aggregate_id: id, event_type: type, payload: { n }, timestamp };
-    return this.client.js.publish(`events.shop.${id}.${type}`, JSON.stringify(event));
+    // In a cluster it takes a moment until every server knows that somebody listens there.
+    return this.client.js.publish(`events.shop.${id}.${type}`, JSON.stringify(event), { retries: 20 });
   }
 }

@@ -7,7 +7,8 @@ export interface Chunk {
 
 export type ChunkKind = "entries" | "events";
 
-const CHUNK_BYTES = 8 * 1024 * 1024;
+const CHUNK_BYTES = 2 * 1024 * 1024;
+const END_OF_LINE = 10;
 
 /** Where a chunk lies in the archive; they are numbered from 1. */
 export function chunkPath(kind: ChunkKind, number: number): string {
@@ -21,18 +22,46 @@ export async function* chunksOf(
   chunkBytes = CHUNK_BYTES,
 ): AsyncGenerator<Chunk> {
   let number = 0;
-  let held: string[] = [];
-  let bytes = 0;
+  let gathered = new GatheredLines(chunkBytes);
   const close = (): Chunk => {
-    const chunk = { path: chunkPath(kind, ++number), body: Buffer.from(held.join("")), records: held.length };
-    held = [];
-    bytes = 0;
+    const chunk = { path: chunkPath(kind, ++number), body: gathered.bytes(), records: gathered.lines };
+    gathered = new GatheredLines(chunkBytes);
     return chunk;
   };
   for await (const line of lines) {
-    held.push(`${line}\n`);
-    bytes += Buffer.byteLength(line) + 1;
-    if (bytes >= chunkBytes) yield close();
+    gathered.add(line);
+    if (gathered.size >= chunkBytes) yield close();
   }
-  if (held.length > 0) yield close();
+  if (gathered.lines > 0) yield close();
+}
+
+const MOST_BYTES_A_CHARACTER = 3;
+
+/** Each line is encoded when it comes: kept as texts until they are joined, they would take the room three times. */
+class GatheredLines {
+  lines = 0;
+  size = 0;
+  #room: Buffer;
+
+  constructor(expectedBytes: number) {
+    this.#room = Buffer.allocUnsafe(Math.ceil(expectedBytes * 1.25));
+  }
+
+  add(line: string): void {
+    const needed = this.size + line.length * MOST_BYTES_A_CHARACTER + 1;
+    if (needed > this.#room.length) this.#grow(needed);
+    this.size += this.#room.write(line, this.size);
+    this.#room[this.size++] = END_OF_LINE;
+    this.lines += 1;
+  }
+
+  bytes(): Buffer {
+    return this.#room.subarray(0, this.size);
+  }
+
+  #grow(needed: number): void {
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.#room.length * 2));
+    this.#room.copy(larger, 0, 0, this.size);
+    this.#room = larger;
+  }
 }

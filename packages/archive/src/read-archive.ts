@@ -1,7 +1,8 @@
 import { entryKey } from "@cim-replay/core";
 import { checkedBodies, checkMembers, linesOf } from "./check-members.ts";
+import { EntryDigests } from "./entry-digests.ts";
 import { type Manifest, manifestSchema } from "./manifest.ts";
-import { entryDigest, type EntryRecord, readEntryLine, readEntryLineAgain, readEventLine } from "./records.ts";
+import { type EntryRecord, readEntryLine, readEntryLineAgain, readEventLine } from "./records.ts";
 import { refused } from "./refused.ts";
 import { scopeOf } from "./scope.ts";
 import { SealedFile } from "./sealed-file.ts";
@@ -16,8 +17,7 @@ interface LargestEntry {
 export interface CheckedArchive extends AsyncDisposable {
   readonly path: string;
   readonly manifest: Manifest;
-  /** Of each entry's bytes and provenance, by key; see `entryDigest`. */
-  readonly digests: ReadonlyMap<string, string>;
+  readonly digests: EntryDigests;
   /** The largest value; null where there is no entry. */
   readonly largest: LargestEntry | null;
   /** All entries, a chunk at a time, each chunk compared with its hash once more. */
@@ -25,7 +25,7 @@ export interface CheckedArchive extends AsyncDisposable {
 }
 
 /**
- * Reads all of an archive before anything is done with it. Holds one member at a time, and some 200 bytes for each entry.
+ * Reads all of an archive before anything is done with it. Holds one member at a time, and some 130 bytes for each entry.
  * Throws ReplayError with the reason where anything is not as a backup writes it, UsageError where there is no such file.
  */
 export async function openArchive(path: string, limits?: ArchiveLimits): Promise<CheckedArchive> {
@@ -45,17 +45,16 @@ export async function openArchive(path: string, limits?: ArchiveLimits): Promise
 
 interface Checked {
   readonly manifest: Manifest;
-  readonly digests: ReadonlyMap<string, string>;
+  readonly digests: EntryDigests;
   readonly largest: LargestEntry | null;
 }
 
 async function check(file: SealedFile): Promise<Checked> {
-  const digests = new Map<string, string>();
+  const digests = new EntryDigests();
   let largest: LargestEntry | null = null;
   const takeEntry = (entry: EntryRecord): LargestEntry | null => {
     const { key, value } = entry;
-    if (digests.has(key)) throw new Error(`key ${key} is there twice`);
-    digests.set(key, entryDigest(entry));
+    if (!digests.add(key, entry)) throw new Error(`key ${key} is there twice`);
     return largest === null || value.byteLength > largest.bytes ? { key, bytes: value.byteLength } : largest;
   };
   const manifest = await checkMembers(file, manifestSchema, (kind, line) => {
@@ -66,7 +65,7 @@ async function check(file: SealedFile): Promise<Checked> {
   return { manifest, digests, largest };
 }
 
-function checkDomains(file: string, manifest: Manifest, digests: ReadonlyMap<string, string>): void {
+function checkDomains(file: string, manifest: Manifest, digests: EntryDigests): void {
   const { kind, domains, aggregate_id: id } = manifest;
   const names = domains.map(({ name }) => name);
   if (new Set(names).size !== names.length) throw refused(file, "its manifest names a domain twice");

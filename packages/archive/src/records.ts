@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import { type HeaderPair, type Provenance, ReplayError, type StreamMessage } from "@cim-replay/core";
 import type { Entry } from "@cim-replay/nats";
 import { z } from "zod";
@@ -105,25 +104,6 @@ export function readEventLineAgain(line: string): EventRecord {
 
 function unpackEvent({ seq, subject, received_at_ns, headers, data }: z.infer<typeof eventSchema>): EventRecord {
   return { seq, subject, receivedAtNs: BigInt(received_at_ns), headers, data: unpackBytes(data) };
-}
-
-const SCRATCH_BYTES = 64 * 1024;
-const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
-
-/** The same for the same bytes and provenance only: no JSON text has the end of a line that parts the two. */
-export function entryDigest({ value, provenance }: Pick<EntryRecord, "value" | "provenance">): string {
-  const from = provenance && [
-    provenance.run,
-    provenance.epoch,
-    provenance.lastSeq,
-    provenance.events,
-    provenance.sha256,
-  ];
-  const head = `${JSON.stringify(from)}\n`;
-  const bytes = Buffer.byteLength(head) + value.byteLength;
-  const whole = bytes <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafe(bytes);
-  whole.set(value, whole.write(head));
-  return hash("sha256", whole.subarray(0, bytes), "base64");
 }
 
 function parseRecord<Record>(schema: z.ZodType<Record>, line: string): Record {

@@ -8,14 +8,13 @@ import {
   ensureBucket,
   type NatsClient,
   putPlainEntry,
-  readEntries,
-  readHeads,
   RESTORE_MARK,
   setStreamMark,
 } from "@cim-replay/nats";
 import { type BucketEntry, readBucketState } from "./bucket-state.ts";
 import type { CheckedArchive } from "./read-archive.ts";
-import { entryDigest, type EntryRecord } from "./records.ts";
+import type { EntryRecord } from "./records.ts";
+import { namesOf, requireRemoved, requireRestored } from "./restore-read-back.ts";
 import { unfinishedRestore } from "./restore-mark.ts";
 import { scopeOf } from "./scope.ts";
 
@@ -41,7 +40,6 @@ export interface Restored {
   readonly verified: number;
 }
 
-const NAMED = 5;
 /** What an entry's headers come to at most, by far. */
 const HEADERS_BYTES = 512;
 
@@ -60,18 +58,19 @@ export async function restoreArchive(client: NatsClient, options: RestoreOptions
   );
   if (!dryRun) await ensureBucket(client, bucket);
   await checkFits(client, archive, bucket);
-  const before = await readBucketState(client, bucket, filters);
-  const written = [...archive.digests].filter(([key, digest]) => before.get(key)?.digest !== digest).length;
+  const before = await readBucketState(client, bucket, filters, archive.digests);
+  const unchanged = [...before.values()].filter(({ isAsKept }) => isAsKept).length;
   const surplus = [...before].filter(([key, { deleted }]) => !deleted && !archive.digests.has(key));
-  const counts = { written, unchanged: archive.digests.size - written, removed: surplus.length };
+  const written = archive.digests.size - unchanged;
+  const counts = { written, unchanged, removed: surplus.length };
   if (dryRun) return { ...counts, verified: 0 };
   if (written + surplus.length > 0) {
     await setStreamMark(client, bucketStream(bucket), RESTORE_MARK, options.command ?? commandFor(archive, bucket));
     if (written > 0) await writeMissing(client, options, before);
     signal.throwIfAborted();
-    if (written > 0) await verify(client, archive, { bucket, filters, surplus });
+    if (written > 0) await requireRestored(client, archive, { bucket, filters, surplus });
     await removeAll(client, bucket, surplus);
-    if (surplus.length > 0) await verifyRemoved(client, archive, bucket, filters);
+    if (surplus.length > 0) await requireRemoved(client, archive, bucket, filters);
   }
   // An earlier one may have been killed right before this.
   if ((await unfinishedRestore(client, bucket)) !== null) {
@@ -107,7 +106,7 @@ async function writeMissing(
       signal.throwIfAborted();
       for (const record of records) {
         const there = before.get(record.key);
-        if (there?.digest === archive.digests.get(record.key)) continue;
+        if (there?.isAsKept) continue;
         const room = put.put(record, there?.revision ?? 0);
         if (room) await room;
       }
@@ -168,68 +167,8 @@ async function removeAll(
   }
 }
 
-interface ReadBack {
-  readonly bucket: string;
-  readonly filters: readonly string[];
-  /** May still be there, as it was. */
-  readonly surplus: readonly (readonly [key: string, entry: BucketEntry])[];
-}
-
-/** Of a key that is written meanwhile, and so comes twice, the last counts. */
-async function verify(client: NatsClient, { digests, path }: CheckedArchive, at: ReadBack): Promise<void> {
-  const old = new Map(at.surplus);
-  const sound = new Set<string>();
-  const foreign = new Set<string>();
-  for (const filter of at.filters) {
-    for await (const entries of readEntries(client, at.bucket, filter)) {
-      for (const entry of entries) {
-        const { key, revision } = entry;
-        const expected = digests.get(key);
-        if (expected === undefined) mark(foreign, key, old.get(key)?.revision !== revision);
-        else mark(sound, key, expected === entryDigest(entry));
-      }
-    }
-  }
-  if (sound.size === digests.size && foreign.size === 0) return;
-  const wrong = [...digests.keys()].filter((key) => !sound.has(key));
-  throw notRestored(path, at.bucket, [...wrong, ...foreign]);
-}
-
-function mark(keys: Set<string>, key: string, isIn: boolean): void {
-  if (isIn) keys.add(key);
-  else keys.delete(key);
-}
-
-/** By the heads alone: the values were read back before the first removal. */
-async function verifyRemoved(
-  client: NatsClient,
-  { digests, path }: CheckedArchive,
-  bucket: string,
-  filters: readonly string[],
-): Promise<void> {
-  const present = new Map<string, boolean>();
-  for (const filter of filters) {
-    for await (const heads of readHeads(client, bucket, filter)) {
-      for (const { key, deleted } of heads) present.set(key, !deleted);
-    }
-  }
-  const missing = [...digests.keys()].filter((key) => present.get(key) !== true);
-  const extra = [...present].filter(([key, there]) => there && !digests.has(key)).map(([key]) => key);
-  if (missing.length + extra.length > 0) throw notRestored(path, bucket, [...missing, ...extra]);
-}
-
-function notRestored(path: string, bucket: string, keys: readonly string[]): ReplayError {
-  return new ReplayError(
-    `Cannot call bucket ${bucket} restored: read back, ${keys.length} entries are not as ${path} has them (${namesOf(keys)}). Stop whoever writes there, then restore again.`,
-  );
-}
-
 function conflict(bucket: string, keys: readonly string[]): ConflictingWriterError {
   return new ConflictingWriterError(
     `Cannot restore ${keys.length} entries of bucket ${bucket} (${namesOf(keys)}): somebody wrote them meanwhile. Stop the domain's service, then restore again: it goes on where it was.`,
   );
-}
-
-function namesOf(keys: readonly string[]): string {
-  return keys.slice(0, NAMED).join(", ") + (keys.length > NAMED ? ", …" : "");
 }

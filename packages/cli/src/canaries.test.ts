@@ -21,6 +21,7 @@ const secrets = {
   wrongSeed: canary("wrong-seed"),
   contextPassword: canary("context-password"),
   filePassword: canary("file-password"),
+  sentinelPassword: canary("sentinel-password"),
 };
 const AT_ONCE = 4;
 const stack = new AsyncDisposableStack();
@@ -144,6 +145,13 @@ test("a login that is refused, and settings that are none, show no secret", asyn
     { CIM_REPLAY_CONFIG: file("wrong.yaml", `nats-password: [${JSON.stringify(secrets.filePassword)}]\n`) },
     { NATS_URL, NATS_USER: "ann", NATS_PASSWORD: secrets.natsPassword, REDIS_URL: wrongRedis() },
     { NATS_URL, NATS_USER: "ann", NATS_PASSWORD: secrets.natsPassword, REDIS_URL: `x${wrongRedis()}` },
+    {
+      NATS_URL,
+      NATS_USER: "ann",
+      NATS_PASSWORD: secrets.natsPassword,
+      CIM_REPLAY_REDIS_SENTINEL: "units",
+      CIM_REPLAY_REDIS_SENTINEL_PASSWORD: secrets.sentinelPassword,
+    },
     {
       NATS_URL,
       NATS_USER: "ann",

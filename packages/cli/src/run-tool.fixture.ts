@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface ToolResult {
@@ -6,6 +7,9 @@ export interface ToolResult {
   readonly stdout: string;
   readonly stderr: string;
 }
+
+/** Loading the sources takes longer than most commands: what is compiled is kept for the next one. */
+const COMPILED = join(tmpdir(), "cim-replay-compiled-sources");
 
 const mainUrl = new URL("./main.ts", import.meta.url).href;
 
@@ -21,7 +25,7 @@ export function runTool(
   const child = spawn(process.execPath, flags, {
     cwd: where.cwd,
     // What runs keep first stays beside the test.
-    env: { PATH, CIM_REPLAY_BACKUP_DIR: join(where.cwd, "backups"), ...where.env },
+    env: { PATH, NODE_COMPILE_CACHE: COMPILED, CIM_REPLAY_BACKUP_DIR: join(where.cwd, "backups"), ...where.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const output = { stdout: "", stderr: "" };

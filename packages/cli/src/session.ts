@@ -1,5 +1,5 @@
 import type { Log } from "@cim-replay/core";
-import { connectNats, Ledger, type NatsClient, type NatsLogin } from "@cim-replay/nats";
+import { connectNats, Ledger, type NatsClient, type NatsLogin, type NatsOptions } from "@cim-replay/nats";
 import type { QueueOptions, RedisServer, UnitQueue } from "@cim-replay/queue";
 import type { ReplayContext } from "@cim-replay/coordinator";
 import type { Invocation } from "./command.ts";
@@ -22,8 +22,8 @@ export async function withLog<Result>(
   }
 }
 
-export function natsOptions(settings: Settings, name: string): { url: string; name: string; login: NatsLogin } {
-  const login = {
+export function natsOptions(settings: Settings, name: string): NatsOptions {
+  const login: NatsLogin = {
     user: settings.natsUser,
     password: settings.natsPassword,
     passwordFile: settings.natsPasswordFile,
@@ -40,7 +40,7 @@ export function natsOptions(settings: Settings, name: string): { url: string; na
     jetstreamApiPrefix: settings.natsJetstreamApiPrefix,
     inboxPrefix: settings.natsInboxPrefix,
   };
-  return { url: settings.natsUrl, name, login };
+  return { url: settings.natsUrl, name, login, replicas: settings.natsReplicas };
 }
 
 export async function withNats<Result>(
@@ -105,8 +105,10 @@ export async function openQueue(settings: Settings): Promise<UnitQueue> {
 }
 
 export function redisServer(settings: Settings): RedisServer {
-  const { redisUrl, redisCa, redisCert, redisKey, redisSentinel, redisCluster } = settings;
-  return { redisUrl, redisCa, redisCert, redisKey, redisSentinel, redisCluster };
+  const { redisUrl, redisCa, redisCert, redisKey, redisCluster } = settings;
+  const { redisSentinel, redisSentinelPassword, redisSentinelPasswordFile } = settings;
+  const sentinels = { redisSentinel, redisSentinelPassword, redisSentinelPasswordFile };
+  return { redisUrl, redisCa, redisCert, redisKey, redisCluster, ...sentinels };
 }
 
 export function queueOptions(settings: Settings): QueueOptions {

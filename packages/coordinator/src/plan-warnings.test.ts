@@ -8,7 +8,7 @@ function warnings(options: {
   stream?: Partial<StreamFacts>;
   fromSeq?: number;
   deleted?: number;
-  bucket?: { bytes: number; maxBytes: number };
+  bucket?: Partial<BucketFacts>;
   timesApart?: number;
   tooManySubjects?: number;
 }): string[] {
@@ -28,7 +28,11 @@ function warnings(options: {
     stream: stream as StreamFacts,
     range: { fromSeq: options.fromSeq ?? stream.firstSeq, toSeq: 100 },
     deleted: options.deleted ?? 0,
-    buckets: [options.bucket ? ({ bucket: "T", ...options.bucket } as BucketFacts) : null],
+    buckets: [
+      options.bucket
+        ? ({ bucket: "T", bytes: 0, maxBytes: -1, unfinishedRestore: null, ...options.bucket } as BucketFacts)
+        : null,
+    ],
     bytes: 1_000,
   });
 }
@@ -46,6 +50,12 @@ describe("planWarnings", () => {
   it("says where the stream is half restored, and what finishes it", () => {
     expect(warnings({ stream: { unfinishedRestore: "restore-events --backup e.tar.gz" } })).toEqual([
       "EVENTS is half restored, so events are missing. Finish that first: `restore-events --backup e.tar.gz`.",
+    ]);
+  });
+
+  it("says where the bucket is half restored, and what finishes it", () => {
+    expect(warnings({ bucket: { unfinishedRestore: "restore-projections --backup a.tar.gz" } })).toEqual([
+      expect.stringMatching(/^Bucket T is half restored: .* first: `restore-projections --backup a\.tar\.gz`\.$/),
     ]);
   });
 

@@ -41,6 +41,12 @@ export function planWarnings(options: {
     if (!bucket || bucket.maxBytes <= 0 || bucket.bytes + options.bytes <= bucket.maxBytes) continue;
     warnings.push(`Bucket ${bucket.bucket} may fill up: it holds ${bucket.bytes} of at most ${bucket.maxBytes} bytes.`);
   }
+  for (const bucket of buckets) {
+    if (!bucket || bucket.unfinishedRestore === null) continue;
+    warnings.push(
+      `Bucket ${bucket.bucket} is half restored: what this run does not write may be of another time. Finish that first: \`${bucket.unfinishedRestore}\`.`,
+    );
+  }
   if (options.tooManySubjects !== null) {
     warnings.push(
       `${stream.name} has ${options.tooManySubjects} subjects of ${options.domain}, too many to count its aggregates beforehand: ` +

@@ -14,6 +14,9 @@ const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 const FIRST_CONNECT_TIMEOUT_MS = 5_000;
 const SETTLE_WITHIN_MS = 1_000;
 
+/** How many servers keep what this tool makes; auto: three where the server is one of a cluster that has room for them. */
+export type Replicas = number | "auto";
+
 export interface NatsClient {
   readonly nc: NatsConnection;
   /** Requests through `js` and `jsm` fail after `REQUEST_TIMEOUT_MS`; none of them waits for a reconnect. */
@@ -27,6 +30,8 @@ export interface NatsClient {
   readonly denials: Denials;
   /** `$JS.API`, or what this login reaches a JetStream of another domain or account by. */
   readonly apiPrefix: string;
+  /** Of the streams and buckets that are made through it. */
+  readonly replicas: Replicas;
   /** Resolves when the server has taken all that was published before, or after a second without an answer. */
   settle(): Promise<void>;
   /** A new subject for answers, of those that the login may subscribe to. */
@@ -35,13 +40,22 @@ export interface NatsClient {
   close(): Promise<void>;
 }
 
+export interface NatsOptions {
+  readonly url: string;
+  /** What the server calls this connection. */
+  readonly name: string;
+  readonly login?: NatsLogin;
+  /** Default auto. */
+  readonly replicas?: Replicas;
+}
+
 /**
  * Connects to one server of `url` (`nats://user:pass@host:4222`, several separated by commas), whose
  * credentials go before those of `login`. The first connect
  * fails after 5 s at most with UnreachableError; once connected, the connection is won back for as long as it takes.
  * Throws ReplayError where the server is older than 2.10.27 or its JetStream is off.
  */
-export async function connectNats(options: { url: string; name: string; login?: NatsLogin }): Promise<NatsClient> {
+export async function connectNats(options: NatsOptions): Promise<NatsClient> {
   const address = parseNatsUrl(options.url);
   const link = new Link();
   const apiPrefix = apiPrefixOf(options.login ?? {});
@@ -56,6 +70,7 @@ export async function connectNats(options: { url: string; name: string; login?: 
     denials.follow(nc);
     return {
       ...{ nc, js, jsm, serverVersion, maxPayloadBytes, link, denials, apiPrefix },
+      replicas: options.replicas ?? "auto",
       newInbox: () => createInbox(inboxPrefix),
       settle: () => settle(nc, link),
       close: () => closeConnection(nc, link),

@@ -7,6 +7,8 @@ import { bucketStream, DELETE_MARKER, isDeleteMarker, keySubject, OPERATION_HEAD
 import { lastMessage } from "./kv-read.ts";
 import { compareAndSet } from "./publish-cas.ts";
 import { isStreamNotFound, STREAM_NAME_IN_USE, withRetries } from "./publish-retry.ts";
+import { withReplicas } from "./replicas.ts";
+import { RESTORE_MARK } from "./restore-mark.ts";
 import { subjectTotal } from "./subject-total.ts";
 
 export interface BucketFacts {
@@ -25,6 +27,8 @@ export interface BucketFacts {
   readonly replicas: number;
   /** Revisions kept of each key. */
   readonly history: number;
+  /** A restore has begun to change it and has not ended: the command that finishes it. Null where there is none. */
+  readonly unfinishedRestore: string | null;
 }
 
 export interface EntryHead {
@@ -56,6 +60,7 @@ export function bucketFacts(client: NatsClient, bucket: string): Promise<BucketF
         bytes: state.bytes,
         replicas: config.num_replicas,
         history: config.max_msgs_per_subject,
+        unfinishedRestore: config.metadata?.[RESTORE_MARK] ?? null,
       };
     } catch (error) {
       if (isStreamNotFound(error)) return null;
@@ -70,7 +75,9 @@ export async function ensureBucket(client: NatsClient, bucket: string): Promise<
   if (there) return there;
   await withRetries(client, `make bucket ${bucket}`, async () => {
     try {
-      await new Kvm(client.js).create(bucket, { history: 1 });
+      await withReplicas(client, `bucket ${bucket}`, (replicas) =>
+        new Kvm(client.js).create(bucket, { history: 1, replicas }),
+      );
     } catch (error) {
       // Somebody was faster, with other settings: theirs stand.
       if (!(error instanceof JetStreamApiError && error.code === STREAM_NAME_IN_USE)) throw error;

@@ -28,6 +28,19 @@ export class EntryHeaders {
   }
 }
 
+const OWN_BLOCK = new RegExp(
+  `^NATS/1\\.0\\r\\n(?:${EXPECTED_REVISION_HEADER}: \\d+\\r\\n)?${run}: ([\\x21-\\x7e]+)\\r\\n${epoch}: (\\d{1,15})\\r\\n` +
+    `${lastSeq}: (\\d{1,15})\\r\\n${events}: (\\d{1,15})\\r\\n${sha256}: ([\\x21-\\x7e]+)\\r\\n\\r\\n$`,
+);
+
+/** What `encode` has written; null where the block is not exactly that, whoever may have written it. */
+export function provenanceIn(block: Uint8Array): Provenance | null {
+  const found = OWN_BLOCK.exec(Buffer.from(block.buffer, block.byteOffset, block.byteLength).toString("latin1"));
+  if (found === null) return null;
+  const [, by = "", inEpoch, last, count, hash = ""] = found;
+  return { run: by, epoch: Number(inEpoch), lastSeq: Number(last), events: Number(count), sha256: hash };
+}
+
 export function sameProvenance(a: Provenance, b: Provenance): boolean {
   return (
     a.sha256 === b.sha256 && a.run === b.run && a.epoch === b.epoch && a.lastSeq === b.lastSeq && a.events === b.events

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ReplayError } from "@cim-replay/core";
 import { DeliverPolicy } from "@nats-io/jetstream";
+import type { Msg } from "nats";
 import type { NatsClient } from "./connect.ts";
 import { countKeys, type Entry, type EntryHead, headOf } from "./entries.ts";
 import { bucketStream, keySubject } from "./kv-layout.ts";
 import { lastMessage } from "./kv-read.ts";
+import { provenanceIn } from "./entry-headers.ts";
 import { type PulledMessage, PullInterrupted, pullToEnd } from "./message-pull.ts";
 
 /** Passes that may end incomplete; one that was interrupted but got further does not count. */
@@ -24,11 +26,14 @@ export async function* readHeads(
 ): AsyncGenerator<readonly EntryHead[]> {
   const keyAt = keySubject(bucket, "").length;
   for await (const batch of readNewest(client, bucket, keyFilter, true)) {
-    yield batch.map(({ seq, message }) => headOf(message.subject.slice(keyAt), seq, message.headers));
+    yield batch.map(({ seq, message }) => headIn(message, message.subject.slice(keyAt), seq));
   }
 }
 
-/** As `readHeads`, with the values (copies, the caller's to keep) and without the deleted. */
+/**
+ * As `readHeads`, with the values and without the deleted. Values are views into what the socket delivered, good for as long
+ * as the batch is worked on: whoever keeps one copies it, or keeps far more than that.
+ */
 export async function* readEntries(
   client: NatsClient,
   bucket: string,
@@ -36,14 +41,27 @@ export async function* readEntries(
 ): AsyncGenerator<readonly Entry[]> {
   const keyAt = keySubject(bucket, "").length;
   for await (const batch of readNewest(client, bucket, keyFilter, false)) {
-    const entries = batch
-      .map(({ seq, message }) => ({
-        ...headOf(message.subject.slice(keyAt), seq, message.headers),
-        value: message.data.slice(),
-      }))
-      .filter((entry) => !entry.deleted);
+    const entries: Entry[] = [];
+    for (const { seq, message } of batch) {
+      const { key, revision, deleted, provenance } = headIn(message, message.subject.slice(keyAt), seq);
+      if (!deleted) entries.push({ key, revision, deleted, provenance, value: message.data });
+    }
     if (entries.length > 0) yield entries;
   }
+}
+
+/** Most entries are a replay's own: for those the client's header objects, which cost more than all the rest, are not made. */
+function headIn(message: Msg, key: string, revision: number): EntryHead {
+  const block = headerBlockOf(message);
+  const provenance = block && provenanceIn(block);
+  return provenance ? { key, revision, deleted: false, provenance } : headOf(key, revision, message.headers);
+}
+
+/** The bytes are behind names that the client does not promise: null where they are not there. */
+function headerBlockOf(message: Msg): Uint8Array | null {
+  const { _rdata: bytes, _msg: frame } = message as Msg & { _rdata?: unknown; _msg?: { hdr?: unknown } };
+  const end = frame?.hdr;
+  return bytes instanceof Uint8Array && typeof end === "number" && end > 0 ? bytes.subarray(0, end) : null;
 }
 
 /** What one pass must bring to be complete. */

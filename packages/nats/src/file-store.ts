@@ -6,6 +6,7 @@ import { apiRequest } from "./api-request.ts";
 import type { NatsClient } from "./connect.ts";
 import { PullInterrupted, pullToEnd } from "./message-pull.ts";
 import { isStreamNotFound, isWrongRevision, withRetries } from "./publish-retry.ts";
+import { withReplicas } from "./replicas.ts";
 import { subjectCounts } from "./subject-index.ts";
 
 const READ_ATTEMPTS = 10;
@@ -33,7 +34,12 @@ export class FileStore {
   static async open(client: NatsClient, bucket: string, { create }: { create: boolean }): Promise<FileStore | null> {
     return withRetries(client, `open object store ${bucket}`, async () => {
       const objects = new Objm(client.js);
-      if (create) return new FileStore(client, await objects.create(bucket, { storage: StorageType.File }), bucket);
+      if (create) {
+        const made = await withReplicas(client, `object store ${bucket}`, (replicas) =>
+          objects.create(bucket, { storage: StorageType.File, replicas }),
+        );
+        return new FileStore(client, made, bucket);
+      }
       try {
         await client.jsm.streams.info(streamOf(bucket));
       } catch (error) {

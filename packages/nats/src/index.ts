@@ -1,4 +1,11 @@
-export { connectNats, isOlder, type NatsClient, OLDEST_SERVER, REQUEST_TIMEOUT_MS } from "./connect.ts";
+export {
+  connectNats,
+  isOlder,
+  type NatsClient,
+  type NatsOptions,
+  OLDEST_SERVER,
+  REQUEST_TIMEOUT_MS,
+} from "./connect.ts";
 export type { NatsLogin } from "./nats-login.ts";
 export { PermissionDeniedError } from "./denied.ts";
 export {

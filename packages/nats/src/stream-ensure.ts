@@ -1,6 +1,7 @@
 import { JetStreamApiError, type StreamConfig } from "@nats-io/jetstream";
 import type { NatsClient } from "./connect.ts";
 import { isStreamNotFound, STREAM_NAME_IN_USE, withRetries } from "./publish-retry.ts";
+import { withReplicas } from "./replicas.ts";
 
 /** Whether the stream is there, made first where asked for. An existing stream is left as it is. */
 export async function ensureStream(
@@ -17,7 +18,9 @@ export async function ensureStream(
     }
     if (!create) return false;
     try {
-      await client.jsm.streams.add(config);
+      await withReplicas(client, `stream ${config.name}`, (replicas) =>
+        client.jsm.streams.add({ ...config, num_replicas: replicas }),
+      );
     } catch (error) {
       // Somebody was faster, with other settings: theirs stand.
       if (!(error instanceof JetStreamApiError && error.code === STREAM_NAME_IN_USE)) throw error;

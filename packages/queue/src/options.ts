@@ -10,6 +10,10 @@ export interface RedisServer {
   readonly redisKey?: string | null;
   /** What sentinels call the master; null: no sentinels. */
   readonly redisSentinel?: string | null;
+  /** Of the sentinels themselves, where they ask for one; the URL's is the master's. */
+  readonly redisSentinelPassword?: string | null;
+  /** A file with it; counts where no password is given. */
+  readonly redisSentinelPasswordFile?: string | null;
   readonly redisCluster?: boolean;
 }
 

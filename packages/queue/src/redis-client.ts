@@ -37,9 +37,11 @@ export function createRedis(
   }
   const single = { ...each, lazyConnect, db: database, retryStrategy: retryDelayMs };
   if (server.redisSentinel) {
+    const password = sentinelPasswordOf(server);
     return new Redis({
       ...single,
       name: server.redisSentinel,
+      ...(password !== null && { sentinelPassword: password }),
       sentinels: [...nodes],
       sentinelRetryStrategy: retryDelayMs,
       ...(tls !== null && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
@@ -57,6 +59,12 @@ export function createRedis(
 /** Where BullMQ's scripts run: in a cluster, all keys of the queue must lie on one node, which braces see to. */
 export function prefixFor({ redisCluster, prefix }: RedisServer & { readonly prefix: string }): string {
   return redisCluster && !/\{.+\}/.test(prefix) ? `{${prefix}}` : prefix;
+}
+
+function sentinelPasswordOf({ redisSentinelPassword, redisSentinelPasswordFile }: RedisServer): string | null {
+  if (redisSentinelPassword) return redisSentinelPassword;
+  if (!redisSentinelPasswordFile) return null;
+  return read("password of the sentinels", redisSentinelPasswordFile).toString("utf8").trimEnd();
 }
 
 function tlsOf(

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -95,6 +95,31 @@ test("Sentinel: the master is asked for, and the queue goes on with the next one
     return seen.length >= killedAt + 5;
   });
   expect(await admin.info("replication")).toContain("role:master");
+});
+
+test("Sentinels that ask for a password of their own get it, from a setting or a file, and no other", async () => {
+  const master = await redis("");
+  const replica = await redis("");
+  for (const { url } of [master, replica]) await withPassword(url);
+  const admin = new Redis(replica.url, { password: "hush" });
+  onTestFinished(() => admin.disconnect());
+  await admin.call("REPLICAOF", "127.0.0.1", master.port);
+  const watched = { name: "units", masterPort: master.port, password: "hush" };
+  const sentinel = await startSentinel({ ...watched, ownPassword: "whisper" });
+  onTestFinished(() => sentinel.stop());
+  const folder = mkdtempSync(join(tmpdir(), "cim-replay-sentinel-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const redisSentinelPasswordFile = join(folder, "password");
+  writeFileSync(redisSentinelPasswordFile, "whisper\n");
+  const server = { redisUrl: `redis://:hush@127.0.0.1:${sentinel.port}`, redisSentinel: "units" };
+  expect(await dispatch({ ...server, redisSentinelPassword: "whisper" }, five)).toContain("u0");
+  expect(await dispatch({ ...server, redisSentinelPasswordFile }, five)).toHaveLength(5);
+  await expect(UnitQueue.open(optionsFor(server))).rejects.toThrow(/^Cannot (?:reach|use) Redis/);
+  await expect(UnitQueue.open(optionsFor({ ...server, redisSentinelPassword: "hush" }))).rejects.toThrow(
+    /^Cannot (?:reach|use) Redis/,
+  );
+  const away = { ...server, redisSentinelPasswordFile: join(folder, "nowhere") };
+  await expect(UnitQueue.open(optionsFor(away))).rejects.toThrow(UsageError);
 });
 
 test("Cluster: the queue's keys lie together on one of its nodes", async () => {

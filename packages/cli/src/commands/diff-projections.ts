@@ -1,5 +1,6 @@
 import { UsageError } from "@cim-replay/core";
 import { diffProjections } from "@cim-replay/verifier";
+import { noteUnfinishedRestore } from "../archives/unfinished-restore.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { diffJson, diffText, isDifferent } from "../output/diff-text.ts";
@@ -29,12 +30,11 @@ export const command: CommandModule = {
     }
     const buckets = { left: bucketOf(given.left), right: bucketOf(given.right) };
     const domain = given.domain ?? null;
-    const diff = await withNats(loaded.settings, invocation.tool, (client) =>
-      diffProjections({
-        ...{ client, ...buckets, domain, samples: given.samples ?? DEFAULT_SAMPLES },
-        signal: new AbortController().signal,
-      }),
-    );
+    const diff = await withNats(loaded.settings, invocation.tool, async (client) => {
+      for (const bucket of Object.values(buckets)) await noteUnfinishedRestore(client, bucket, invocation.screen);
+      const signal = new AbortController().signal;
+      return diffProjections({ client, ...buckets, domain, samples: given.samples ?? DEFAULT_SAMPLES, signal });
+    });
     invocation.print(given.format === "json" ? exactJson(diffJson(diff, buckets, domain), 2) : diffText(diff, buckets));
     return isDifferent(diff) ? EXIT.failed : EXIT.done;
   },

@@ -1,5 +1,6 @@
 import { domainSettingsSchema, UsageError } from "@cim-replay/core";
 import { checksumsText as fileText, takeChecksums } from "@cim-replay/verifier";
+import { noteUnfinishedRestore } from "../archives/unfinished-restore.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { checksumsJson, checksumsText } from "../output/checksums-text.ts";
@@ -28,9 +29,10 @@ export const command: CommandModule = {
     await checkWritable(output);
     const { stream } = loaded.domains.get(domain) ?? domainSettingsSchema.parse({});
     const source = { domain, bucket: bucketOf(loaded.settings.target), stream };
-    const checksums = await withNats(loaded.settings, invocation.tool, (client) =>
-      takeChecksums(client, source, new Date()),
-    );
+    const checksums = await withNats(loaded.settings, invocation.tool, async (client) => {
+      await noteUnfinishedRestore(client, source.bucket, invocation.screen);
+      return takeChecksums(client, source, new Date());
+    });
     await writeWholeFile(output, fileText(checksums));
     invocation.print(format === "json" ? json(checksumsJson(checksums, output)) : checksumsText(checksums, output));
     return EXIT.done;

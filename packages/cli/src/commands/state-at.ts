@@ -1,6 +1,7 @@
 import { domainSettingsSchema, UsageError } from "@cim-replay/core";
 import { type StateAt, stateAt, type StateAtTask } from "@cim-replay/verifier";
 import { resolveProjection } from "@cim-replay/worker";
+import { noteUnfinishedStream } from "../archives/unfinished-restore.ts";
 import type { CommandModule, Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { exactJson } from "../output/short-value.ts";
@@ -34,6 +35,7 @@ export const command: CommandModule = {
     const { ref, projection } = await resolveProjection(onlyProjection(domain, loaded, domainSettings));
     const signal = new AbortController().signal;
     const state = await withNats(loaded.settings, invocation.tool, async (client) => {
+      await noteUnfinishedStream(client, domainSettings.stream, invocation.screen);
       const seq = given.time && (await lastSeqBy(client, loaded, domain, given.time));
       // Where nothing was there by then, nothing was there a millisecond before.
       const exactly = seq === 0 ? justBefore(at) : seq === undefined ? at : { seq };

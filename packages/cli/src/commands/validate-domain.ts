@@ -10,6 +10,7 @@ import {
   validateDomain,
   validationJson,
 } from "@cim-replay/verifier";
+import { noteUnfinishedRestore } from "../archives/unfinished-restore.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { json } from "../output/run-record.ts";
@@ -44,17 +45,11 @@ export const command: CommandModule = {
     const bucket = bucketOf(loaded.settings.target);
     const rules = await rulesFor({ domain, bucket, settings: domainSettings }, given.rules);
     if (report !== undefined) await checkWritable(report);
-    const validation = await withNats(loaded.settings, invocation.tool, (client) =>
-      validateDomain({
-        client,
-        domain,
-        domainSettings,
-        bucket,
-        rules,
-        toolVersion: toolVersion(),
-        signal: new AbortController().signal,
-      }),
-    );
+    const validation = await withNats(loaded.settings, invocation.tool, async (client) => {
+      await noteUnfinishedRestore(client, bucket, invocation.screen);
+      const signal = new AbortController().signal;
+      return validateDomain({ client, domain, domainSettings, bucket, rules, toolVersion: toolVersion(), signal });
+    });
     if (report !== undefined) {
       await writeWholeFile(report, htmlReport(validation));
       invocation.screen.note(`The report is in ${report}.`);

@@ -1,5 +1,6 @@
 import { UsageError } from "@cim-replay/core";
 import { checksumsHold, readChecksums, verifyChecksums } from "@cim-replay/verifier";
+import { noteUnfinishedRestore } from "../archives/unfinished-restore.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { checksumsVerdictJson, checksumsVerdictText } from "../output/checksums-text.ts";
@@ -27,9 +28,10 @@ export const command: CommandModule = {
     const expected = await readChecksums(file, domain);
     // What was summed up is what is looked at, unless somebody says otherwise.
     const bucket = loaded.isGiven("target") ? bucketOf(loaded.settings.target) : expected.bucket.name;
-    const verdict = await withNats(loaded.settings, invocation.tool, (client) =>
-      verifyChecksums(client, expected, bucket),
-    );
+    const verdict = await withNats(loaded.settings, invocation.tool, async (client) => {
+      await noteUnfinishedRestore(client, bucket, invocation.screen);
+      return verifyChecksums(client, expected, bucket);
+    });
     invocation.print(
       format === "json" ? json(checksumsVerdictJson(expected, verdict)) : checksumsVerdictText(expected, verdict),
     );

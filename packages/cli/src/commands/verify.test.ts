@@ -2,9 +2,9 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connectNats, ensureBucket, type NatsClient } from "@cim-replay/nats";
+import { connectNats, ensureBucket, type NatsClient, RESTORE_MARK, setStreamMark } from "@cim-replay/nats";
 import { startNats, uniqueName } from "@cim-replay/testkit";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { runTool, type ToolResult } from "../run-tool.fixture.ts";
 
 const PROJECTION = `export default {
@@ -76,6 +76,19 @@ describe("a bucket that another tool wrote", () => {
     expect(await verify("verify-system-state")).toMatchObject({ status: 1 });
   });
 
+  test("does not where it is empty, and says so once, with what makes the entries", async () => {
+    const { status, stdout } = await verify("verify-domain", "--domain", "shop");
+    expect(status).toBe(1);
+    expect(stdout).toContain(`No entry of shop is in ${bucket}, and 2 are due`);
+    expect(stdout).toContain(`domain-replay --domain shop --target ${bucket} makes them`);
+    expect(stdout).not.toContain("shop.a");
+    await put({ b: '{"sum":3}' });
+    const half = await verify("verify-domain", "--domain", "shop");
+    expect(half.stdout).toContain("found wrong (2: missing 1, value 1)");
+    expect(half.stdout).toContain("The stream has 2 events for shop.a, and there is no entry.");
+    expect(half.stdout).not.toContain("expected 2 events");
+  });
+
   test("is held to a moment by validate-system-state", async () => {
     await put({ a: '{"sum":1}', b: '{"sum":2}' });
     const at = (time: string) => verify("validate-system-state", "--expected-time", time);
@@ -110,6 +123,46 @@ describe("a bucket that another tool wrote", () => {
       expect({ tool, status }).toEqual({ tool, status: 2 });
       expect(stderr).toMatch(/^Cannot .*: there is no bucket NOWHERE\. Check its name.*\.\n$/);
     }
+  });
+
+  test("is said to be half restored, and so is the stream, by every command that reads them, with what finishes it", async () => {
+    await put({ a: '{"sum":4}', b: '{"sum":2}' });
+    const where = { cwd: folder, env: { NATS_URL: nats.url } };
+    const sums = ["--domain", "shop", "--output", "sums.json", "--target", bucket];
+    expect(await runTool("generate-checksums", sums, where)).toMatchObject({ status: 0, stderr: "" });
+    const marks = { [`KV_${bucket}`]: "restore-projections --backup a.tar", EVENTS: "restore-events --backup e.tar" };
+    const mark = async (isSet: boolean) => {
+      for (const [stream, command] of Object.entries(marks)) {
+        await setStreamMark(client, stream, RESTORE_MARK, isSet ? command : null);
+      }
+    };
+    const ofBucket = `Bucket ${bucket} is half restored: a restore was begun and has not ended. Finish it with: ${marks[`KV_${bucket}`]}\n`;
+    const ofStream = `Stream EVENTS is half restored: a restore was begun and has not ended. Finish it with: ${marks.EVENTS}\n`;
+    const other = `${bucket}_OTHER`;
+    await ensureBucket(client, other);
+    await mark(true);
+    onTestFinished(() => mark(false));
+    for (const [tool, ...flags] of [
+      ["verify-domain", "--domain", "shop"],
+      ["verify-aggregate", "--domain", "shop", "--aggregate-id", "a"],
+      ["verify-system-state"],
+      ["validate-system-state", "--expected-time", "2026-01-03T00:00:00Z"],
+    ] as const) {
+      const { status, stderr } = await verify(tool, ...flags);
+      expect({ tool, status }).toEqual({ tool, status: 0 });
+      expect(stderr).toContain(ofBucket);
+      expect(stderr).toContain(ofStream);
+    }
+    for (const [tool, ...flags] of [
+      ["validate-domain", "--domain", "shop", "--target", bucket],
+      ["generate-checksums", "--domain", "shop", "--output", "again.json", "--target", bucket],
+      ["verify-checksums", "--domain", "shop", "--expected", "sums.json", "--target", bucket],
+      ["diff-projections", "--left", bucket, "--right", other],
+    ] as const) {
+      expect({ tool, ...(await runTool(tool, flags, where)) }).toMatchObject({ tool, stderr: ofBucket });
+    }
+    const state = await runTool("state-at", ["--domain", "shop", "--aggregate-id", "a", "--seq", "3"], where);
+    expect(state.stderr).toContain(ofStream);
   });
 
   test("is not verified under a name that nothing has", async () => {

@@ -136,16 +136,37 @@ function selectionsText(selections: NonNullable<Certificate["selections"]>, isAt
     : `${runs} replayed a selection of events: such entries hold it alone, and are compared with it`;
 }
 
-function discrepancyLines({ discrepancies }: Certificate): string[] {
+function discrepancyLines(certificate: Certificate): string[] {
+  const { discrepancies } = certificate;
+  if (isNothingThere(certificate)) return [nothingThere(certificate)];
   const shown = discrepancies.first.slice(0, MOST_SHOWN);
   const left = discrepancies.total - shown.length;
   const more = left > 0 ? [`… and ${formatCount(left)} more; --format json has the first 1,000`] : [];
-  return [`found wrong (${formatCount(discrepancies.total)})`, ...shown.flatMap(linesOf), ...more];
+  return [`found wrong (${kindsText(discrepancies)})`, ...shown.flatMap(linesOf), ...more];
+}
+
+/** All that is wrong is that not one entry is there: said once, and not for each. */
+function isNothingThere({ checks, discrepancies }: Certificate): boolean {
+  const { due = 0, entries = 0 } = checks.readBack.evidence;
+  return due > 0 && entries === 0 && discrepancies.byKind.missing === discrepancies.total;
+}
+
+function nothingThere({ domain, bucket, checks }: Certificate): string {
+  const due = formatCount(checks.readBack.evidence.due ?? 0);
+  return `No entry of ${domain} is in ${bucket}, and ${due} are due: it was never rebuilt there, or was cleared. domain-replay --domain ${domain} --target ${bucket} makes them.`;
+}
+
+function kindsText({ total, byKind }: Certificate["discrepancies"]): string {
+  const kinds = Object.entries(byKind);
+  if (kinds.length < 2) return formatCount(total);
+  return `${formatCount(total)}: ${kinds.map(([kind, count]) => `${kind} ${formatCount(count)}`).join(", ")}`;
 }
 
 function linesOf({ text, expected, found }: Certificate["discrepancies"]["first"][number]): string[] {
+  // Where nothing was found, the sentence has often said what was expected.
+  const isSaid = found === null && expected !== null && text.includes(expected);
   const sides = [
-    expected === null ? null : `      expected ${expected}`,
+    expected === null || isSaid ? null : `      expected ${expected}`,
     found === null ? null : `      found    ${found}`,
   ];
   return [`  ${text}`, ...sides.filter((side) => side !== null)];

@@ -108,6 +108,12 @@ export const settings = {
   natsInboxPrefix: setting("--nats-inbox-prefix <subject>", "what subjects for answers begin with", textOrNone, null, {
     fallbackText: "_INBOX",
   }),
+  natsReplicas: setting(
+    "--nats-replicas <n|auto>",
+    "replicas of the ledger, of buckets and all else that is made; auto: 3 in a cluster with room for them",
+    countOrAuto,
+    "auto",
+  ),
   redisUrl: setting(
     "--redis-url <url>",
     "Redis server for the work queue; several separated by commas are sentinels or nodes of a cluster",
@@ -123,6 +129,13 @@ export const settings = {
   redisSentinel: setting(
     "--redis-sentinel <name>",
     "name of the master whose sentinels --redis-url names",
+    textOrNone,
+    null,
+  ),
+  redisSentinelPassword: setting("--redis-sentinel-password <text>", "the sentinels' own password", textOrNone, null),
+  redisSentinelPasswordFile: setting(
+    "--redis-sentinel-password-file <file>",
+    "file with the sentinels' own password",
     textOrNone,
     null,
   ),

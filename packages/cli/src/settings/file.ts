@@ -107,6 +107,7 @@ const PATHS: ReadonlySet<SettingName> = new Set<SettingName>([
   "redisCa",
   "redisCert",
   "redisKey",
+  "redisSentinelPasswordFile",
 ]);
 
 /** Files that a settings file names lie beside it, wherever the command is started. */

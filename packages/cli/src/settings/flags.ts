@@ -37,15 +37,17 @@ export const natsSettings = [
   "natsJetstreamDomain",
   "natsJetstreamApiPrefix",
   "natsInboxPrefix",
+  "natsReplicas",
 ] as const satisfies SettingName[];
 
-/** How Redis is reached. */
+/** How Redis is reached; of secrets the same holds. */
 export const redisSettings = [
   "redisUrl",
   "redisCa",
   "redisCert",
   "redisKey",
   "redisSentinel",
+  "redisSentinelPasswordFile",
   "redisCluster",
 ] as const satisfies SettingName[];
 

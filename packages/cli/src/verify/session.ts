@@ -10,8 +10,9 @@ import { Ledger, type NatsClient } from "@cim-replay/nats";
 import { builtinFor } from "@cim-replay/projections";
 import type { Level, VerifyDomainOptions, VerifyProgress } from "@cim-replay/verifier";
 import { loadProjection, resolveProjection } from "@cim-replay/worker";
-import { noteUnfinishedRestore } from "../archives/unfinished-restore.ts";
+import { noteUnfinishedRestore, noteUnfinishedStream } from "../archives/unfinished-restore.ts";
 import type { Invocation } from "../command.ts";
+import type { Screen } from "../output/screen.ts";
 import { toolVersion } from "../output/tool-version.ts";
 import { projectionNamedFor } from "../replay/named-projections.ts";
 import { bucketOf } from "../settings/bucket-names.ts";
@@ -33,6 +34,7 @@ export interface VerifySession {
   readonly ledger: Ledger | null;
   readonly loaded: LoadedSettings;
   readonly onProgress: (progress: VerifyProgress) => void;
+  readonly screen: Pick<Screen, "note">;
 }
 
 export function withVerifySession<Result>(
@@ -43,13 +45,13 @@ export function withVerifySession<Result>(
   return withNats(loaded.settings, tool, async (client) => {
     const onProgress = progressNotes((line) => screen.note(line));
     await noteUnfinishedRestore(client, bucketOf(loaded.settings.target), screen);
-    return work({ client, ledger: await Ledger.open(client), loaded, onProgress });
+    return work({ client, ledger: await Ledger.open(client), loaded, onProgress, screen });
   });
 }
 
 /** What is to be verified of a domain: with the projection that is asked for, else with that of its last whole run. */
 export async function domainToVerify(
-  { client, ledger, loaded, onProgress }: VerifySession,
+  { client, ledger, loaded, onProgress, screen }: VerifySession,
   domain: string,
   level: Level,
 ): Promise<VerifyDomainOptions> {
@@ -58,6 +60,7 @@ export async function domainToVerify(
   const known = loaded.domains.get(domain);
   // Those that the run was planned with: its partitions and its stream are theirs.
   const domainSettings = run?.run.settings.domainSettings ?? known ?? domainSettingsSchema.parse({});
+  await noteUnfinishedStream(client, domainSettings.stream, screen);
   // What a run has pinned goes before what the settings file names, and after what is named for this call.
   const named = projectionNamedFor(bucket, loaded.settings.projection, run ? {} : domainSettings);
   const projection = level === "full" ? await projectionFor(domain, named, run?.run ?? null) : null;

@@ -10,20 +10,29 @@ export interface SentinelOptions {
   readonly masterPort: number;
   /** Of the master and its replica. */
   readonly password?: string;
+  /** That the sentinel itself asks for. */
+  readonly ownPassword?: string;
 }
 
 /**
  * Starts a sentinel that decides by itself (others would only have to agree), a second after it misses the master. Resolves
  * when it knows the master and one replica.
  */
-export async function startSentinel({ name, masterPort, password }: SentinelOptions): Promise<ServerHandle> {
+export async function startSentinel({
+  name,
+  masterPort,
+  password,
+  ownPassword,
+}: SentinelOptions): Promise<ServerHandle> {
   const { path, env } = await locateRedis();
   const watched = [
     `sentinel monitor ${name} 127.0.0.1 ${masterPort} 1`,
     ...(password === undefined ? [] : [`sentinel auth-pass ${name} ${password}`]),
     `sentinel down-after-milliseconds ${name} 1000`,
+    ...(ownPassword === undefined ? [] : [`requirepass ${ownPassword}`]),
     `sentinel failover-timeout ${name} 5000`,
   ];
+  const login = ownPassword === undefined ? "" : `AUTH ${ownPassword}\r\n`;
   return startManaged(
     {
       scheme: "redis",
@@ -36,7 +45,7 @@ export async function startSentinel({ name, masterPort, password }: SentinelOpti
         return [file, "--sentinel"];
       },
       isReady: async (port) => {
-        const answer = await dialogue(port, "INFO sentinel\r\n", (text) => text.includes(`name=${name},`));
+        const answer = await dialogue(port, `${login}INFO sentinel\r\n`, (text) => text.includes(`name=${name},`));
         return answer?.includes("slaves=1") === true;
       },
     },

@@ -5,20 +5,22 @@ import { judge } from "./judge.ts";
 import { ENTRY_BUDGET_MS } from "./limits.ts";
 import type { Rule } from "./rule.ts";
 import { RuleTally } from "./rule-tally.ts";
-import { TimeGuard } from "./time-guard.ts";
+import { type Guard, TimeGuard } from "./time-guard.ts";
 import type { RuleResult, WholeContexts } from "./validation.ts";
 
 /** A rule of scope `domain` or `counts`: it collects from each entry, and is asked once, after the last. */
 export class CollectStep implements EntryStep {
   readonly #rule: Rule;
+  readonly #guard: Guard;
   readonly #accumulators: readonly Accumulator[];
   readonly #patience = new Patience();
   /** Entries that should have taken part and could not, and why the first could not. */
   #missed = 0;
   #firstMissed = "";
 
-  constructor(rule: Rule) {
+  constructor(rule: Rule, guard: Guard = new TimeGuard()) {
     this.#rule = rule;
+    this.#guard = guard;
     this.#accumulators = rule.collect.map((collected) => new Accumulator(collected));
   }
 
@@ -56,7 +58,7 @@ export class CollectStep implements EntryStep {
     }
     const collected = Object.fromEntries(this.#accumulators.map(({ name, value }) => [name, value]));
     const context: CelContext = { ...whole[this.#rule.scope === "counts" ? "counts" : "domain"], ...collected };
-    const isDone = new TimeGuard().finishes(() => judge(this.#rule, tally, null, context), ENTRY_BUDGET_MS);
+    const isDone = this.#guard.finishes(() => judge(this.#rule, tally, null, context), ENTRY_BUDGET_MS);
     if (!isDone) tally.failUnevaluated(null, TOO_LONG);
     return tally.result();
   }

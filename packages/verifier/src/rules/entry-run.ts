@@ -3,7 +3,7 @@ import type { Entry } from "@cim-replay/nats";
 import type { CelContext } from "@cim-replay/filter";
 import { celValue } from "@cim-replay/filter";
 import type { EntryStep } from "./entry-step.ts";
-import { TimeGuard } from "./time-guard.ts";
+import { type Guard, TimeGuard } from "./time-guard.ts";
 
 /** What is guarded at once: starting a guard costs as much as some entries do. */
 const SLICE_MS = 50;
@@ -13,17 +13,18 @@ export class EntryRun {
   readonly #steps: readonly EntryStep[];
   readonly #reading: EntryStep;
   readonly #budgetMs: number;
-  readonly #guard = new TimeGuard();
+  readonly #guard: Guard;
   #context: CelContext | null = null;
   #entry = 0;
   /** The step that is at work: told when the time is up. */
   #step = 0;
 
   /** `reading` is told of entries that are no JSON. `budgetMs`: of one entry, until a step is given up for it. */
-  constructor(reading: EntryStep, steps: readonly EntryStep[], budgetMs: number) {
+  constructor(reading: EntryStep, steps: readonly EntryStep[], budgetMs: number, guard: Guard = new TimeGuard()) {
     this.#reading = reading;
     this.#steps = steps;
     this.#budgetMs = budgetMs;
+    this.#guard = guard;
   }
 
   take(batch: readonly Entry[]): void {

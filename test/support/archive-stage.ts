@@ -1,0 +1,124 @@
+import { hash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connectNats, EntryWriter, ensureBucket, type NatsClient, publishAll, readEntries } from "@cim-replay/nats";
+import { readAllMessages, startNats } from "@cim-replay/testkit";
+import { ReplayProcess } from "./replay-process.ts";
+
+type Nats = Awaited<ReturnType<typeof startNats>>;
+
+/** A server and a folder of its own, in which the archives' commands are started as a user's shell does, and killed. */
+export class ArchiveStage {
+  readonly nats: Nats;
+  readonly client: NatsClient;
+  readonly folder: string;
+
+  static async open(): Promise<ArchiveStage> {
+    const nats = await startNats();
+    return new ArchiveStage(nats, await connectNats({ url: nats.url, name: "test" }));
+  }
+
+  private constructor(nats: Nats, client: NatsClient) {
+    this.nats = nats;
+    this.client = client;
+    this.folder = mkdtempSync(join(tmpdir(), "cim-replay-archive-stage-"));
+  }
+
+  async close(): Promise<void> {
+    await this.client.close();
+    await this.nats.stop();
+    rmSync(this.folder, { recursive: true });
+  }
+
+  start(line: string, env: Readonly<Record<string, string>> = {}): ReplayProcess {
+    const [tool = "", ...args] = line.split(" ");
+    const own = { PATH: process.env.PATH ?? "", NATS_URL: this.nats.url, NATS_CONTEXT: "none" };
+    return new ReplayProcess(tool, args, { cwd: this.folder, env: { ...own, ...env } });
+  }
+
+  /** Milliseconds that it took. Throws where it does not end with 0. */
+  async finish(line: string, env: Readonly<Record<string, string>> = {}): Promise<number> {
+    const began = performance.now();
+    const run = this.start(line, env);
+    const status = await run.exited;
+    if (status !== 0) throw new Error(`${line} ended with ${status}. ${run.said}`);
+    return performance.now() - began;
+  }
+
+  /** Kills it after a part of the time that it would take. */
+  async killed(line: string, afterMs: number): Promise<void> {
+    const run = this.start(line);
+    await sleep(afterMs);
+    run.kill("SIGKILL");
+    await run.exited;
+  }
+
+  /** Kills it a while after it has begun to write to a stream; time alone seldom hits that on a busy machine. */
+  async killedWriting(line: string, stream: string, afterMs: number): Promise<void> {
+    const before = await this.lastSeq(stream);
+    const run = this.start(line);
+    while (run.isRunning && (await this.lastSeq(stream)) === before) await sleep(1);
+    await sleep(afterMs);
+    run.kill("SIGKILL");
+    await run.exited;
+  }
+
+  /** 0 where there is no such stream. */
+  lastSeq(stream: string): Promise<number> {
+    return this.client.jsm.streams.info(stream).then(
+      ({ state }) => state.last_seq,
+      () => 0,
+    );
+  }
+
+  exists(stream: string): Promise<boolean> {
+    return this.client.jsm.streams.info(stream).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** A bucket of these entries and no others. */
+  async fillBucket(bucket: string, count: number, value: string, keyOf: (i: number) => string): Promise<void> {
+    await this.client.jsm.streams.delete(`KV_${bucket}`).catch(() => false);
+    await ensureBucket(this.client, bucket);
+    const writer = new EntryWriter(this.client, bucket);
+    for (let i = 0; i < count; i++) {
+      const bytes = `{"v":"${value}","n":${i},"z":"${"0".repeat(400)}"}`;
+      const provenance = { run: "r", epoch: 1, lastSeq: i, events: 1, sha256: hash("sha256", bytes) };
+      await writer.put(keyOf(i), bytes, provenance, 0);
+    }
+    await writer.flush();
+  }
+
+  /** A stream of events of domain `shop`. */
+  async fillStream(stream: string, count: number, paddingBytes = 300): Promise<void> {
+    const word = stream.toLowerCase();
+    await this.client.jsm.streams.add({ name: stream, subjects: [`${word}.>`] });
+    const padding = "0".repeat(paddingBytes);
+    const messages = function* () {
+      for (let i = 0; i < count; i++) {
+        yield { subject: `${word}.shop.a${i % 99}.Moved`, data: Buffer.from(`{"n":${i},"z":"${padding}"}`) };
+      }
+    };
+    await publishAll(this.client, { stream, messages: messages() });
+  }
+
+  async bucketText(bucket: string): Promise<string> {
+    const lines: string[] = [];
+    for await (const batch of readEntries(this.client, bucket, ">")) {
+      for (const { key, value } of batch) lines.push(`${key} ${Buffer.from(value)}`);
+    }
+    return lines.sort().join("\n");
+  }
+
+  async streamText(stream: string): Promise<string> {
+    const lines: string[] = [];
+    for await (const { subject, data } of readAllMessages(this.client, stream)) {
+      lines.push(`${subject} ${Buffer.from(data)}`);
+    }
+    return lines.join("\n");
+  }
+}
