@@ -1,6 +1,7 @@
 import {
   bucketsOf,
   errorMessage,
+  hotAggregate,
   moveRun,
   type Plan,
   planFor,
@@ -198,7 +199,7 @@ function summarise(run: RunRecord, units: readonly UnitRecord[], { orphans = [],
     pruned: all(({ pruned }) => pruned),
     seconds,
     eventsPerSecond: seconds > 0 ? events / seconds : 0,
-    findings: findings(run, sum, orphans),
+    findings: [...aboutHot(units), ...findings(run, sum, orphans)],
     certificate: verdict ? { level: verdict.level, holds: verdict.holds, discrepancies: verdict.discrepancies } : null,
     ...(targets.length > 1 && { targets }),
   };
@@ -214,6 +215,13 @@ function targetSummary(units: readonly UnitRecord[], orphans: Orphans): TargetSu
     orphans: orphans.total,
     pruned: orphans.pruned,
   };
+}
+
+function aboutHot(units: readonly UnitRecord[]): string[] {
+  const hot = hotAggregate(units);
+  if (!hot) return [];
+  const percent = Math.round(hot.share * 100);
+  return [`aggregate ${hot.aggregateId} has ${percent} % of all events: one worker folds them, one after another`];
 }
 
 /** Oddities that are no failure, in words. */

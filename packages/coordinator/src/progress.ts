@@ -1,4 +1,12 @@
-import { entriesDoneBy, type Plan, quarantinedBy, type RunRecord, type UnitRecord } from "@cim-replay/core";
+import {
+  entriesDoneBy,
+  type HotAggregate,
+  hotAggregate,
+  type Plan,
+  quarantinedBy,
+  type RunRecord,
+  type UnitRecord,
+} from "@cim-replay/core";
 import type { Ledger, LiveReport, NatsClient } from "@cim-replay/nats";
 import { lastPinnedTime } from "./last-pinned-time.ts";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -41,6 +49,8 @@ export interface Progress {
   /** By the run's coordinator, since it began; null for whoever watches from outside. */
   readonly unitsResent: number | null;
   readonly checkpoints: number;
+  /** By what is durable; null where there is none. */
+  readonly hot: HotAggregate | null;
 }
 
 const NO_STAGES: StageMicros = { fetch: 0, fold: 0, checkpoint: 0, write: 0 };
@@ -106,6 +116,7 @@ export function progressOf(
     recoveries: sum(reports, (report) => report.recoveries),
     unitsResent: more.unitsResent ?? null,
     checkpoints: sum(units, (unit) => unit.checkpoints.at(-1)?.number ?? 0),
+    hot: hotAggregate(units),
   };
 }
 

@@ -131,6 +131,8 @@ export const unitRecordSchema = z.strictObject({
   /** By partition of the unit, in its order: the messages it was handed. Empty until it is done. */
   contentByPartition: z.array(contentDigestSchema).default([]),
   ...foldFigures,
+  /** Of its aggregates the one with most events, up to `cursorSeq`; null before a checkpoint, and where entries were gone on from. */
+  hottest: z.strictObject({ aggregateId: z.string(), events: count }).nullable().default(null),
   /** Of the run's further projections, in their order. */
   otherTargets: z.array(foldFiguresSchema).default([]),
   /** What the owner has read so far, not yet durable. */
@@ -165,6 +167,7 @@ export function newUnitRecord(runId: string, id: string, slices: number, partiti
     deliveredBySlice: new Array<number>(slices).fill(0),
     contentByPartition: [],
     ...noFigures(partitions),
+    hottest: null,
     otherTargets: Array.from({ length: targets - 1 }, () => noFigures(partitions)),
     live: {
       readSeq: 0,

@@ -1,6 +1,6 @@
 import type { CheckpointRef, UnitRecord } from "@cim-replay/core";
 import type { CheckpointStore } from "@cim-replay/nats";
-import type { AggregateTable } from "./aggregate-table.ts";
+import { type AggregateTable, hottestOf } from "./aggregate-table.ts";
 import { type CheckpointMeta, packCheckpoint, unpackCheckpoint } from "./checkpoint-codec.ts";
 import type { UnitClaim } from "./unit-claim.ts";
 
@@ -53,11 +53,13 @@ export class Checkpointer {
     this.#knownBelow = tables.map((table) => table.size);
     // Packed at once, they are what they are now whatever is folded meanwhile; one by one, the fold must wait.
     const chunks = this.#oneByOne ? packing : [...packing];
+    const hottest = hottestOf(states[0]?.aggregates ?? []);
     const committing = this.#commit(chunks, meta, {
       seq,
       base,
       aggregates: size,
       rows: states.reduce((sum, { aggregates }) => sum + aggregates.length, 0),
+      hottest,
     });
     // The loop meets a failure at its next checkpoint; until then it must not count as unhandled.
     committing.catch(() => undefined);
@@ -72,18 +74,20 @@ export class Checkpointer {
   async #commit(
     chunks: Iterable<Uint8Array>,
     meta: CheckpointMeta,
-    at: { seq: number; base: boolean; aggregates: number; rows: number },
+    at: Pick<CheckpointRef, "seq" | "base" | "aggregates" | "rows"> & Pick<UnitRecord, "hottest">,
   ): Promise<void> {
     const { runId, id, epoch } = this.#claim.record;
     const number = ++this.#number;
     const stored = await this.#store.write(runId, id, epoch, number, chunks);
-    const ref: CheckpointRef = { number, epoch, ...at, ...stored };
+    const { hottest, ...made } = at;
+    const ref: CheckpointRef = { number, epoch, ...made, ...stored };
     const chain = at.base ? [ref] : [...this.#chain, ref];
     const { content, deliveredBySlice, otherTargets, ...first } = meta;
     await this.#claim.update((unit) => ({
       ...unit,
       ...first,
       deliveredBySlice,
+      hottest: (hottest?.events ?? 0) > (unit.hottest?.events ?? 0) ? hottest : unit.hottest,
       cursorSeq: at.seq,
       checkpoints: chain,
       otherTargets: unit.otherTargets.map((figures, i) => ({ ...figures, ...otherTargets?.[i] })),

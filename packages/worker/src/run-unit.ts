@@ -35,6 +35,7 @@ import {
   type QuarantineStore,
 } from "@cim-replay/nats";
 import type { CompiledFilter } from "@cim-replay/filter";
+import { hottestOf } from "./aggregate-table.ts";
 import { entriesDigests } from "./entries-digest.ts";
 import { Pace } from "./pace.ts";
 import { RunStoppedError, UnitClaim } from "./unit-claim.ts";
@@ -182,6 +183,7 @@ async function finish(
     ...moveUnit(record, failure ? "failed" : "done"),
     ...first,
     otherTargets,
+    hottest: hottestOf(pass.fold.aggregates.all()),
     cursorSeq: failure ? record.cursorSeq : Math.max(plan.range.toSeq, 0),
     deliveredBySlice: pass.deliveredBySlice,
     contentByPartition: pass.contentByPartition(),

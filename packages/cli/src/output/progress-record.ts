@@ -27,10 +27,12 @@ export interface ProgressRecord {
   readonly workers: number;
   readonly memory_bytes: number;
   readonly checkpoints: number;
+  /** Null where events are spread over aggregates well enough. */
+  readonly hot_aggregate: { readonly id: string; readonly events: number; readonly share: number } | null;
 }
 
 export function progressRecord(progress: Progress, nowMs: number): ProgressRecord {
-  const { run, totalEvents, durableEvents, etaSeconds } = progress;
+  const { run, totalEvents, durableEvents, etaSeconds, hot } = progress;
   const going = run.state === "running" || run.state === "verifying";
   return {
     domain: run.settings.domain,
@@ -53,6 +55,7 @@ export function progressRecord(progress: Progress, nowMs: number): ProgressRecor
     workers: progress.workers,
     memory_bytes: progress.memoryBytes,
     checkpoints: progress.checkpoints,
+    hot_aggregate: hot && { id: hot.aggregateId, events: hot.events, share: Math.round(hot.share * 1000) / 1000 },
   };
 }
 

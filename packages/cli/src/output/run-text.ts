@@ -6,6 +6,7 @@ import {
   figuresByTarget,
   formatCount,
   formatDuration,
+  type HotAggregate,
   quarantinedBy,
   type RunRecord,
   type RunSummary,
@@ -14,6 +15,7 @@ import {
 import { PROJECTIONS_BUCKET } from "../settings/bucket-names.ts";
 import { progressLine } from "./progress-lines.ts";
 import { rollbackCommand } from "./rollback.ts";
+import { printable } from "./short-value.ts";
 import { renderFacts, renderTable } from "./table.ts";
 
 const MOST_FINDINGS = 20;
@@ -105,6 +107,11 @@ function proofOf({ settings }: RunRecord): string {
     : `verify-aggregate --domain ${domain} --aggregate-id ${aggregateId}${where}`;
 }
 
+function hotText({ aggregateId, events, share }: HotAggregate): string {
+  const percent = Math.round(share * 100);
+  return `Aggregate ${printable(aggregateId)} is hot: ${percent} % of the events so far (${formatCount(events)}). One worker folds them, one after another.`;
+}
+
 export function runListText(runs: readonly RunRecord[]): string {
   return renderTable<RunRecord>(
     [
@@ -158,5 +165,7 @@ export function statusText(progress: Progress, units: readonly UnitRecord[]): st
   const title = `run ${run.id} of ${run.settings.domain} into ${bucketsOf(run.settings).join(", ")}: ${run.state}`;
   const reason = run.reason === null ? [] : [run.reason];
   const body = run.summary === null ? progressLine(progress) : summaryText(run);
-  return [title, ...reason, "", body, "", unitTable].join("\n");
+  // An ended run has it among its findings.
+  const hot = run.summary === null && progress.hot ? [hotText(progress.hot)] : [];
+  return [title, ...reason, "", body, ...hot, "", unitTable].join("\n");
 }

@@ -101,11 +101,17 @@ function figuresOf(figures: RunFigures, run: RunRecord, nowMs: number): Html {
     ["workers", count(figures.workers)],
     ["memory", isRunning ? formatSize(memoryBytes) : "–"],
     ["checkpoints", count(figures.checkpoints)],
+    ...hotOf(figures),
     ["took", duration(tookMs(run, nowMs))],
   ]);
 }
 
 /** Of a run with several; else the figures above say it all. */
+/** Its events are folded one after another, whatever the number of workers. */
+function hotOf({ hot }: RunFigures): [string, string][] {
+  return hot ? [["hot aggregate", `${hot.aggregateId}, ${Math.round(hot.share * 100)} % of events`]] : [];
+}
+
 function targetsOfRun(run: RunRecord, units: readonly UnitRecord[]): Html {
   const targets = eachTarget(run);
   if (targets.length === 1) return html``;
