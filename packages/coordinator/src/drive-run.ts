@@ -5,6 +5,7 @@ import {
   formatDuration,
   moveRun,
   type Plan,
+  plannedAs,
   ReplayError,
   type RunRecord,
   traced,
@@ -21,6 +22,7 @@ import type { Progress } from "./progress.ts";
 import { RunWatch } from "./run-watch.ts";
 import { diagnose } from "./diagnose.ts";
 import { readLockFacts } from "./lock-facts.ts";
+import { createHeirs, Stragglers, withHeirs } from "./stragglers.ts";
 import { StallWatch, STALLED_AFTER_MS } from "./stall-watch.ts";
 import type { HeldRun } from "./start-run.ts";
 
@@ -42,6 +44,8 @@ export interface DriveOptions {
   /** Told once a stall, when no unit has come further for `stalledAfterMs` (five minutes). */
   onStall?(text: string): void;
   readonly stalledAfterMs?: number;
+  /** A unit with so much time to go is split while a worker is idle (20 s). */
+  readonly stragglesFromMs?: number;
   /** Aborted: the run is checkpointed and paused. */
   readonly signal: AbortSignal;
 }
@@ -111,7 +115,9 @@ async function release(ctx: ReplayContext, held: HeldRun): Promise<void> {
 class Drive {
   readonly #ctx: ReplayContext;
   readonly #held: HeldRun;
+  /** As it was pinned. */
   readonly #plan: Plan;
+  readonly #stragglers: Stragglers;
   readonly #watch: RunWatch;
   readonly #options: DriveOptions;
   readonly #dispatcher: Dispatcher;
@@ -119,6 +125,8 @@ class Drive {
   readonly #id: string;
   readonly #stalls: StallWatch;
   #hasHelped = false;
+  /** Every record that was seen last, those of split units too. */
+  #all: readonly UnitRecord[] = [];
 
   constructor(ctx: ReplayContext, held: HeldRun, plan: Plan, watch: RunWatch, options: DriveOptions) {
     this.#ctx = ctx;
@@ -129,6 +137,7 @@ class Drive {
     this.#id = held.record.id;
     this.#stalls = new StallWatch(options.stalledAfterMs);
     this.#dispatcher = new Dispatcher(ctx, this.#id);
+    this.#stragglers = new Stragglers(ctx, plan, options.stragglesFromMs);
     this.#copy = options.checkpointDir ? new LedgerCopy(options.checkpointDir, this.#id) : null;
   }
 
@@ -181,8 +190,11 @@ class Drive {
     const fatal = units.find((unit) => unit.failure && unit.failure.kind !== "bad-events");
     const settled = units.every((unit) => unit.state === "done" || unit.state === "failed");
     if (fatal || settled) {
-      const { certify, signal } = this.#options;
-      const ended = await endRun(this.#ctx, run, this.#plan, units, { certify, interruption: signal });
+      const { signal } = this.#options;
+      const ended = await endRun(this.#ctx, run, this.#planOf(units), units, {
+        certify: this.#certifier(),
+        interruption: signal,
+      });
       if (ended.state === "failed" && !settled) return this.#windDown(ended);
       // Paused or cancelled at the last moment: the next look deals with it.
       return ended.state === "completed" || ended.state === "failed" ? ended : null;
@@ -195,6 +207,7 @@ class Drive {
       if (!(error instanceof UntakenUnitError)) throw error;
       return this.#windDown(await failRun(this.#ctx, run, units, error.message));
     }
+    await this.#stragglers.look(run, units, this.#watch.reports);
     await this.#helpOut();
     return null;
   }
@@ -243,12 +256,28 @@ class Drive {
     return run;
   }
 
+  /** Those at work: of a split one, the two that go on for it, which are made where they are missing. */
   async #units(): Promise<UnitRecord[]> {
-    return (await this.#ctx.ledger.listUnits(this.#id)).map(({ record }) => record);
+    const units = (await this.#ctx.ledger.listUnits(this.#id)).map(({ record }) => record);
+    await createHeirs(this.#ctx.ledger, this.#plan, units);
+    this.#all = units;
+    return withHeirs(this.#plan, units).units;
+  }
+
+  /** Whoever certifies is handed the books as they are, and finds out by itself who had which partition. */
+  #certifier(): CertifyRun | null {
+    const { certify } = this.#options;
+    return certify && ((run, _plan, _units, signal) => certify(run, this.#plan, this.#all, signal));
+  }
+
+  /** With the units that there are now in place of those that were split. */
+  #planOf(units: readonly UnitRecord[]): Plan {
+    const planned = units.map((unit) => plannedAs(this.#plan, unit)).filter((each) => each !== undefined);
+    return { ...this.#plan, units: planned };
   }
 
   async #show(run: RunRecord, units: readonly UnitRecord[], now = false): Promise<void> {
-    this.#options.onProgress(this.#watch.progress(run, this.#plan, units, this.#dispatcher.resent));
+    this.#options.onProgress(this.#watch.progress(run, this.#planOf(units), units, this.#dispatcher.resent));
     try {
       await this.#copy?.write(run, this.#plan, units, { now });
     } catch (error) {

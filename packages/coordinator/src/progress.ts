@@ -9,6 +9,7 @@ import {
 } from "@cim-replay/core";
 import type { Ledger, LiveReport, NatsClient } from "@cim-replay/nats";
 import { lastPinnedTime } from "./last-pinned-time.ts";
+import { withHeirs } from "./stragglers.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ReplayError } from "@cim-replay/core";
 
@@ -136,14 +137,18 @@ export async function readProgress(client: NatsClient, ledger: Ledger, runId: st
 
 /** A run, its plan and its units as the ledger has them. Throws ReplayError where it has none of that id. */
 export async function lookAtRun(ledger: Ledger, runId: string, knownPlan: Plan | null = null) {
-  const [run, plan, units] = await Promise.all([
+  const [run, pinned, found] = await Promise.all([
     ledger.getRun(runId),
     knownPlan ?? ledger.getPlan(runId),
     ledger.listUnits(runId),
   ]);
-  if (!run || !plan)
+  if (!run || !pinned)
     throw new ReplayError(`Cannot show run ${runId}: the ledger has none of that id. See \`replay-list\`.`);
-  return { run: run.record, plan, units: units.map(({ record }) => record), at: performance.now() };
+  const { plan, units } = withHeirs(
+    pinned,
+    found.map(({ record }) => record),
+  );
+  return { run: run.record, pinned, plan, units, at: performance.now() };
 }
 
 /** Messages that a unit has dealt with for its own partitions. */

@@ -135,7 +135,7 @@ function beforeFailure(unit: UnitRecord): UnitRecord {
     ...moveUnit(unit, "pending"),
     ...unparked,
     checkpoints,
-    cursorSeq: checkpoints.at(-1)?.seq ?? 0,
+    cursorSeq: checkpoints.at(-1)?.seq ?? unit.heirOf?.checkpoints.at(-1)?.seq ?? 0,
     otherTargets: unit.otherTargets.map((figures) => ({ ...figures, ...unparked })),
     failure: null,
   };

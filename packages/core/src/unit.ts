@@ -7,15 +7,17 @@ import { ReplayError } from "./errors.ts";
  * - A claim takes a pending unit, or a running one whose owner is gone, and raises the epoch: older epochs are fenced.
  * - A release (pause, SIGTERM, lost server) puts a running unit back to pending, at its last checkpoint.
  * - `done` is final. `failed` goes back to pending only when its run is resumed.
+ * - `split` is final: its partitions are those of two new units from its last checkpoint on (`split.ts`).
  */
-const UNIT_STATES = ["pending", "running", "done", "failed"] as const;
+const UNIT_STATES = ["pending", "running", "done", "failed", "split"] as const;
 export type UnitState = (typeof UNIT_STATES)[number];
 
 const unitTransitions: Record<UnitState, readonly UnitState[]> = {
   pending: ["running"],
-  running: ["running", "pending", "done", "failed"],
+  running: ["running", "pending", "done", "failed", "split"],
   done: [],
   failed: ["pending"],
+  split: [],
 };
 
 const count = z.int().nonnegative();
@@ -148,6 +150,20 @@ export const unitRecordSchema = z.strictObject({
     byTarget: z.array(liveFoldSchema).optional(),
   }),
   failure: z.strictObject({ kind: z.string(), message: z.string() }).nullable(),
+  /** Of a split one: the units that go on for it. */
+  splitInto: z.array(z.strictObject({ id: z.string(), partitions: z.array(count) })).default([]),
+  /** Of one of those: from which unit's states it goes on, until it has a checkpoint of its own. */
+  heirOf: z
+    .strictObject({
+      unit: z.string(),
+      /** All that the other had, in its order; and those that are this unit's. */
+      partitions: z.array(count),
+      own: z.array(count),
+      takesRest: z.boolean(),
+      checkpoints: z.array(checkpointSchema),
+    })
+    .nullable()
+    .default(null),
 });
 export type UnitRecord = z.infer<typeof unitRecordSchema>;
 
@@ -179,6 +195,8 @@ export function newUnitRecord(runId: string, id: string, slices: number, partiti
       memoryBytes: 0,
     },
     failure: null,
+    splitInto: [],
+    heirOf: null,
   };
 }
 

@@ -1,7 +1,7 @@
 import { type Plan, ReplayError, type RunRecord, targetsOf, type UnitRecord, UsageError } from "@cim-replay/core";
 import type { Ledger, NatsClient } from "@cim-replay/nats";
 import { type Certificate, joined, type Level } from "./certificate.ts";
-import { evidenceFor, type RunEvidence } from "./run-evidence.ts";
+import { evidenceFor, type RunEvidence, settledEvidence } from "./run-evidence.ts";
 import type { Verification, VerifyProgress } from "./scene.ts";
 import type { IndexCount } from "./witness.ts";
 import { verify } from "./verify.ts";
@@ -30,6 +30,7 @@ export interface CertifyOptions {
  */
 export async function certifyRun(options: CertifyOptions): Promise<Certificate> {
   const { run, level } = options;
+  const evidence = settledEvidence(options);
   const certificates: Certificate[] = [];
   for (const [at, { projection: pinned }] of targetsOf(run.settings).entries()) {
     const projection = options.projections[at] ?? null;
@@ -39,7 +40,7 @@ export async function certifyRun(options: CertifyOptions): Promise<Certificate> 
           `and this is ${projection.ref.name} ${projection.ref.sha256.slice(0, 12)}…. Put the run's own version there.`,
       );
     }
-    certificates.push(await certifyTarget(options, evidenceFor(options, at), projection));
+    certificates.push(await certifyTarget(options, evidenceFor(evidence, at), projection));
   }
   const [first, ...others] = certificates;
   if (!first) throw new ReplayError(`Cannot certify run ${run.id}: it has no target.`);

@@ -10,6 +10,7 @@ export {
   type Level,
   LEVELS,
   parseCertificate,
+  planSha256,
   type TargetPart,
   targetParts,
 } from "./certificate.ts";

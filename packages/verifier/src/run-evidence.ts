@@ -1,4 +1,5 @@
 import {
+  afterSplits,
   eachTarget,
   type Plan,
   planFor,
@@ -16,8 +17,15 @@ export interface RunEvidence {
   readonly run: RunRecord;
   readonly plan: Plan;
   readonly units: readonly UnitRecord[];
-  /** The plan as the ledger has it, where `plan` is what one of several targets sees of it. */
+  /** The plan as the ledger has it, where `plan` is what one of several targets sees of it, or units were split since. */
   readonly wholePlan?: Plan;
+}
+
+/** With the units that went on for split ones in their place. Throws ReplayError where one has no record. */
+export function settledEvidence(evidence: RunEvidence): RunEvidence {
+  const { run, plan, units, wholePlan = plan } = evidence;
+  if (!units.some(({ state }) => state === "split")) return evidence;
+  return { run, ...afterSplits(plan, units), wholePlan };
 }
 
 /** What the records say of one target of the run. */
@@ -28,7 +36,7 @@ export function evidenceFor(evidence: RunEvidence, at: number): RunEvidence {
     run: runFor(run, at),
     plan: planFor(plan, at),
     units: units.map((unit) => unitFor(unit, at)),
-    wholePlan: plan,
+    wholePlan: evidence.wholePlan ?? plan,
   };
 }
 
@@ -40,7 +48,7 @@ export async function loadRun(ledger: Ledger, runId: string): Promise<RunEvidenc
       `Cannot verify run ${runId}: the ledger has ${run ? "no plan of it" : "none of that id"}. See \`replay-list\`.`,
     );
   }
-  return { run: run.record, plan, units: units.map(({ record }) => record) };
+  return settledEvidence({ run: run.record, plan, units: units.map(({ record }) => record) });
 }
 
 /**

@@ -41,6 +41,11 @@ export class AggregateTable {
     this.#adopt = adopt;
   }
 
+  /** Of the same domain, all in memory. */
+  emptyCopy(): AggregateTable {
+    return new AggregateTable(this.#domain);
+  }
+
   get size(): number {
     return this.#all.length;
   }

@@ -1,4 +1,4 @@
-import type { CheckpointRef, UnitRecord } from "@cim-replay/core";
+import { type CheckpointRef, shareOf, type UnitRecord } from "@cim-replay/core";
 import type { CheckpointStore } from "@cim-replay/nats";
 import { type AggregateTable, hottestOf } from "./aggregate-table.ts";
 import { type CheckpointMeta, packCheckpoint, unpackCheckpoint } from "./checkpoint-codec.ts";
@@ -106,6 +106,40 @@ export class Checkpointer {
     const fullBytes = (bytes / Math.max(1, rows)) * size;
     return bytes > fullBytes * BASE_AFTER_TIMES;
   }
+}
+
+/**
+ * As `restoreCheckpoints`, for one that goes on for a split unit and has no checkpoint of its own yet: from the other's, what is
+ * of its own partitions.
+ */
+export async function restoreInherited(
+  store: CheckpointStore,
+  unit: UnitRecord,
+  tables: readonly AggregateTable[],
+): Promise<CheckpointMeta | null> {
+  const { heirOf } = unit;
+  if (!heirOf || unit.checkpoints.length > 0) return restoreCheckpoints(store, unit, tables);
+  const { partitions: from, own, takesRest, checkpoints } = heirOf;
+  const whole = tables.map((table) => table.emptyCopy());
+  const meta = await restoreCheckpoints(store, { ...unit, id: heirOf.unit, checkpoints }, whole);
+  for (const [at, table] of whole.entries()) {
+    for (const aggregate of table.all()) {
+      const partition = own.indexOf(from[aggregate.partition] ?? -1);
+      if (partition < 0) continue;
+      const { routeKey, id, state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked } = aggregate;
+      const kept = { state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked };
+      const added = tables[at]?.add(routeKey, id, partition);
+      if (added) Object.assign(added, kept);
+    }
+  }
+  if (!meta) return null;
+  const share = { from, own, takesRest };
+  return {
+    ...meta,
+    ...shareOf(meta, share),
+    content: own.map((partition) => meta.content[from.indexOf(partition)] ?? { events: 0, chain: "" }),
+    otherTargets: meta.otherTargets?.map((mark) => ({ ...mark, ...shareOf(mark, share) })),
+  };
 }
 
 /** Reads a unit's chain of checkpoints into the targets' tables; the last one's meta, or null where there is none. */

@@ -9,6 +9,7 @@ import {
   moveUnit,
   type Plan,
   planFor,
+  plannedAs,
   type ProjectionRef,
   parseEntryKey,
   partitionRouter,
@@ -275,7 +276,7 @@ async function openContext(
   log: Log,
 ): Promise<UnitContext> {
   const [run, plan] = await Promise.all([services.ledger.getRun(job.runId), services.ledger.getPlan(job.runId)]);
-  const unit = plan?.units.find(({ id }) => id === job.unit);
+  const unit = plan && plannedAs(plan, claim.record);
   if (!run || !plan || !unit) throw new ReplayError(`Cannot do unit ${job.unit}: run ${job.runId} has no plan of it.`);
   const targets = await openTargets(services, run.record, plan);
   return {

@@ -1,7 +1,7 @@
 import type { StreamMessage, UnitRecord } from "@cim-replay/core";
 import { AggregateTable } from "./aggregate-table.ts";
 import type { CheckpointMeta, FoldMark } from "./checkpoint-codec.ts";
-import { restoreCheckpoints } from "./checkpointer.ts";
+import { restoreInherited } from "./checkpointer.ts";
 import { ContentDigest } from "./content-digest.ts";
 import { type ExistingEntries, readExistingEntries } from "./continue-from-entries.ts";
 import { shareDecoding } from "./share-decoding.ts";
@@ -52,7 +52,7 @@ export class UnitFolds {
     const shelves = await openShelves(context);
     try {
       const tables = targets.map((_, at) => tableOn(plan.domain, shelves[at]));
-      const restored = await restoreCheckpoints(context.checkpoints, claim.record, tables);
+      const restored = await restoreInherited(context.checkpoints, claim.record, tables);
       const digest = new ContentDigest(unit.partitions.length, readFromSeq, restored?.content ?? null);
       const codecs = targets.length === 1 ? [context.codec] : shareDecoding(context.codec, targets.length);
       const folds = targets.map((target, at): TargetFold => {
