@@ -28,6 +28,20 @@ export function mainMeasurements(bench: Bench, dataset: Dataset): Measurement[] 
   return [
     raw,
     ...wholeJob(command),
+    // One pass whatever the number of partitions, against a pass for each unit.
+    ...[2, 16].map((partitions) =>
+      command(`flat, shuffle, ${partitions} partitions`, [...FLAT, ...shuffled(partitions)]),
+    ),
+    command("flat, direct, 16 units", [
+      ...FLAT,
+      "--source",
+      "direct",
+      "--parallel",
+      "16",
+      "--units",
+      "16",
+      ...TWO_WORKERS,
+    ]),
     // The cost of a level is the difference to none; the default is counts.
     ...["none", "counts", "content", "full"].map((level) =>
       command(`flat, certify ${level}`, [...FLAT, "--certify", level]),
@@ -55,6 +69,12 @@ export function longMeasurements(bench: Bench, dataset: Dataset): Measurement[] 
   return [raw, command("flat, memory limit", [...FLAT, "--memory-limit", String(MEMORY_LIMIT_BYTES)])];
 }
 
+const TWO_WORKERS = ["--local-workers", "2"];
+
+function shuffled(partitions: number): string[] {
+  return ["--source", "shuffle", "--parallel", String(partitions), ...TWO_WORKERS];
+}
+
 /** What the second reading and decoding cost. */
 function twoProjections(bench: Bench, dataset: Dataset, ceiling: string): Measurement[] {
   const other = "bench-other";
@@ -77,7 +97,14 @@ function twoProjections(bench: Bench, dataset: Dataset, ceiling: string): Measur
 type CommandMeasurement = (name: string, flags: readonly string[]) => Measurement;
 
 function wholeJob(command: CommandMeasurement): Measurement[] {
-  const forced = (workers: number) => ["--units", String(workers), "--local-workers", String(workers)];
+  const forced = (workers: number) => [
+    "--source",
+    "direct",
+    "--units",
+    String(workers),
+    "--local-workers",
+    String(workers),
+  ];
   return [
     command("flat", FLAT),
     command("flat, 1 worker", [...FLAT, ...forced(1)]),

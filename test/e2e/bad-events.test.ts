@@ -2,7 +2,7 @@ import { takeOverRun } from "@cim-replay/coordinator";
 import { QuarantineStore } from "@cim-replay/nats";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { orderProjection } from "../support/order-projection.ts";
-import { openStage, type Stage, type StagedEvent } from "../support/stage.ts";
+import { openStage, SOURCES, type Stage, type StagedEvent } from "../support/stage.ts";
 
 const plain = (id: string, n: number): StagedEvent => ({ id, type: "Added", payload: { n } });
 const boom = (id: string): StagedEvent => ({ id, type: "Added", payload: { boom: true } });
@@ -15,7 +15,7 @@ async function quarantined(stage: Stage, runId: string) {
   return found;
 }
 
-describe("an event that cannot be taken", () => {
+describe.each(SOURCES)("an event that cannot be taken (%s)", (source) => {
   let stage: Stage;
   let expected: Map<string, string>;
 
@@ -24,6 +24,7 @@ describe("an event that cannot be taken", () => {
       natsUrl: inject("natsUrl"),
       redisUrl: inject("redisUrl"),
       projection: orderProjection as never,
+      source,
     });
     await stage.addWorkers(2);
   });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { orderProjection } from "../support/order-projection.ts";
-import { openStage, type Stage, type StagedEvent } from "../support/stage.ts";
+import { openStage, SOURCES, type Stage, type StagedEvent } from "../support/stage.ts";
 
 /** The single-threaded fold of the same events: its own grouping and its own JSON, only `evolve` is shared. */
 function foldPlainly(events: readonly StagedEvent[]): Map<string, string> {
@@ -36,13 +36,14 @@ const way = fc.record({
   checkpointInterval: fc.constantFrom(null, 1, 13, 250),
 });
 
-describe("a replay's bytes", () => {
+describe.each(SOURCES)("a replay's bytes (%s)", (source) => {
   let stage: Stage;
   beforeAll(async () => {
     stage = await openStage({
       natsUrl: inject("natsUrl"),
       redisUrl: inject("redisUrl"),
       projection: orderProjection as never,
+      source,
     });
     await stage.addWorkers(3);
   });

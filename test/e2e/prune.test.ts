@@ -1,19 +1,20 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { orderProjection } from "../support/order-projection.ts";
-import { openStage, type Stage, type StagedEvent } from "../support/stage.ts";
+import { openStage, SOURCES, type Stage, type StagedEvent } from "../support/stage.ts";
 
 const plain = (id: string, n: number): StagedEvent => ({ id, type: "Added", payload: { n } });
 const boom = (id: string): StagedEvent => ({ id, type: "Added", payload: { boom: true } });
 const garbage = (id: string): StagedEvent => ({ ...plain(id, 0), raw: new Uint8Array([0xff, 0xfe, 0x01]) });
 const good = Array.from({ length: 60 }, (_, i) => plain(`a${i % 6}`, i));
 
-describe("--prune together with --skip-errors", () => {
+describe.each(SOURCES)("--prune together with --skip-errors (%s)", (source) => {
   let stage: Stage;
   beforeEach(async () => {
     stage = await openStage({
       natsUrl: inject("natsUrl"),
       redisUrl: inject("redisUrl"),
       projection: orderProjection as never,
+      source,
     });
     await stage.addWorkers(1);
   });
@@ -58,6 +59,7 @@ describe("--prune together with an end", () => {
       natsUrl: inject("natsUrl"),
       redisUrl: inject("redisUrl"),
       projection: orderProjection as never,
+      source: "auto",
     });
     try {
       await stage.addWorkers(1);

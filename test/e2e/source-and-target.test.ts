@@ -1,17 +1,18 @@
 import { Ledger } from "@cim-replay/nats";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { orderProjection } from "../support/order-projection.ts";
-import { openStage, type Stage } from "../support/stage.ts";
+import { openStage, SOURCES, type Stage } from "../support/stage.ts";
 
 const events = Array.from({ length: 500 }, (_, i) => ({ id: `a${i % 20}`, type: "Added", payload: { n: i } }));
 
-describe("between plan and end", () => {
+describe.each(SOURCES)("between plan and end (%s)", (source) => {
   let stage: Stage;
   beforeEach(async () => {
     stage = await openStage({
       natsUrl: inject("natsUrl"),
       redisUrl: inject("redisUrl"),
       projection: orderProjection as never,
+      source,
     });
     await stage.publish(events);
   });
@@ -102,13 +103,14 @@ describe("between plan and end", () => {
   });
 });
 
-describe("a run that goes on from entries", () => {
+describe.each(SOURCES)("a run that goes on from entries (%s)", (source) => {
   let stage: Stage;
   beforeEach(async () => {
     stage = await openStage({
       natsUrl: inject("natsUrl"),
       redisUrl: inject("redisUrl"),
       projection: orderProjection as never,
+      source,
     });
     await stage.publish(events);
     await stage.addWorkers(2);
@@ -140,13 +142,14 @@ describe("a run that goes on from entries", () => {
   });
 });
 
-describe("a request for a part", () => {
+describe.each(SOURCES)("a request for a part (%s)", (source) => {
   let stage: Stage;
   beforeEach(async () => {
     stage = await openStage({
       natsUrl: inject("natsUrl"),
       redisUrl: inject("redisUrl"),
       projection: orderProjection as never,
+      source,
     });
     await stage.publish(events);
     await stage.addWorkers(1);

@@ -32,10 +32,15 @@ describe("a run under one fault after another", () => {
     },
   };
 
-  it.each([1, 2])("ends with the same bytes (order %i)", async (seed) => {
+  it.each([
+    ["direct", 1],
+    ["direct", 2],
+    ["shuffle", 1],
+    ["shuffle", 2],
+  ] as const)("ends with the same bytes (%s, order %i)", async (source, seed) => {
     stage = await FaultStage.open({ events: 5_000, aggregates: 1_000, eventMicros: 1_200, entryMicros: 2_000 });
     const random = seededRandom(seed);
-    const replay = stage.replay("--units", "2", "--checkpoint-interval", "100");
+    const replay = stage.replay("--units", "2", "--checkpoint-interval", "100", "--source", source);
     await stage.unit(({ cursorSeq }) => cursorSeq > 0);
     const done: string[] = [];
     for (let i = 0; i < FAULTS && replay.isRunning; i++) {

@@ -1,9 +1,13 @@
+import { COMPLETED, HOLDS, METRICS, PROGRESS_FIELDS, STARTED, STOPPED, UNDO } from "./expected-output.ts";
+
 export interface RunbookBlock {
   readonly title: string;
   /** Commands that must be true before, which are not the runbook's. */
   readonly before?: string;
   /** As written; what stands in angle brackets, dates and paths are put in place by the sandbox. */
   readonly script: string;
+  /** What its reader relies on. */
+  readonly prints: readonly RegExp[];
   /** 0 where not said. */
   readonly exits?: number;
   readonly isWhileARunIsAtWork?: true;
@@ -15,6 +19,13 @@ const EVENT_REPLAY = "nix run .#event-replay --";
 export const usualRunbook: readonly RunbookBlock[] = [
   {
     title: "single aggregate",
+    prints: [
+      /^of +aggregate "\S+" of graph$/m,
+      /^entries +1 from bucket/m,
+      COMPLETED,
+      /^entries +1 written/m,
+      /^aggregate \S+ of graph in CIM_PROJECTIONS holds/m,
+    ],
     script: `systemctl stop cim-graph
 nix run .#backup-aggregate -- \\
   --aggregate-id <AGGREGATE_ID> \\
@@ -32,9 +43,15 @@ nix run .#verify-aggregate -- \\
 systemctl start cim-graph`,
   },
   // The nats tool has no such flag, and so no tool of ours can make it work: clear-projections does what is meant.
-  { title: "clearing a domain by nats", script: `nats kv purge CIM_PROJECTIONS --filter "<DOMAIN>.*"`, exits: 1 },
+  {
+    title: "clearing a domain by nats",
+    prints: [/unknown command or flag/],
+    script: `nats kv purge CIM_PROJECTIONS --filter "<DOMAIN>.*"`,
+    exits: 1,
+  },
   {
     title: "domain",
+    prints: [COMPLETED, UNDO, /^run \S+ of graph into CIM_PROJECTIONS: completed$/m, /^u0 +done/m, HOLDS],
     script: `kubectl scale deployment cim-<DOMAIN> --replicas=0
 SNAPSHOT_TIME=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 echo "Snapshot time: $SNAPSHOT_TIME"
@@ -49,6 +66,15 @@ kubectl scale deployment cim-<DOMAIN> --replicas=3`,
   },
   {
     title: "point in time",
+    prints: [
+      STOPPED,
+      /^checkpoint +pre-recovery-/m,
+      /^graph +\S+ +completed .* holds +yes$/m,
+      /^All 2 domains are the state at 2025-03-05T14:30:00Z/m,
+      /restore-checkpoint --name before-point-in-time-replay-\S+ --target CIM_PROJECTIONS --yes/,
+      HOLDS,
+      STARTED,
+    ],
     script: `TARGET_TIME="2024-01-15T14:30:00Z"
 nix run .#stop-all-services
 nix run .#create-checkpoint -- \\
@@ -63,6 +89,14 @@ nix run .#start-all-services`,
   },
   {
     title: "selective",
+    prints: [
+      /^events +[1-9]\d*$/m,
+      /^NodeAdded +[1-9]/m,
+      /^EdgeAdded +[1-9]/m,
+      /Nothing was written to any server\./,
+      COMPLETED,
+      /^entries +[1-9]\d* written, 0 unchanged, in bucket test-projection$/m,
+    ],
     script: `cat > replay-filter.json <<EOF
 {
   "event_types": ["NodeAdded", "EdgeCreated"],
@@ -85,6 +119,7 @@ nix run .#selective-replay -- \\
   },
   {
     title: "metrics",
+    prints: METRICS,
     isWhileARunIsAtWork: true,
     script: `curl -s http://localhost:9091/metrics | grep cim_replay_events_per_second
 curl -s http://localhost:9091/metrics | grep cim_replay_lag_seconds
@@ -93,19 +128,27 @@ curl -s http://localhost:9091/metrics | grep cim_replay_memory_bytes`,
   },
   {
     title: "progress",
+    prints: PROGRESS_FIELDS,
     isWhileARunIsAtWork: true,
     script: "nix run .#replay-progress -- --format json | jq '.'",
   },
   {
     title: "hanging, while it does",
+    prints: [/^Nothing is wrong\.$/m, /read to +heartbeat +progress +worker$/m, /^u0 +running/m],
     isWhileARunIsAtWork: true,
     script: `nix run .#debug-replay -- --show-locks
 kill -USR1 $(pgrep event-replay)`,
   },
-  { title: "slow", isWhileARunIsAtWork: true, script: "nix run .#profile-replay -- --duration 60" },
-  { title: "hanging, afterwards", script: `${EVENT_REPLAY} --resume` },
+  {
+    title: "slow",
+    prints: [/is limited by: fold$/m, /^Page: \S+profile\.html$/m],
+    isWhileARunIsAtWork: true,
+    script: "nix run .#profile-replay -- --duration 60",
+  },
+  { title: "hanging, afterwards", prints: [/^Resuming run/m, COMPLETED], script: `${EVENT_REPLAY} --resume` },
   {
     title: "parallel",
+    prints: [COMPLETED, UNDO],
     script: `CORES=$(nproc)
 PARALLEL=$((CORES * 2))
 nix run .#event-replay -- \\
@@ -115,6 +158,7 @@ nix run .#event-replay -- \\
   },
   {
     title: "memory",
+    prints: [COMPLETED],
     script: `export REPLAY_MAX_MEMORY="8G"
 export REPLAY_BUFFER_SIZE="100000"
 nix run .#event-replay -- \\
@@ -124,6 +168,7 @@ nix run .#event-replay -- \\
   },
   {
     title: "checkpoints",
+    prints: [COMPLETED],
     script: `nix run .#event-replay -- \\
   --checkpoint-dir /var/lib/cim/checkpoints \\
   --checkpoint-interval 100000 \\
@@ -131,10 +176,12 @@ nix run .#event-replay -- \\
   },
   {
     title: "out of memory",
+    prints: [COMPLETED],
     script: `${EVENT_REPLAY} --batch-size 1000\n${EVENT_REPLAY} --gc-interval 10000\n${EVENT_REPLAY} --buffer-mode disk`,
   },
   {
     title: "checksums",
+    prints: [/^checksums +20 of graph/m, /^verdict +the same$/m],
     script: `nix run .#generate-checksums -- \\
   --domain <DOMAIN> \\
   --output original-checksums.json
@@ -144,6 +191,7 @@ nix run .#verify-checksums -- \\
   },
   {
     title: "counts",
+    prints: [/^mismatch: Stream=1600, Projection=800$/m],
     script: `STREAM_COUNT=$(nats stream info EVENTS -j | jq .state.messages)
 PROJECTION_COUNT=$(nix run .#count-projected-events -- --domain <DOMAIN>)
 if [ "$STREAM_COUNT" -eq "$PROJECTION_COUNT" ]; then
@@ -154,6 +202,7 @@ fi`,
   },
   {
     title: "business rules",
+    prints: [/the rules hold\. All \d+ rules hold\.$/m, /^The report is in validation-report\.html\.$/m],
     script: `nix run .#validate-domain -- \\
   --domain <DOMAIN> \\
   --rules /etc/cim/validation-rules.yaml \\
@@ -161,6 +210,13 @@ fi`,
   },
   {
     title: "a failed replay",
+    prints: [
+      /of workflow into CIM_PROJECTIONS: failed$/m,
+      /^1 × decode: the payload is no JSON/m,
+      /^Resuming run/m,
+      COMPLETED,
+      /^quarantined +1$/m,
+    ],
     before: `nats pub events.workflow.torn.WorkflowStarted 'no JSON'
 domain-replay --domain workflow  # exits 1`,
     script: `tail -n 100 /var/log/cim/replay.log
@@ -171,7 +227,15 @@ nix run .#event-replay -- \\
   },
   {
     title: "rollback",
-    before: "backup-projections --domain all --output /backup/pre-replay-backup.tar.gz",
+    prints: [
+      /^written +20$/m,
+      /^unchanged +20$/m,
+      /^verified +40 entries, read back$/m,
+      HOLDS,
+      /^workflow in \S+ holds at level full$/m,
+    ],
+    before: `backup-projections --domain all --output /backup/pre-replay-backup.tar.gz
+clear-projections --domain graph --yes`,
     script: `systemctl stop cim-replay
 nix run .#restore-projections -- \\
   --backup /backup/pre-replay-backup.tar.gz

@@ -8,6 +8,9 @@ rules:
     message: "{{ entry.node_count }} is not the number of nodes"
 `;
 
+/** The sample events are of 3 to 7 March 2025. */
+export const DAY_OF_EVENTS = "2025-03-05";
+
 /** Two domains on one stream, replayed once, and what the documents' placeholders stand for. */
 export async function prepare(sandbox: Sandbox): Promise<void> {
   const made = await sandbox.run(`generate-events --domains graph,workflow --events 1600 --aggregates 40
@@ -20,6 +23,5 @@ nats kv ls CIM_PROJECTIONS | grep ^graph > keys`);
   const { output: key } = await sandbox.run("head -n 1 keys");
   sandbox.substitute("<AGGREGATE_ID>", key.trim().replace("graph.", ""));
   sandbox.substitute("<DOMAIN>", "graph");
-  // Within the time that the sample events are of.
-  sandbox.substitute("2024-01-15", "2025-02-05");
+  sandbox.substitute("2024-01-15", DAY_OF_EVENTS);
 }

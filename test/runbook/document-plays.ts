@@ -1,3 +1,5 @@
+import { DAY_OF_EVENTS } from "./data.ts";
+
 export interface DocumentPlay {
   /** From the project's folder. */
   readonly file: string;
@@ -74,11 +76,11 @@ export const documentPlays: readonly DocumentPlay[] = [
   {
     file: "docs/selective-replay.md",
     before: `echo '{ "event_types": ["NodeAdded"], "domains": ["graph"] }' > replay-filter.json`,
-    leftOut: { "event-replay --resume": "of an interrupted run: test/e2e/selective-resumed.test.ts" },
+    leftOut: { "event-replay --resume": "of an interrupted run: test/faults/selective-resumed.test.ts" },
   },
   {
     file: "docs/services.md",
-    places: { "2026-01-31": "2025-02-05" },
+    places: { "2026-01-31": DAY_OF_EVENTS },
     leftOut: {
       "install ": "changes the machine: test/deploy/systemd.test.ts",
       "systemctl ": "changes the machine: test/deploy/systemd.test.ts",

@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { prepare } from "./data.ts";
-import { shellBlocks } from "./doc-blocks.ts";
+import { DAY_OF_EVENTS, prepare } from "./data.ts";
+import { type Block, shellBlocks } from "./doc-blocks.ts";
+import { runbookPrints } from "./expected-output.ts";
 import { RunAtWork } from "./run-at-work.ts";
 import { Sandbox } from "./sandbox.ts";
 
@@ -15,8 +16,7 @@ let atWork: RunAtWork | null = null;
 beforeAll(async () => {
   sandbox = await Sandbox.open();
   await prepare(sandbox);
-  // Within the time that the sample events are of.
-  sandbox.substitute("2026-01-31", "2025-02-05");
+  sandbox.substitute("2026-01-31", DAY_OF_EVENTS);
 });
 afterAll(async () => {
   await atWork?.interrupt();
@@ -24,13 +24,15 @@ afterAll(async () => {
 });
 
 describe("docs/runbook.md", () => {
-  it("has its blocks found", () => {
-    expect(blocks.length).toBeGreaterThan(12);
+  it("has all its blocks found, and what each is to print", () => {
+    const counts = Object.entries(runbookPrints).map(([heading, prints]) => [heading, prints.length]);
+    expect(counts).toEqual([...Map.groupBy(blocks, ({ heading }) => heading)].map(([h, each]) => [h, each.length]));
   });
 
   it.each(blocks)(
     "runs: $name",
-    async ({ script }) => {
+    async (block) => {
+      const { script } = block;
       if (script.startsWith(AT_WORK)) atWork ??= await RunAtWork.start(sandbox, "graph");
       else if (atWork) {
         const replay = atWork;
@@ -39,7 +41,14 @@ describe("docs/runbook.md", () => {
       }
       const { status, output } = await sandbox.run(script);
       expect(status, `${script}\n${output}`).toBe(0);
+      for (const words of due(block)) expect(output).toMatch(words);
     },
     180_000,
   );
 });
+
+/** What this block must print: blocks under one heading are told apart by their order. */
+function due({ heading, name }: Block): readonly RegExp[] {
+  const at = blocks.filter((each) => each.heading === heading).findIndex((each) => each.name === name);
+  return runbookPrints[heading]?.[at] ?? [];
+}

@@ -1,6 +1,4 @@
-import { createRequire } from "node:module";
 import { spawn } from "node:child_process";
-const require = createRequire(import.meta.url);
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -92,10 +90,7 @@ services:
     }
     return new Promise((resolve, reject) => {
       child.once("error", reject);
-      child.once("close", (status) => {
-        require("node:fs").appendFileSync("/tmp/lo/rb.txt", `\n#### ${script}\n----> ${status}\n${output}`);
-        resolve({ status, output });
-      });
+      child.once("close", (status) => resolve({ status, output }));
     });
   }
 

@@ -21,7 +21,7 @@ afterAll(async () => {
 describe("the usual runbook, as written,", () => {
   it.each(usualRunbook)(
     "works: $title",
-    async ({ before, script, exits = 0, isWhileARunIsAtWork = false }) => {
+    async ({ before, script, prints, exits = 0, isWhileARunIsAtWork = false }) => {
       if (isWhileARunIsAtWork) atWork ??= await RunAtWork.start(sandbox, "graph");
       else if (atWork) {
         const replay = atWork;
@@ -34,6 +34,7 @@ describe("the usual runbook, as written,", () => {
       }
       const { status, output } = await sandbox.run(script);
       expect(status, output).toBe(exits);
+      for (const words of prints) expect(output).toMatch(words);
     },
     180_000,
   );

@@ -3,7 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RunRecord, UnitRecord } from "@cim-replay/core";
-import { connectNats, Ledger, type NatsClient, readEntries, readHeads } from "@cim-replay/nats";
+import {
+  connectNats,
+  Ledger,
+  type NatsClient,
+  readEntries,
+  readHeads,
+  streamFacts,
+  subjectCounts,
+} from "@cim-replay/nats";
 import {
   type NatsCluster,
   type RedisHandle,
@@ -21,6 +29,8 @@ import { ReplayProcess } from "./replay-process.ts";
 import { until } from "./until.ts";
 
 const PROJECTION = fileURLToPath(new URL("../faults/slow-projection.ts", import.meta.url));
+/** Where slices are kept that are packed. */
+export const SEGMENTS = "CIM_REPLAY_SEGMENTS";
 const PUBLISHED_AT_ONCE = 2_000;
 
 export interface FaultStageOptions {
@@ -140,6 +150,29 @@ export class FaultStage {
     const pace = ["--units", "1", "--batch-size", "50", "--prefetch", "1000", "--checkpoint-interval", "400"];
     pace.push("--certify", "content");
     return this.start("domain-replay", ["--domain", "shop", "--projection", PROJECTION, ...pace, ...args]);
+  }
+
+  /** The same with events shuffled: four slices, each packed at a few hundred events a second until `hurry`. */
+  shuffle(...args: string[]): ReplayProcess {
+    return this.replay("--source", "shuffle", "--max-rate", "1000", ...args);
+  }
+
+  /** What slowed slices down does so no more. */
+  async hurry(): Promise<void> {
+    const { id } = await this.run();
+    await this.ledger.changeRun(id, (run) => ({ ...run, settings: { ...run.settings, maxRate: null } }));
+  }
+
+  /** Subjects of the segments that the server holds, of all runs. */
+  async segments(): Promise<string[]> {
+    if (!(await streamFacts(this.client, SEGMENTS))) return [];
+    return [...(await subjectCounts(this.client, SEGMENTS, ">")).keys()].sort();
+  }
+
+  /** How many segments the slice units that are done say that they packed. */
+  async packedSegments(): Promise<number> {
+    const packed = (await this.units()).flatMap((unit) => unit.packed);
+    return packed.reduce((sum, { segments }) => sum + segments, 0);
   }
 
   /** An external worker, once it takes units. */

@@ -42,6 +42,9 @@ export interface Stage {
   close(): Promise<void>;
 }
 
+/** Of events, for tests of what must hold with each. */
+export const SOURCES = ["direct", "shuffle"] as const;
+
 export interface StagedEvent {
   readonly id: string;
   readonly type: string;
@@ -57,6 +60,8 @@ export async function openStage(options: {
   projection: Projection<never>;
   /** Which runs may name beside it, in their settings' `otherTargets`. */
   otherProjections?: readonly Projection<never>[];
+  /** Of its runs, where they ask for none. */
+  source?: RunSettings["source"];
   log?: Log;
 }): Promise<Stage> {
   const name = `T${randomBytes(5).toString("hex")}`;
@@ -95,6 +100,7 @@ export async function openStage(options: {
     projection: { name: projection.name, source: "builtin", path: null, sha256: "test" },
     otherTargets: [],
     parallel: 4,
+    source: options.source ?? "auto",
     units: null,
     batchSize: 1000,
     prefetch: 10_000,

@@ -53,11 +53,16 @@ function aboutQueue({ queue, units }: LockFacts): string[] {
 }
 
 function aboutOwners({ units, silent }: LockFacts, nowMs: number): string[] {
-  const texts = units.filter(({ state }) => state === "running").map((unit) => aboutOwner(unit, silent, nowMs));
+  const texts = units.filter(({ state }) => state === "running").map((unit) => aboutOwner(unit, silent, nowMs, units));
   return texts.filter((text) => text !== null);
 }
 
-function aboutOwner(unit: UnitRecord, silent: ReadonlySet<string>, nowMs: number): string | null {
+function aboutOwner(
+  unit: UnitRecord,
+  silent: ReadonlySet<string>,
+  nowMs: number,
+  units: readonly UnitRecord[],
+): string | null {
   const { id, owner, heartbeatAt, live } = unit;
   if (silent.has(id)) {
     return (
@@ -65,7 +70,10 @@ function aboutOwner(unit: UnitRecord, silent: ReadonlySet<string>, nowMs: number
       `Another worker takes the unit over when one is free; end the process if it hangs${whereIs(owner)}.`
     );
   }
+  const waitsForSlices =
+    unit.kind === "partition" && units.some(({ kind, state }) => kind === "slice" && state !== "done");
   const { progressAt } = unit;
+  if (waitsForSlices) return null;
   if (progressAt === null || nowMs - Date.parse(progressAt) < STUCK_MS) return null;
   return (
     `Worker ${owner} has held unit ${id} for ${ageText(progressAt, nowMs)} without progress: its heartbeat comes, but it reads and ` +

@@ -12,7 +12,7 @@ export class UntakenUnitError extends ReplayError {
 }
 
 /**
- * Keeps every unit that waits for a worker in the queue. Redis may forget anything at any time: what the ledger says is
+ * Keeps every unit that waits for a worker in the queue, slices before those who fold them. Redis may forget anything at any time: what the ledger says is
  * pending and the queue does not have is sent again; so is a unit whose owner shows no life and whose job is gone.
  */
 export class Dispatcher {
@@ -35,7 +35,7 @@ export class Dispatcher {
 
   /** Call often; looks at Redis once a second. Throws UnreachableError where Redis stays away for a minute. */
   async reconcile(units: readonly UnitRecord[]): Promise<void> {
-    const waiting = units.filter((unit) => unit.state === "pending" || this.#hasLostItsOwner(unit));
+    const waiting = inOrder(units.filter((unit) => unit.state === "pending" || this.#hasLostItsOwner(unit)));
     const isIdle = waiting.length > 0 && !units.some((unit) => unit.state === "running" && !waiting.includes(unit));
     this.nobodyAtWorkSince = isIdle ? (this.nobodyAtWorkSince ?? performance.now()) : null;
     const isNew = waiting.some((unit) => !this.#sent.has(jobName(unit)));
@@ -57,15 +57,18 @@ export class Dispatcher {
   }
 
   async #send(unit: UnitRecord): Promise<void> {
-    await this.#ctx.queue.enqueue({ runId: this.#runId, unit: unit.id, dispatch: unit.epoch });
     const times = (this.#sent.get(jobName(unit)) ?? 0) + 1;
+    const isAgain = times > 1 || unit.epoch > 0;
+    // Units that wait for it stand in the queue already, or at the workers.
+    const job = { runId: this.#runId, unit: unit.id, dispatch: unit.epoch };
+    await this.#ctx.queue.enqueue(job, { first: isAgain && unit.kind === "slice" });
     this.#sent.set(jobName(unit), times);
     if (times > MOST_SENDS) {
       throw new UntakenUnitError(
         `Unit ${unit.id} was sent ${MOST_SENDS} times, and no worker could take it up. See the workers' logs.`,
       );
     }
-    if (times > 1 || unit.epoch > 0) {
+    if (isAgain) {
       this.resent += 1;
       this.#ctx.log.info({ run: this.#runId, unit: unit.id, epoch: unit.epoch }, "unit sent again");
     }
@@ -80,6 +83,16 @@ export class Dispatcher {
     }
     return performance.now() - known.seenAt > HEARTBEAT_LOST_MS;
   }
+}
+
+/**
+ * Slices first: whoever folds waits for them, and a unit that gave its place back for a slice's sake gets none again while a slice
+ * waits for one. So there are never only units at work that wait, however few places there are.
+ */
+function inOrder(waiting: readonly UnitRecord[]): UnitRecord[] {
+  const slices = waiting.filter(({ kind }) => kind === "slice");
+  const others = waiting.filter(({ kind, epoch }) => kind === "partition" && (epoch === 0 || slices.length === 0));
+  return [...slices, ...others];
 }
 
 function jobName(unit: UnitRecord): string {

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   bucketsOf,
@@ -11,11 +12,12 @@ import {
   traced,
   type UnitRecord,
 } from "@cim-replay/core";
+import type { Versioned } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
 import { pauseRun } from "./control.ts";
 import { Dispatcher, UntakenUnitError } from "./dispatcher.ts";
 import { type CertifyRun, endRun, failRun, forgetCheckpoints } from "./end-run.ts";
-import { fenceUnits, releaseUnitsOf } from "./fence.ts";
+import { fenceUnits, isUnclaimable, releaseUnitsOf } from "./fence.ts";
 import { skippedTooMany } from "./skipped-so-far.ts";
 import { LedgerCopy } from "./ledger-copy.ts";
 import type { Progress } from "./progress.ts";
@@ -23,6 +25,7 @@ import { RunWatch } from "./run-watch.ts";
 import { diagnose } from "./diagnose.ts";
 import { readLockFacts } from "./lock-facts.ts";
 import { createHeirs, Stragglers, withHeirs } from "./stragglers.ts";
+import { forgetSegments } from "./segments.ts";
 import { StallWatch, STALLED_AFTER_MS } from "./stall-watch.ts";
 import type { HeldRun } from "./start-run.ts";
 
@@ -96,6 +99,12 @@ export async function driveRun(ctx: ReplayContext, held: HeldRun, options: Drive
   }
 }
 
+/** The planner chose so many units as pay where each reads by itself; shuffled, they are many and take turns. */
+function localWorkersFor({ source, units, sliceUnits }: Plan): number {
+  if (source.kind === "direct") return units.length;
+  return Math.min(availableParallelism(), Math.max(units.length, sliceUnits.length));
+}
+
 /** Where the ledger cannot be reached the lease runs out by itself: nobody has to wait for that here. */
 async function release(ctx: ReplayContext, held: HeldRun): Promise<void> {
   const patience = new AbortController();
@@ -124,6 +133,7 @@ class Drive {
   readonly #copy: LedgerCopy | null;
   readonly #id: string;
   readonly #stalls: StallWatch;
+  readonly #done = new Map<string, Versioned<UnitRecord>>();
   #hasHelped = false;
   /** Every record that was seen last, those of split units too. */
   #all: readonly UnitRecord[] = [];
@@ -145,7 +155,7 @@ class Drive {
     const { pool, localWorkers } = this.#options;
     await this.#dispatcher.reconcile(await this.#units());
     if (localWorkers === 0 || localWorkers === "if-needed" || !pool) return;
-    await this.#startPool(pool, localWorkers === "auto" ? this.#plan.units.length : localWorkers);
+    await this.#startPool(pool, localWorkers === "auto" ? localWorkersFor(this.#plan) : localWorkers);
   }
 
   async #startPool(pool: WorkerPool, count: number): Promise<void> {
@@ -171,6 +181,7 @@ class Drive {
       if (this.#stalls.see(units, run.state === "running")) void this.#tellStall();
       const ended = await this.#step(run, units);
       if (ended) {
+        if (isUnclaimable(ended)) await forgetSegments(this.#ctx, this.#id);
         await this.#show(ended, await this.#units(), true);
         return ended;
       }
@@ -219,7 +230,7 @@ class Drive {
     if (since === null || performance.now() - since < NOBODY_TAKES_MS) return;
     this.#hasHelped = true;
     this.#ctx.log.warn({ run: this.#id }, "no connected worker takes a unit; local ones are started");
-    await this.#startPool(pool, this.#plan.units.length);
+    await this.#startPool(pool, localWorkersFor(this.#plan));
   }
 
   /** Beside the loop: looking takes a moment, and must not hold the run up. */
@@ -258,7 +269,10 @@ class Drive {
 
   /** Those at work: of a split one, the two that go on for it, which are made where they are missing. */
   async #units(): Promise<UnitRecord[]> {
-    const units = (await this.#ctx.ledger.listUnits(this.#id)).map(({ record }) => record);
+    const found = await this.#ctx.ledger.listUnits(this.#id, this.#done);
+    // Looked at ten times a second, and final.
+    for (const unit of found) if (unit.record.state === "done") this.#done.set(unit.record.id, unit);
+    const units = found.map(({ record }) => record);
     await createHeirs(this.#ctx.ledger, this.#plan, units);
     this.#all = units;
     return withHeirs(this.#plan, units).units;

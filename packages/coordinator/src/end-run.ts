@@ -269,6 +269,7 @@ function findings(
     say(found.total - found.pruned, `entries${where} that no event accounts for, kept (${named}); ${prune}`);
     say(found.pruned, `entries${where} that no event accounts for, removed`);
     say(found.spared, `entries${where} kept as they were: all events of their aggregates were skipped`);
+    say(found.expired, `entries${where} kept as they were: their events have gone from the front of the stream`);
   }
   return said;
 }

@@ -10,6 +10,7 @@ export { lastPinnedTime } from "./last-pinned-time.ts";
 export { cancelRun, continueRun, findRun, pauseRun, requestCheckpoint, tuneRun } from "./control.ts";
 export { commandHolder, coordinatorId, isCoordinated } from "./lease-keeper.ts";
 export { acquireQuietTarget } from "./give-up.ts";
+export { forgetSegments } from "./segments.ts";
 export type { EventCounts } from "./count-events.ts";
 export { type LockFacts, readLockFacts } from "./lock-facts.ts";
 export { ageText, diagnose } from "./diagnose.ts";

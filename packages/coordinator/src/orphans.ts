@@ -8,11 +8,13 @@ export interface Orphans {
   readonly pruned: number;
   /** Entries that the run did not write because every event of their aggregate was skipped: never removed. */
   readonly spared: number;
+  /** Entries whose events have all gone from the front of the stream, by what they say of themselves: never removed. */
+  readonly expired: number;
   /** Why `prune` removed nothing, in words; null where it was free to. */
   readonly hindrance: string | null;
 }
 
-export const NO_ORPHANS: Orphans = { keys: [], total: 0, pruned: 0, spared: 0, hindrance: null };
+export const NO_ORPHANS: Orphans = { keys: [], total: 0, pruned: 0, spared: 0, expired: 0, hindrance: null };
 
 const NAMED = 10;
 
@@ -39,12 +41,17 @@ export async function findOrphans(
   let total = 0;
   let pruned = 0;
   let spared = 0;
+  let expired = 0;
   for await (const batch of readHeads(client, bucket, filter)) {
     signal.throwIfAborted();
     for (const head of batch.filter((candidate) => isNotOf(run.id, candidate))) {
       signal.throwIfAborted();
       if (skipped.keys.has(head.key)) {
         spared += 1;
+        continue;
+      }
+      if (head.provenance !== null && head.provenance.lastSeq < plan.stream.firstSeq) {
+        expired += 1;
         continue;
       }
       total += 1;
@@ -54,7 +61,7 @@ export async function findOrphans(
       }
     }
   }
-  return { keys, total, pruned, spared, hindrance: skipped.hindrance };
+  return { keys, total, pruned, spared, expired, hindrance: skipped.hindrance };
 }
 
 /**

@@ -1,9 +1,7 @@
 import { availableParallelism } from "node:os";
 import {
-  assignPartitions,
   bucketsOf,
   type CompiledProjection,
-  chooseUnits,
   compileDomain,
   DeletedSequences,
   type DomainCodec,
@@ -11,23 +9,18 @@ import {
   ReplayError,
   type RunSettings,
   type SequenceRange,
-  type StepCosts,
-  tileSlices,
   UsageError,
 } from "@cim-replay/core";
 import { deletedWithin, deletionsSha256, type NatsClient, type StreamFacts } from "@cim-replay/nats";
 import { type Calibration, calibrate } from "./calibrate.ts";
 import { lookAtTarget, pinTarget, type TargetLook } from "./check-target.ts";
 import { chooseRead } from "./choose-read.ts";
+import { chooseSource, cutWork, mayShuffle } from "./choose-source.ts";
 import { countEvents, type EventCounts } from "./count-events.ts";
 import { cutPartitions } from "./cut-partitions.ts";
 import { planWarnings } from "./plan-warnings.ts";
 import { requestedRange } from "./requested-range.ts";
 import { requireStream } from "./require-stream.ts";
-
-/** Sequences accounted for together; small enough that a gap is named closely, large enough that records stay small. */
-const SLICE_SEQUENCES = 1_000_000;
-const MAX_SLICES = 1_000;
 
 /** Pins what a run will do. Reads only. Throws UsageError or ReplayError where it could not be done. */
 export async function planReplay(
@@ -47,14 +40,14 @@ export async function planReplay(
   onCounted(counts);
   if (counts.events === 0) throw nothingThere(settings, subjects);
   const range = await requestedRange(client, settings, stream);
-  const { deleted, events, read, bytes } = await whatToRead(client, codec, subjects, counts, range);
+  const isShuffled = settings.source === "shuffle" && mayShuffle(settings);
+  const found = await whatToRead(client, codec, isShuffled ? [] : subjects, counts, range);
+  const { deleted, events, read, bytes } = found;
   const partitioning = cutPartitions(settings, codec, counts, range);
-  const work = cutUnits(
-    { messages: read.messages, events },
-    settings.units,
-    partitioning.partitions,
-    calibration.costs,
-  );
+  const { costs } = calibration;
+  const cores = availableParallelism();
+  const load = { messages: read.messages, events, maxUnits: partitioning.partitions.length, cores };
+  const choice = chooseSource(load, settings, read, costs);
   const [target, ...otherTargets] = await Promise.all(
     targetsBefore.map((before) => pinTarget(client, before.bucket, settings.domain, before)),
   );
@@ -68,15 +61,13 @@ export async function planReplay(
     ...(settings.filter && { filter: settings.filter }),
     deleted: { count: deleted.count, sha256: deletionsSha256(deleted) },
     read,
-    source: { kind: "direct", reason: work.reason },
     ...partitioning,
-    slices: slicesOf(range),
-    units: work.units,
+    ...cutWork(choice, partitioning.partitions, range, cores),
     expected: counts.byKey && { events: counts.events, aggregates: counts.byKey.size },
     target,
     ...(otherTargets.length > 0 && { otherTargets }),
     estimate: {
-      ...{ seconds: work.seconds, bytes, microsPerEvent: work.microsPerEvent },
+      ...{ seconds: choice.seconds, bytes, microsPerEvent: costs.serverRead + costs.clientRead + costs.fold },
       ...(calibration.entryBytes.length > 0 && { entryBytes: [...calibration.entryBytes] }),
     },
     warnings: planWarnings({
@@ -146,28 +137,6 @@ function subjectsOfOne(codec: DomainCodec, settings: RunSettings): readonly stri
     `Cannot find aggregate "${settings.aggregateId}" by subject: the id is no legal subject token. ` +
       `Put * in place of {aggregate_id} in domains.${settings.domain}.subject, so that ids come from the envelope.`,
   );
-}
-
-/** Deals the partitions out to as many units as are asked for, or as pay. */
-function cutUnits(
-  load: { messages: number; events: number },
-  asked: number | null,
-  partitions: Plan["partitions"],
-  costs: StepCosts,
-) {
-  const choice = chooseUnits({ ...load, maxUnits: partitions.length, cores: availableParallelism() }, costs);
-  const units = Math.min(asked ?? choice.units, partitions.length);
-  return {
-    units: assignPartitions(partitions, units),
-    reason: asked === null ? choice.reason : `${units} units, as --units asks`,
-    seconds: choice.seconds,
-    microsPerEvent: costs.serverRead + costs.clientRead + costs.fold,
-  };
-}
-
-function slicesOf(range: SequenceRange): SequenceRange[] {
-  const size = range.toSeq - range.fromSeq + 1;
-  return tileSlices(range, Math.max(SLICE_SEQUENCES, Math.ceil(size / MAX_SLICES)));
 }
 
 function isOutside(settings: RunSettings, timeMs: number): boolean {

@@ -13,6 +13,14 @@ import { withHeirs } from "./stragglers.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ReplayError } from "@cim-replay/core";
 
+export interface StateCounts {
+  readonly total: number;
+  readonly done: number;
+  readonly running: number;
+  readonly pending: number;
+  readonly failed: number;
+}
+
 export interface StageMicros {
   readonly fetch: number;
   readonly fold: number;
@@ -24,7 +32,10 @@ export interface StageMicros {
 export interface Progress {
   readonly run: RunRecord;
   readonly plan: Plan;
-  readonly units: { total: number; done: number; running: number; pending: number; failed: number };
+  /** Those that fold. */
+  readonly units: StateCounts;
+  /** Those that pack slices for them; null where the units read the stream themselves. */
+  readonly slices: StateCounts | null;
   /** Of the domain, within the range; messages of the stream where subjects do not tell. */
   readonly totalEvents: number;
   readonly durableEvents: number;
@@ -81,7 +92,6 @@ export function progressOf(
       sum(units, (unit) => readOf(unit, live.get(unit.id))),
     ),
   );
-  const count = (state: UnitRecord["state"]) => units.filter((unit) => unit.state === state).length;
   const reports = [...live.values()];
   const lastEvents = units.map((unit) => live.get(unit.id)?.lastEventAtMs ?? unit.live.lastEventAtMs);
   const remaining = totalEvents - readEvents;
@@ -89,13 +99,8 @@ export function progressOf(
   return {
     run,
     plan,
-    units: {
-      total: units.length,
-      done: count("done"),
-      running: count("running"),
-      pending: count("pending"),
-      failed: count("failed"),
-    },
+    units: countStates(units.filter(({ kind }) => kind === "partition")),
+    slices: plan.source.kind === "shuffle" ? countStates(units.filter(({ kind }) => kind === "slice")) : null,
     totalEvents,
     durableEvents,
     readEvents,
@@ -154,6 +159,17 @@ export async function lookAtRun(ledger: Ledger, runId: string, knownPlan: Plan |
 /** Messages that a unit has dealt with for its own partitions. */
 export function ownEvents(counts: UnitRecord["counts"]): number {
   return counts.delivered - counts.foreign - counts.elsewhere - counts.alreadyApplied;
+}
+
+function countStates(units: readonly UnitRecord[]): StateCounts {
+  const count = (state: UnitRecord["state"]) => units.filter((unit) => unit.state === state).length;
+  return {
+    total: units.length,
+    done: count("done"),
+    running: count("running"),
+    pending: count("pending"),
+    failed: count("failed"),
+  };
 }
 
 function expectedInRange(plan: Plan): number {

@@ -7,6 +7,7 @@ import {
   unitFor,
   type UnitRecord,
 } from "@cim-replay/core";
+import { assertShuffleCloses } from "./reconcile-shuffle.ts";
 import { deletedWithin, deletionsSha256, type NatsClient, streamFacts } from "@cim-replay/nats";
 
 /**
@@ -26,6 +27,7 @@ export async function reconcile(client: NatsClient, plan: Plan, units: readonly 
 /** `where`: which target it is, in words; empty where there is one only. */
 function assertTargetCloses(plan: Plan, units: readonly UnitRecord[], where: string): void {
   for (const unit of units) assertUnitCloses(plan, unit);
+  if (plan.source.kind === "shuffle") assertShuffleCloses(plan, units);
   for (const planned of plan.units) {
     const unit = units.find(({ id }) => id === planned.id);
     if (!unit) throw new ReplayError(`Cannot account for unit ${planned.id}: the ledger has no record of it.`);
@@ -52,7 +54,7 @@ function assertUnitCloses(plan: Plan, unit: UnitRecord): void {
         "Start a new run, and report this.",
     );
   }
-  if (plan.read.filterSubjects.length > 0) return;
+  if (plan.read.filterSubjects.length > 0 || plan.source.kind === "shuffle") return;
   const size = plan.range.toSeq - plan.range.fromSeq + 1;
   const bySlices = unit.deliveredBySlice.reduce((sum, delivered) => sum + delivered, 0);
   if (counts.delivered + counts.deleted === size && bySlices === counts.delivered) return;

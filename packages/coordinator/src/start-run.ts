@@ -10,6 +10,7 @@ import {
   type Plan,
   ReplayError,
   type RunBackup,
+  SegmentLostError,
   type RunRecord,
   type RunSettings,
   type UnitRecord,
@@ -17,6 +18,7 @@ import {
 import { ensureBucket } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
 import { coordinatorId } from "./lease-keeper.ts";
+import { sweepSegments, toPackAgain } from "./segments.ts";
 import { acquireTargets, type TargetLeases } from "./target-leases.ts";
 
 /** A run and the right to drive it. */
@@ -52,10 +54,15 @@ export async function startRun(
       otherBackups,
       summary: null,
     };
-    const units = plan.units.map(({ id, partitions }) =>
-      newUnitRecord(plan.runId, id, plan.slices.length, partitions.length, bucketsOf(settings).length),
-    );
-    await ctx.ledger.createRun(record, plan, units);
+    const { runId, slices, partitions, units, sliceUnits } = plan;
+    const targets = bucketsOf(settings).length;
+    await ctx.ledger.createRun(record, plan, [
+      ...sliceUnits.map(({ id }) => newUnitRecord(runId, id, slices.length, partitions.length, "slice")),
+      ...units.map((unit) =>
+        newUnitRecord(runId, unit.id, slices.length, unit.partitions.length, "partition", targets),
+      ),
+    ]);
+    await sweepSegments(ctx);
     return { record, lease };
   } catch (error) {
     await lease.release();
@@ -77,8 +84,15 @@ export async function takeOverRun(ctx: ReplayContext, runId: string, changes: Pa
   await assertNotOvertaken(ctx, found.record);
   const lease = await acquireTargets(ctx, settings, runId);
   try {
-    for (const unit of await ctx.ledger.listUnits(runId)) {
-      if (unit.record.state === "failed") await ctx.ledger.putUnit(beforeFailure(unit.record), unit.revision);
+    await sweepSegments(ctx);
+    const units = await ctx.ledger.listUnits(runId);
+    const packAgain = toPackAgain(
+      found.record,
+      units.map(({ record }) => record),
+    );
+    for (const { record, revision } of units) {
+      const mended = record.state === "failed" ? beforeFailure(record) : packAgain(record);
+      if (mended) await ctx.ledger.putUnit(mended, revision);
     }
     const record = await ctx.ledger.changeRun(runId, (run) => ({
       ...(run.state === "running" || run.state === "planned" ? run : moveRun(run, "running")),
@@ -123,13 +137,14 @@ async function assertNotOvertaken(ctx: ReplayContext, run: RunRecord): Promise<v
   );
 }
 
-/** Back to the last checkpoint that no bad event has touched; to the start where there is none. */
+/** Back to the last checkpoint that nothing bad has touched; to the start where there is none. */
 function beforeFailure(unit: UnitRecord): UnitRecord {
   const parkedSeqs = figuresByTarget(unit).map(({ firstParkedSeq }) => firstParkedSeq ?? Number.POSITIVE_INFINITY);
-  const firstParkedSeq = Math.min(...parkedSeqs);
-  const checkpoints = unit.checkpoints.filter(({ seq }) => seq < firstParkedSeq);
+  // Where a segment was not what was packed, nothing that was folded of segments is to be trusted.
+  const lastGoodSeq = unit.failure?.kind === SegmentLostError.name ? 0 : Math.min(...parkedSeqs);
+  const checkpoints = unit.checkpoints.filter(({ seq }) => seq < lastGoodSeq);
   // Those of the failure reach further than what is durable; the next checkpoint states its own.
-  const counts = Number.isFinite(firstParkedSeq) ? { counts: emptyCounts() } : {};
+  const counts = Number.isFinite(lastGoodSeq) ? { counts: emptyCounts() } : {};
   const unparked = { ...counts, firstParkedSeq: null, parkedAggregates: 0 };
   return {
     ...moveUnit(unit, "pending"),

@@ -51,7 +51,9 @@ export class Stragglers {
     const now = performance.now();
     // Whoever forces the number of units gets it; what was in entries before is not known by partition.
     const { units: forced, continueFromEntries } = run.settings;
-    if (forced !== null || continueFromEntries || now - this.#lookedAt < LOOK_EVERY_MS) return;
+    // Segments are packed for the units of the plan.
+    const isFixed = forced !== null || continueFromEntries || this.#plan.source.kind !== "direct";
+    if (isFixed || now - this.#lookedAt < LOOK_EVERY_MS) return;
     this.#lookedAt = now;
     this.#sample(units, now);
     if (this.#awaited) return this.#splitWhenDurable(units, now);

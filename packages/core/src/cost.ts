@@ -10,6 +10,14 @@ export interface StepCosts {
   readonly fold: number;
 }
 
+export interface Load {
+  /** In the range; and how many of them are the domain's. */
+  readonly messages: number;
+  readonly events: number;
+  readonly maxUnits: number;
+  readonly cores: number;
+}
+
 export interface UnitChoice {
   readonly units: number;
   readonly seconds: number;
@@ -24,10 +32,7 @@ const WORTH_A_PASS = 0.75;
  * each costs a pass; it pays where folding is dear against reading. Bounds: all cores together, one unit's own thread, and
  * the one stream on the server, which serves its readers one after another.
  */
-export function chooseUnits(
-  load: { messages: number; events: number; maxUnits: number; cores: number },
-  costs: StepCosts,
-): UnitChoice {
+export function chooseUnits(load: Load, costs: StepCosts): UnitChoice {
   const secondsFor = (units: number) => {
     const server = units * load.messages * costs.serverRead;
     const thread = load.messages * costs.clientRead + (load.events / units) * costs.fold;
@@ -45,6 +50,26 @@ export function chooseUnits(
       ? "one unit: nothing to share"
       : `${plural(best)} of at most ${load.maxUnits}: about ${seconds.toFixed(1)} s, ${plural(other)} about ${secondsFor(other).toFixed(1)} s on ${load.cores} cores`;
   return { units: best, seconds, reason };
+}
+
+/**
+ * What an event costs more where it goes by way of a segment, measured: the server, for storing it and giving it out again,
+ * compressed; who packs and who unpacks, digests and compression included.
+ */
+const SEGMENT_SERVER_MICROS = 1.2;
+const PACK_MICROS = 1.6;
+const UNPACK_MICROS = 0.8;
+
+/**
+ * The estimated time of a run whose stream is read once in all, whatever the number of units: each message is read and routed
+ * once, each event packed, unpacked and folded once, and all of that is shared by as many workers as there are cores.
+ */
+export function shuffleSeconds({ messages, events, maxUnits, cores }: Load, costs: StepCosts): number {
+  const server = messages * costs.serverRead + events * SEGMENT_SERVER_MICROS;
+  const packing = messages * costs.clientRead + events * PACK_MICROS;
+  const folding = events * (UNPACK_MICROS + costs.fold);
+  const thread = packing / cores + folding / Math.min(cores, maxUnits);
+  return Math.max(server, thread, (server + packing + folding) / cores) / 1e6;
 }
 
 /** Spreads partitions over units, the largest first, each to the unit that has least. */

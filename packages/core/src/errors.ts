@@ -31,6 +31,11 @@ export class SupersededError extends ReplayError {
   override readonly name = "SupersededError";
 }
 
+/** A segment that a slice unit packed is not there any more, or not what it was. The stream itself is as it was. */
+export class SegmentLostError extends ReplayError {
+  override readonly name = "SegmentLostError";
+}
+
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

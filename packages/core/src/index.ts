@@ -10,7 +10,7 @@ export type {
 } from "./event.ts";
 export { defineProjection, type Projection, type ProjectionRef } from "./projection.ts";
 export { DeletedSequences, type SequenceRange, tileSlices } from "./range.ts";
-export { type Partition, type Plan, type PlannedUnit, planSchema } from "./plan.ts";
+export { type Partition, type Plan, type PlannedSliceUnit, type PlannedUnit, planSchema } from "./plan.ts";
 export { EVERY_EVENT, type EventFilter, partialCriteria, type PinnedFilter } from "./event-filter.ts";
 export {
   CERTIFICATE_LEVELS,
@@ -36,7 +36,9 @@ export {
   hasAdvanced,
   moveUnit,
   newUnitRecord,
+  type PackedForUnit,
   type UnitCounts,
+  type UnitKind,
   type UnitRecord,
   type UnitState,
   unitCountsSchema,
@@ -64,13 +66,15 @@ export {
   ConflictingWriterError,
   errorMessage,
   ReplayError,
+  SegmentLostError,
   SourceChangedError,
   SupersededError,
   UnreachableError,
   UsageError,
 } from "./errors.ts";
-export { assignPartitions, chooseUnits, type StepCosts, type UnitChoice } from "./cost.ts";
+export { assignPartitions, chooseUnits, type Load, type StepCosts, shuffleSeconds, type UnitChoice } from "./cost.ts";
 export { type KeyCount, partitionHashesEvenly, partitionKeys, partitionOfOne, partitionRouter } from "./partition.ts";
+export { partitionRouterOfBytes } from "./partition-bytes.ts";
 export { canonicalJson } from "./canonical-json.ts";
 export { canonicalType, sameType } from "./aliases.ts";
 export { type CompiledProjection, compileProjection, parseProjection } from "./fold.ts";

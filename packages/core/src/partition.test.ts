@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assignPartitions, chooseUnits } from "./cost.ts";
+import { partitionRouterOfBytes } from "./partition-bytes.ts";
 import { type KeyCount, partitionHashesEvenly, partitionKeys, partitionOfOne, partitionRouter } from "./partition.ts";
 
 const counts = fc
@@ -92,5 +93,40 @@ describe("units", () => {
     const load = { messages: 1_000_000, events: 1_000_000, maxUnits: 4, cores: 4 };
     expect(chooseUnits(load, { serverRead: 3.5, clientRead: 3, fold: 0.1 }).units).toBe(1);
     expect(chooseUnits(load, { serverRead: 3.5, clientRead: 3, fold: 100 }).units).toBeGreaterThan(2);
+  });
+});
+
+describe("the router of bytes", () => {
+  const key = fc.oneof(
+    fc.string({ minLength: 1, maxLength: 12 }),
+    fc.string({ unit: "binary", minLength: 1, maxLength: 6 }),
+  );
+
+  it("says what the router of texts says, or nothing where the key is not ASCII", () => {
+    fc.assert(
+      fc.property(
+        counts,
+        fc.integer({ min: 1, max: 9 }),
+        fc.boolean(),
+        fc.array(key),
+        (byKey, parallel, hash, others) => {
+          const plan = hash ? partitionHashesEvenly(parallel) : partitionKeys(byKey, parallel);
+          const [route, routeBytes] = [partitionRouter(plan), partitionRouterOfBytes(plan)];
+          for (const text of [...byKey.keys(), ...others]) {
+            const bytes = new TextEncoder().encode(`events.${text}.x`);
+            const isAscii = bytes.every((byte) => byte < 0x80);
+            const found = routeBytes(bytes, { at: 7, end: bytes.length - 2 });
+            expect(found).toBe(isAscii ? route(text) : undefined);
+          }
+        },
+      ),
+    );
+  });
+
+  it("finds no partition for what lies in none", () => {
+    const plan = partitionOfOne("b", null);
+    const bytes = new TextEncoder().encode("abc");
+    const routeBytes = partitionRouterOfBytes(plan);
+    expect([0, 1, 2].map((at) => routeBytes(bytes, { at, end: at + 1 }))).toEqual([-1, 0, -1]);
   });
 });

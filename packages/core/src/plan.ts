@@ -47,11 +47,18 @@ export const planSchema = z.strictObject({
     messages: seq,
     reason: z.string(),
   }),
-  source: z.strictObject({ kind: z.literal("direct"), reason: z.string() }),
+  /**
+   * `direct`: every unit reads the range by itself. `shuffle`: slice units read it once in all and pack each unit's events into
+   * segments, which is all that the units read.
+   */
+  source: z.strictObject({ kind: z.enum(["direct", "shuffle"]), reason: z.string() }),
   partitionBy: z.enum(["id", "hash"]),
   partitions: z.array(partitionSchema),
   slices: z.array(sliceSchema),
+  /** Those that fold. */
   units: z.array(z.strictObject({ id: z.string(), partitions: z.array(z.int().nonnegative()) })),
+  /** With `shuffle`: who packs which slice, by its index; each slice has one. Else empty. */
+  sliceUnits: z.array(z.strictObject({ id: z.string(), slice: z.int().nonnegative() })).default([]),
   /** Of the domain, within the stream when the plan was made; null where ids are not in subjects. */
   expected: z.strictObject({ events: seq, aggregates: seq }).nullable(),
   target: targetSchema,
@@ -70,3 +77,4 @@ export const planSchema = z.strictObject({
 export type Plan = z.infer<typeof planSchema>;
 export type Partition = z.infer<typeof partitionSchema>;
 export type PlannedUnit = Plan["units"][number];
+export type PlannedSliceUnit = Plan["sliceUnits"][number];

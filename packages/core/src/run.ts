@@ -56,6 +56,8 @@ export const runSettingsSchema = z.strictObject({
   otherTargets: z.array(z.strictObject({ target: z.string(), projection: projectionRefSchema })).default([]),
   /** Upper bound on partitions and so on units at work. */
   parallel: positive,
+  /** How events come to the units that fold them; see `source` of the plan. "auto": the planner's choice. */
+  source: z.enum(["auto", "direct", "shuffle"]).default("auto"),
   /** Forces the number of units; null: the planner's choice. */
   units: positive.nullable(),
   /** Messages handled between two turns of the event loop. */

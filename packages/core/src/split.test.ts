@@ -22,7 +22,7 @@ const checkpoint = {
 function running(changes: Partial<UnitRecord> = {}): UnitRecord {
   const counts = { ...emptyCounts(), delivered: 500, foreign: 50, elsewhere: 350, applied: 100, tornChains: 7 };
   const figures = { counts, deliveredByPartition: events };
-  const unit = newUnitRecord("r", "u0", 1, events.length, 2);
+  const unit = newUnitRecord("r", "u0", 1, events.length, "partition", 2);
   return {
     ...{ ...unit, ...figures, otherTargets: unit.otherTargets.map((each) => ({ ...each, ...figures })) },
     ...{

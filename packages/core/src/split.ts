@@ -50,7 +50,7 @@ export function heirsOf(unit: UnitRecord, plan: Plan): UnitRecord[] {
   const from = plannedAs(plan, unit)?.partitions ?? [];
   const { cursorSeq, checkpoints } = unit;
   return unit.splitInto.map(({ id, partitions }, at) => {
-    const fresh = newUnitRecord(unit.runId, id, 0, partitions.length, 1 + unit.otherTargets.length);
+    const fresh = newUnitRecord(unit.runId, id, 0, partitions.length, "partition", 1 + unit.otherTargets.length);
     const share = { from, own: partitions, takesRest: at === 0 };
     const [first, ...others] = figuresByTarget(unit);
     return {

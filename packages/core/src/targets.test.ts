@@ -47,7 +47,7 @@ test("its plan and units are what that target sees of them", () => {
   const plan = planOf("r", { target: target("A"), otherTargets: [target("B")] });
   expect([planFor(plan, 0).target, planFor(plan, 1).target]).toEqual([target("A"), target("B")]);
   expect(planFor(plan, 1).otherTargets).toBeUndefined();
-  const fresh = newUnitRecord("r", "u0", 1, 1, 2);
+  const fresh = newUnitRecord("r", "u0", 1, 1, "partition", 2);
   const entries = (written: number) => ({ written, unchanged: 1, bytes: 9 });
   const unit = {
     ...fresh,

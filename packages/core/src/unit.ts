@@ -6,7 +6,8 @@ import { ReplayError } from "./errors.ts";
  *
  * - A claim takes a pending unit, or a running one whose owner is gone, and raises the epoch: older epochs are fenced.
  * - A release (pause, SIGTERM, lost server) puts a running unit back to pending, at its last checkpoint.
- * - `done` is final. `failed` goes back to pending only when its run is resumed.
+ * - `done` is final, but for a slice unit: where the segments that it packed are gone, a resumed run has it pack them again.
+ * - `failed` goes back to pending only when its run is resumed.
  * - `split` is final: its partitions are those of two new units from its last checkpoint on (`split.ts`).
  */
 const UNIT_STATES = ["pending", "running", "done", "failed", "split"] as const;
@@ -20,15 +21,22 @@ const unitTransitions: Record<UnitState, readonly UnitState[]> = {
   split: [],
 };
 
+/** Who folds partitions, and, in a run with source `shuffle`, who packs a slice's events into segments for them. */
+const UNIT_KINDS = ["partition", "slice"] as const;
+export type UnitKind = (typeof UNIT_KINDS)[number];
+
 const count = z.int().nonnegative();
 
-/** What became of a unit's messages. `delivered + deleted` = the range; `delivered` = the sum of the rest but the last six. */
+/**
+ * What became of a unit's messages; `delivered` = the sum of the rest but `deleted` and the last six. `delivered + deleted` = what
+ * the unit read of the stream: the range, or its slice. Who reads segments is handed nothing but what is its own.
+ */
 export const unitCountsSchema = z.strictObject({
   delivered: count,
   deleted: count,
   /** Of other domains, or no event of this one by its subject. */
   foreign: count,
-  /** Of this domain, in another unit's partitions. */
+  /** Of this domain, in another unit's partitions; in a slice unit: packed for others to fold. */
   elsewhere: count,
   /** Left out by the request's time range or filter. */
   filtered: count,
@@ -96,7 +104,10 @@ const entriesDigestSchema = z.strictObject({ entries: count, sha256: z.string() 
 const foldFigures = {
   /** Up to `cursorSeq`. */
   counts: unitCountsSchema,
-  /** By partition of the unit, in its order: events of it delivered, whatever became of them; and aggregates. */
+  /**
+   * By partition of the unit, in its order (of a slice unit: by partition of the plan): events of it delivered, whatever
+   * became of them; and aggregates.
+   */
   deliveredByPartition: z.array(count),
   aggregatesByPartition: z.array(count),
   /** By partition of the unit, in its order: the entries it wrote. Empty until it is done. */
@@ -112,11 +123,21 @@ const foldFiguresSchema = z.strictObject(foldFigures);
 export type FoldFigures = z.infer<typeof foldFiguresSchema>;
 
 const liveFoldSchema = z.strictObject({ applied: count, quarantined: count, entriesWritten: count });
+/** What a slice unit packed for one unit: how many segments, of how many events; the SHA-256 over their SHA-256s. */
+const packedSchema = z.strictObject({
+  unit: z.string(),
+  segments: count,
+  events: count,
+  bytes: count,
+  sha256: z.string(),
+});
+export type PackedForUnit = z.infer<typeof packedSchema>;
 
 export const unitRecordSchema = z.strictObject({
   version: z.literal(1),
   runId: z.string(),
   id: z.string(),
+  kind: z.enum(UNIT_KINDS).default("partition"),
   state: z.enum(UNIT_STATES),
   epoch: count,
   owner: z.string().nullable(),
@@ -137,6 +158,8 @@ export const unitRecordSchema = z.strictObject({
   hottest: z.strictObject({ aggregateId: z.string(), events: count }).nullable().default(null),
   /** Of the run's further projections, in their order. */
   otherTargets: z.array(foldFiguresSchema).default([]),
+  /** Of a slice unit that is done, by unit of the plan. The segments are those of its epoch. */
+  packed: z.array(packedSchema).default([]),
   /** What the owner has read so far, not yet durable. */
   live: z.strictObject({
     readSeq: count,
@@ -167,11 +190,19 @@ export const unitRecordSchema = z.strictObject({
 });
 export type UnitRecord = z.infer<typeof unitRecordSchema>;
 
-export function newUnitRecord(runId: string, id: string, slices: number, partitions: number, targets = 1): UnitRecord {
+export function newUnitRecord(
+  runId: string,
+  id: string,
+  slices: number,
+  partitions: number,
+  kind: UnitKind = "partition",
+  targets = 1,
+): UnitRecord {
   return {
     version: 1,
     runId,
     id,
+    kind,
     state: "pending",
     epoch: 0,
     owner: null,
@@ -185,6 +216,7 @@ export function newUnitRecord(runId: string, id: string, slices: number, partiti
     ...noFigures(partitions),
     hottest: null,
     otherTargets: Array.from({ length: targets - 1 }, () => noFigures(partitions)),
+    packed: [],
     live: {
       readSeq: 0,
       delivered: 0,
@@ -225,7 +257,8 @@ export function hasAdvanced(before: UnitRecord, after: UnitRecord): boolean {
 
 /** Throws where the state machine has no such step. */
 export function moveUnit(unit: UnitRecord, to: UnitState): UnitRecord {
-  if (!unitTransitions[unit.state].includes(to)) {
+  const packsAgain = unit.kind === "slice" && unit.state === "done" && to === "pending";
+  if (!packsAgain && !unitTransitions[unit.state].includes(to)) {
     throw new ReplayError(`Cannot move unit ${unit.id} from ${unit.state} to ${to}: there is no such step.`);
   }
   return { ...unit, state: to };

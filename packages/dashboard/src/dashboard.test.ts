@@ -91,7 +91,16 @@ async function look(runId: string) {
   ]);
   if (!run || !plan) throw new ReplayError("gone");
   const figures = {
-    ...{ run: run.record, plan, totalEvents: 9, durableEvents: 9, readEvents: 9, eventsPerSecond: 0, lagSeconds: null },
+    ...{
+      run: run.record,
+      plan,
+      slices: null,
+      totalEvents: 9,
+      durableEvents: 9,
+      readEvents: 9,
+      eventsPerSecond: 0,
+      lagSeconds: null,
+    },
     ...{
       etaSeconds: null,
       errors: 1,

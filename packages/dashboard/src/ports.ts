@@ -4,6 +4,8 @@ import type { HotAggregate, Plan, RunRecord, UnitRecord } from "@cim-replay/core
 export interface RunFigures {
   readonly run: RunRecord;
   readonly plan: Plan;
+  /** Units that pack slices for those that fold; null where these read the stream themselves. */
+  readonly slices: { readonly done: number; readonly total: number } | null;
   readonly totalEvents: number;
   /** What a crash now would leave. */
   readonly durableEvents: number;

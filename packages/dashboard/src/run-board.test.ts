@@ -39,7 +39,7 @@ function watch(runId: string): RunWatch {
       if (!run || !plan) throw new Error(`no ${runId}`);
       const records = units.map(({ record }) => record);
       const figures = {
-        ...{ run: run.record, plan, totalEvents: 9, durableEvents: 0, readEvents: 0, eventsPerSecond: 0 },
+        ...{ run: run.record, plan, slices: null, totalEvents: 9, durableEvents: 0, readEvents: 0, eventsPerSecond: 0 },
         ...{ lagSeconds: null, etaSeconds: null, entriesWritten: 0, entriesTotal: null, workers: 0, memoryBytes: 0 },
         ...{ checkpoints: 0, hot: null, errors: records.reduce((sum, unit) => sum + unit.counts.quarantined, 0) },
       };

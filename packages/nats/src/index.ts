@@ -33,6 +33,7 @@ export {
 export { Ledger, LEDGER_BUCKET, type LedgerOptions } from "./ledger.ts";
 export type { Versioned } from "./record-store.ts";
 export { type CheckpointPlace, CheckpointStore } from "./checkpoints.ts";
+export { lostText, type SegmentOrigin, SegmentStore, SegmentWriter } from "./segments.ts";
 export {
   type BucketFacts,
   bucketFacts,

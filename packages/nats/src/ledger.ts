@@ -118,9 +118,13 @@ export class Ledger {
     return this.#records.put(unitKey(record.runId, record.id), record, revision);
   }
 
-  /** All units of a run, by id. */
-  async listUnits(runId: string): Promise<Versioned<UnitRecord>[]> {
-    const units = await this.#records.list(`${entryKey("unit", runId)}.*`, unitRecordSchema);
+  /** All units of a run, by id. Those that are `known`, by their ids, are taken as they are given. */
+  async listUnits(
+    runId: string,
+    known: ReadonlyMap<string, Versioned<UnitRecord>> = new Map(),
+  ): Promise<Versioned<UnitRecord>[]> {
+    const byKey = new Map([...known].map(([id, unit]) => [unitKey(runId, id), unit]));
+    const units = await this.#records.list(`${entryKey("unit", runId)}.*`, unitRecordSchema, byKey);
     return units.sort((a, b) => a.record.id.localeCompare(b.record.id, "en", { numeric: true }));
   }
 

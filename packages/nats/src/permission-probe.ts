@@ -60,16 +60,18 @@ export function verifyProbes(stream: string): PermissionProbe[] {
   return [asked(`verify against stream ${stream}`, `$JS.FC.${stream}.${NOBODYS}`)];
 }
 
-/** What the streams of our own take: checkpoints, quarantine and audit log. */
+/** What the streams of our own take: checkpoints, segments, quarantine and audit log. */
 export function ownStreamProbes(): PermissionProbe[] {
   return [
     ["CIM_REPLAY_CHECKPOINTS", "_CIM_REPLAY.checkpoint", "keep checkpoints"] as const,
+    ["CIM_REPLAY_SEGMENTS", "_CIM_REPLAY.segment", "keep segments"] as const,
     ["CIM_REPLAY_QUARANTINE", "_CIM_REPLAY.quarantine", "keep events that cannot be taken"] as const,
     ["CIM_REPLAY_AUDIT", "_CIM_REPLAY.audit", "keep the audit log"] as const,
   ].flatMap(([stream, subject, what]) => [
     asked(what, `$JS.API.STREAM.INFO.${stream}`),
     asked(what, `$JS.API.STREAM.CREATE.${stream}`),
     { ...asked(what, `${subject}.${NOBODYS}`), impossible: true },
+    ...(stream === "CIM_REPLAY_SEGMENTS" ? [asked("read segments", `$JS.API.DIRECT.GET.${stream}.${NOBODYS}`)] : []),
   ]);
 }
 

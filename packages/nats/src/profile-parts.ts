@@ -25,7 +25,7 @@ const profileSubject = (profileId: string) => `_CIM_REPLAY.profile.${profileId}`
 
 /**
  * Sends one recording in parts of bounded size, each of which has left before the next; without bytes, that it has begun.
- * Lost where nobody listens.
+ * Lost where nobody listens. Throws PermissionDeniedError where it may not be sent.
  */
 export async function sendProfile(
   client: NatsClient,
@@ -42,7 +42,8 @@ export async function sendProfile(
     length.writeUInt32BE(head.length);
     const body = bytes?.subarray(index * PART_BYTES, (index + 1) * PART_BYTES) ?? new Uint8Array();
     client.nc.publish(profileSubject(profileId), Buffer.concat([length, head, body]));
-    await client.nc.flush();
+    await client.settle();
+    client.denials.throwIfAny("send a profile", (subject) => subject === profileSubject(profileId));
   }
 }
 

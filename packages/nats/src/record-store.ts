@@ -61,14 +61,18 @@ export class RecordStore {
     return (await this.#write(key, revision, { data: new Uint8Array(0), headers: marker })) !== null;
   }
 
-  /** Every record under a key filter. Complete: the keys come from the server's subject index, all pages of it. */
-  async list<T>(keyFilter: string, schema: z.ZodType<T>): Promise<Versioned<T>[]> {
+  /** Every record under a key filter, those that are `known` by their key without being read. Complete: the keys come from the server's subject index, all pages of it. */
+  async list<T>(
+    keyFilter: string,
+    schema: z.ZodType<T>,
+    known: ReadonlyMap<string, Versioned<T>> = new Map(),
+  ): Promise<Versioned<T>[]> {
     const prefix = keySubject(this.#bucket, "");
     const index = await withRetries(this.#client, `list ledger records ${keyFilter}`, () =>
       subjectCounts(this.#client, this.#stream, `${prefix}${keyFilter}`),
     );
     const keys = [...index.keys()].map((subject) => subject.slice(prefix.length));
-    const records = await inParallel(keys, READS_AT_ONCE, (key) => this.get(key, schema));
+    const records = await inParallel(keys, READS_AT_ONCE, async (key) => known.get(key) ?? this.get(key, schema));
     return records.filter((record) => record !== null);
   }
 

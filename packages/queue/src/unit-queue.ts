@@ -61,12 +61,11 @@ export class UnitQueue {
     }
   }
 
-  /** Sending what Redis still holds is a no-op; what it no longer holds is sent again. */
-  async enqueue(job: UnitJob): Promise<void> {
+  /** Sending what Redis still holds is a no-op; what it no longer holds is sent again. `first`: before all that waits. */
+  async enqueue(job: UnitJob, { first = false }: { first?: boolean } = {}): Promise<void> {
     const data = unitJobSchema.parse(job);
-    await this.#call(() =>
-      this.#queue.add("unit", data, { jobId: jobId(data), removeOnComplete: true, removeOnFail: true }),
-    );
+    const options = { jobId: jobId(data), removeOnComplete: true, removeOnFail: true, lifo: first };
+    await this.#call(() => this.#queue.add("unit", data, options));
   }
 
   /** Jobs of a run that Redis still holds, whoever works at them. */

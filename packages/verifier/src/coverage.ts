@@ -10,6 +10,7 @@ import {
 import { deletionsSha256, type StreamFacts } from "@cim-replay/nats";
 import { filterSha256 } from "@cim-replay/filter";
 import type { Check, Discrepancies } from "./discrepancies.ts";
+import { checkShuffle } from "./shuffle-coverage.ts";
 import type { PassAccount } from "./stream-pass.ts";
 
 export interface CoverageInput {
@@ -42,6 +43,7 @@ export function checkCoverage({ run, stream, deleted, account, expired }: Covera
     checkPartitions(run.plan, run.aggregateId, found);
     const known = deleted && deletionsSha256(deleted) === run.plan.deleted.sha256 ? deleted : null;
     checkUnits(run.plan, run.units, known, found);
+    if (run.plan.source.kind === "shuffle") checkShuffle(run.plan, run.units, known, found);
     checkQuarantine(run.units, run.quarantined, found);
     const difference = sourceDifference(run.plan, stream, deleted, known !== null || expired > 0);
     if (difference) found.add("source", `Stream ${run.plan.stream.name} ${difference}.`);
@@ -128,7 +130,11 @@ function checkUnits(
   deleted: DeletedSequences | null,
   found: Discrepancies,
 ): void {
-  for (const { id } of plan.units) {
+  const planned = new Set([...plan.units, ...plan.sliceUnits].map(({ id }) => id));
+  for (const { id } of units) {
+    if (!planned.has(id)) found.add("unit", `Unit ${id} has a record, and is not in the plan.`);
+  }
+  for (const id of planned) {
     const records = units.filter((unit) => unit.id === id);
     const [record] = records;
     if (!record || records.length > 1) found.add("unit", `Unit ${id} has ${records.length} records, not one.`);
@@ -144,8 +150,8 @@ function checkUnit(plan: Plan, unit: UnitRecord, deleted: DeletedSequences | nul
     found.add("unit", `Unit ${unit.id} was handed ${counts.delivered} messages and accounts for ${accounted}.`);
   }
   const bySlices = deliveredBySlice.reduce((sum, delivered) => sum + delivered, 0);
-  // A filtered read cannot tell what is deleted from what was not asked for.
-  if (plan.read.filterSubjects.length > 0) return;
+  // A filtered read cannot tell what is deleted from what was not asked for; who reads segments sees only its own.
+  if (plan.read.filterSubjects.length > 0 || plan.source.kind === "shuffle") return;
   if (bySlices !== counts.delivered || deliveredBySlice.length !== plan.slices.length) {
     found.add("unit", `Unit ${unit.id} was handed ${counts.delivered} messages, ${bySlices} by slices.`);
   }
@@ -195,9 +201,14 @@ export function expiredSince(
   const isSame = slices.every((slice, at) => {
     if (slice.fromSeq < stream.firstSeq || read.filterSubjects.length > 0) return true;
     const present = slice.toSeq - slice.fromSeq + 1 - deleted.countWithin(slice);
-    return units.every(({ deliveredBySlice }) => deliveredBySlice[at] === present);
+    const readers = plan.source.kind === "direct" ? units : units.filter(({ id }) => id === readerOf(plan, at));
+    return readers.length > 0 && readers.every(({ deliveredBySlice }) => deliveredBySlice[at] === present);
   });
   return isSame ? Math.min(stream.firstSeq, range.toSeq + 1) - startSeq : 0;
+}
+
+function readerOf({ sliceUnits }: Plan, at: number): string | null {
+  return sliceUnits.find(({ slice }) => slice === at)?.id ?? null;
 }
 
 /** How the stream is not the one that was planned; null where it is. */

@@ -80,7 +80,7 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** An honest one. */
+/** An honest one; of an odd seed, with events shuffled. */
 export function makeWorld(seed: number): World {
   const random = randomOf(seed);
   const below = (n: number) => Math.floor(random() * n);
@@ -98,7 +98,7 @@ export function makeWorld(seed: number): World {
     if (message.subject === "") message.subject = `s.shop.${JSON.parse(`${message.data}`).aggregate_id}.Added`;
   }
   const range = { fromSeq: first, toSeq: last };
-  return runOver(messages, DeletedSequences.fromList(gone, range), range, random);
+  return runOver(messages, DeletedSequences.fromList(gone, range), range, random, seed % 2 === 1);
 }
 
 function eventOf(aggregate: number, seq: number): Buffer {
@@ -112,8 +112,9 @@ function runOver(
   deleted: DeletedSequences,
   range: { fromSeq: number; toSeq: number },
   random: () => number,
+  isShuffled: boolean,
 ): World {
-  const plan = planOf(deleted, range, 1 + Math.floor(random() * 4));
+  const plan = planOf(deleted, range, 1 + Math.floor(random() * 4), isShuffled);
   const world: World = {
     ...{ messages, deleted, plan, random, index: new Map(), values: new Map(), units: [] },
     stream: { name: "S", created: "then", firstSeq: range.fromSeq, lastSeq: range.toSeq } as StreamFacts,
@@ -136,7 +137,13 @@ function runOver(
   return world;
 }
 
-function planOf(deleted: DeletedSequences, range: { fromSeq: number; toSeq: number }, parallel: number): Plan {
+function planOf(
+  deleted: DeletedSequences,
+  range: { fromSeq: number; toSeq: number },
+  parallel: number,
+  isShuffled: boolean,
+): Plan {
+  const slices = tileSlices(range, 17);
   const partitioning = partitionHashesEvenly(parallel);
   const indexes = partitioning.partitions.map(({ index }) => index);
   return {
@@ -147,13 +154,14 @@ function planOf(deleted: DeletedSequences, range: { fromSeq: number; toSeq: numb
     range,
     deleted: { count: deleted.count, sha256: deletionsSha256(deleted) },
     read: { filterSubjects: [], messages: 0, reason: "" },
-    source: { kind: "direct", reason: "" },
+    source: { kind: isShuffled ? "shuffle" : "direct", reason: "" },
     ...partitioning,
-    slices: tileSlices(range, 17),
+    slices,
     units: [
       { id: "u0", partitions: indexes.filter((index) => index % 2 === 0) },
       { id: "u1", partitions: indexes.filter((index) => index % 2 === 1) },
     ].filter(({ partitions }) => partitions.length > 0),
+    sliceUnits: isShuffled ? slices.map((_, slice) => ({ id: `s${slice}`, slice })) : [],
     expected: null,
     target: { bucket: "B", lastRevision: 0 },
     estimate: { seconds: 0, bytes: 0, microsPerEvent: 0 },
@@ -169,21 +177,23 @@ function unitsOf({ plan, messages, deleted, values }: World): UnitRecord[] {
     if (key) chains.add(partitionOf(key), asMessage(message));
   }
   const content = chains.end();
-  return plan.units.map(({ id, partitions }) => {
+  const folders = plan.units.map(({ id, partitions }) => {
     const own = messages.filter(({ subject }) => partitions.includes(partitionOf(codec.route(subject) ?? "")));
     const applied = own.filter(({ subject }) => codec.route(subject)).length;
     const foreign = messages.filter(({ subject }) => !codec.route(subject)).length;
+    const isShuffled = plan.source.kind === "shuffle";
+    const handed = isShuffled ? own.filter(({ subject }) => codec.route(subject)) : messages;
     return {
       ...newUnitRecord(RUN, id, plan.slices.length, partitions.length),
       state: "done" as const,
-      counts: {
-        ...emptyCounts(),
-        ...{ delivered: messages.length, deleted: deleted.count, foreign, applied },
-        elsewhere: messages.length - foreign - applied,
-      },
-      deliveredBySlice: plan.slices.map(
-        ({ fromSeq, toSeq }) => messages.filter(({ seq }) => seq >= fromSeq && seq <= toSeq).length,
-      ),
+      counts: isShuffled
+        ? { ...emptyCounts(), delivered: applied, applied }
+        : {
+            ...emptyCounts(),
+            ...{ delivered: messages.length, deleted: deleted.count, foreign, applied },
+            elsewhere: messages.length - foreign - applied,
+          },
+      deliveredBySlice: plan.slices.map((slice) => within(handed, slice).length),
       deliveredByPartition: partitions.map((partition) => content[partition]?.events ?? 0),
       contentByPartition: partitions.map((partition) => content[partition] ?? { events: 0, sha256: "" }),
       entriesByPartition: partitions.map((partition) =>
@@ -195,6 +205,39 @@ function unitsOf({ plan, messages, deleted, values }: World): UnitRecord[] {
       ),
     };
   });
+  return [...plan.sliceUnits.map((unit) => sliceUnitOf(unit, { plan, messages, deleted }, partitionOf)), ...folders];
+}
+
+function within(messages: readonly FakeMessage[], { fromSeq, toSeq }: { fromSeq: number; toSeq: number }) {
+  return messages.filter(({ seq }) => seq >= fromSeq && seq <= toSeq);
+}
+
+function sliceUnitOf(
+  { id, slice: at }: Plan["sliceUnits"][number],
+  { plan, messages, deleted }: Pick<World, "plan" | "messages" | "deleted">,
+  partitionOf: (key: string) => number,
+): UnitRecord {
+  const slice = plan.slices[at] ?? { fromSeq: 0, toSeq: 0 };
+  const read = within(messages, slice);
+  const routed = read.map(({ subject }) => codec.route(subject)).filter((key) => typeof key === "string");
+  const foreign = read.length - routed.length;
+  const deliveredByPartition = plan.partitions.map(
+    ({ index }) => routed.filter((key) => partitionOf(key) === index).length,
+  );
+  return {
+    ...newUnitRecord(RUN, id, plan.slices.length, plan.partitions.length, "slice"),
+    state: "done",
+    counts: {
+      ...emptyCounts(),
+      ...{ delivered: read.length, deleted: deleted.countWithin(slice), foreign, elsewhere: routed.length },
+    },
+    deliveredBySlice: plan.slices.map((_, other) => (other === at ? read.length : 0)),
+    deliveredByPartition,
+    packed: plan.units.map(({ id: unit, partitions }) => {
+      const events = partitions.reduce((sum, index) => sum + (deliveredByPartition[index] ?? 0), 0);
+      return { unit, segments: 1, events, bytes: 1, sha256: "" };
+    }),
+  };
 }
 
 function pick({ lastSeq, events }: { lastSeq: number; events: number }) {

@@ -2,7 +2,6 @@ import {
   bucketsOf,
   type CompiledProjection,
   compileDomain,
-  DeletedSequences,
   errorMessage,
   type FoldFigures,
   type Log,
@@ -17,7 +16,6 @@ import {
   type RunRecord,
   type RunTarget,
   runFor,
-  SourceChangedError,
   SupersededError,
   targetsOf,
   traced,
@@ -27,21 +25,25 @@ import {
 import {
   bucketStream,
   type CheckpointStore,
-  deletedWithin,
-  deletionsSha256,
   type Ledger,
   type NatsClient,
   onLive,
   PermissionDeniedError,
   type QuarantineStore,
+  type SegmentStore,
 } from "@cim-replay/nats";
 import type { CompiledFilter } from "@cim-replay/filter";
 import { hottestOf } from "./aggregate-table.ts";
+import { DirectSource, pinnedDeletions } from "./direct-source.ts";
 import { entriesDigests } from "./entries-digest.ts";
 import { Pace } from "./pace.ts";
+import { NotPackedError } from "./shuffle/packed-slices.ts";
+import { SegmentSource } from "./shuffle/segment-source.ts";
+import { SlicePass } from "./shuffle/slice-pass.ts";
 import { RunStoppedError, UnitClaim } from "./unit-claim.ts";
-import type { UnitContext, UnitTarget } from "./unit-context.ts";
+import type { AttemptContext, AttemptPass, UnitContext, UnitTarget } from "./unit-context.ts";
 import { UnitPass } from "./unit-pass.ts";
+import type { OpenSource } from "./unit-source.ts";
 import { type EntriesWritten, writeEntries } from "./write-entries.ts";
 
 export interface UnitServices {
@@ -51,13 +53,15 @@ export interface UnitServices {
   readonly quarantine: QuarantineStore;
   readonly workerId: string;
   readonly log: Log;
+  /** Opened by whoever packs or reads segments; few runs need them. */
+  segments(): Promise<SegmentStore>;
   loadProjection(ref: ProjectionRef): Promise<CompiledProjection>;
 }
 
 /** What the outside may see and ask of a unit at work. */
 export interface UnitAttempt {
-  readonly context: UnitContext;
-  pass: UnitPass | null;
+  readonly context: AttemptContext;
+  pass: AttemptPass | null;
   /** By target, in the run's order. */
   readonly entriesWritten: number[];
 }
@@ -68,8 +72,9 @@ export class WorkerStoppingError extends ReplayError {
 }
 
 /**
- * Does one unit: claim → read (fetch, decode, fold, checkpoint) → write entries → done. Returns when the unit is done,
- * failed, given back, or somebody else's; whatever happened stands in the ledger.
+ * Does one unit: claim → read (fetch, decode, fold, checkpoint) → write entries → done; or, where it is a slice unit, claim →
+ * fetch, route, pack, store → done. Returns when the unit is done, failed, given back, or somebody else's; whatever happened
+ * stands in the ledger.
  */
 export async function runUnit(
   services: UnitServices,
@@ -86,18 +91,22 @@ export async function runUnit(
   let attempt: UnitAttempt | null = null;
   let stopListening = () => {};
   try {
-    attempt = { context: await openContext(services, job, claim, signal, log), pass: null, entriesWritten: [] };
+    const context = await openAttempt(services, job, claim, signal, log);
+    const at: UnitAttempt = { context, pass: null, entriesWritten: [] };
+    attempt = at;
     onAttempt(attempt);
     const { pace } = attempt.context;
     claim.start(liveOf(attempt), ({ settings }) => pace.limit(settings));
     stopListening = onLive(services.client, job.runId, ({ unit }) => pace.heard(unit));
     const { run, plan } = attempt.context;
     const spanOf = { "cim_replay.run": job.runId, "cim_replay.unit": job.unit, "cim_replay.epoch": claim.record.epoch };
-    const at = attempt;
     await traced(
       "unit",
       { ...spanOf, "cim_replay.domain": plan.domain, "cim_replay.target": bucketsOf(run.settings).join(",") },
-      () => work(services, at),
+      async () => {
+        if (claim.record.kind === "slice") await packSlice(services, context, at);
+        else await foldPartitions(services, await openPartitions(services, context), at);
+      },
     );
     log.info({}, "unit finished");
   } catch (error) {
@@ -110,12 +119,25 @@ export async function runUnit(
   }
 }
 
-async function work(services: UnitServices, attempt: UnitAttempt): Promise<void> {
-  const { context } = attempt;
+async function packSlice(services: UnitServices, context: AttemptContext, attempt: UnitAttempt): Promise<void> {
+  const { plan, claim } = context;
+  const at = plan.sliceUnits.find(({ id }) => id === claim.record.id)?.slice ?? -1;
+  const slice = plan.slices[at];
+  if (!slice)
+    throw new ReplayError(`Cannot do unit ${claim.record.id}: the plan of run ${plan.runId} has no such slice.`);
+  const [segments, deleted] = await Promise.all([services.segments(), pinnedDeletions(services.client, plan)]);
+  const pass = new SlicePass(context, at, slice, segments, deleted);
+  attempt.pass = pass;
+  const packed = await pass.run();
+  await requirePermissions(services.client, plan, context.run.settings.target);
+  await claim.end((record) => ({ ...moveUnit(record, "done"), ...packed }));
+}
+
+async function foldPartitions(services: UnitServices, context: UnitContext, attempt: UnitAttempt): Promise<void> {
   const { claim } = context;
-  const deleted = await pinnedDeletions(services.client, context.plan);
+  const openSource = await sourceOf(services, context);
   for (;;) {
-    const pass = await UnitPass.start(context, deleted);
+    const pass = await UnitPass.start(context, openSource);
     attempt.pass = pass;
     if ((await readTraced(pass, context)) === "rewind") {
       const [bad = [], ...badOfOthers] = pass.folds.all.map(({ fold }) => fold.toSkip);
@@ -151,6 +173,16 @@ async function work(services: UnitServices, attempt: UnitAttempt): Promise<void>
     await finish(services, context, pass, entries);
     return;
   }
+}
+
+async function sourceOf(services: UnitServices, context: UnitContext): Promise<OpenSource> {
+  const { ledger } = services;
+  if (context.plan.source.kind === "shuffle") {
+    const segments = await services.segments();
+    return (start) => new SegmentSource(context, { ledger, segments }, start);
+  }
+  const deleted = await pinnedDeletions(services.client, context.plan);
+  return (start) => new DirectSource(context, deleted, start);
 }
 
 /** Fetching and folding take turns too often for spans of their own: the read's span says how long each took in all. */
@@ -235,7 +267,10 @@ async function requirePermissions(client: NatsClient, { runId, stream }: Plan, b
 /** Turns the end of an attempt into the unit's next state. */
 async function endAfter(error: unknown, claim: UnitClaim, attempt: UnitAttempt | null, log: Log): Promise<void> {
   const givesBack =
-    error instanceof RunStoppedError || error instanceof WorkerStoppingError || error instanceof UnreachableError;
+    error instanceof RunStoppedError ||
+    error instanceof WorkerStoppingError ||
+    error instanceof NotPackedError ||
+    error instanceof UnreachableError;
   if (error instanceof SupersededError) {
     log.warn({}, errorMessage(error));
     return;
@@ -261,35 +296,30 @@ async function endAfter(error: unknown, claim: UnitClaim, attempt: UnitAttempt |
 }
 
 function wantsCheckpoint(error: unknown): boolean {
-  return error instanceof WorkerStoppingError || (error instanceof RunStoppedError && error.runState === "paused");
+  if (error instanceof WorkerStoppingError || error instanceof NotPackedError) return true;
+  return error instanceof RunStoppedError && error.runState === "paused";
 }
 
 function failureKind(error: unknown): string {
   return error instanceof ReplayError ? error.name : "unexpected";
 }
 
-async function openContext(
-  services: UnitServices,
+async function openAttempt(
+  { client, ledger }: UnitServices,
   job: { runId: string; unit: string },
   claim: UnitClaim,
   signal: AbortSignal,
   log: Log,
-): Promise<UnitContext> {
-  const [run, plan] = await Promise.all([services.ledger.getRun(job.runId), services.ledger.getPlan(job.runId)]);
-  const unit = plan && plannedAs(plan, claim.record);
-  if (!run || !plan || !unit) throw new ReplayError(`Cannot do unit ${job.unit}: run ${job.runId} has no plan of it.`);
-  const targets = await openTargets(services, run.record, plan);
+): Promise<AttemptContext> {
+  const [run, plan] = await Promise.all([ledger.getRun(job.runId), ledger.getPlan(job.runId)]);
+  if (!run || !plan) throw new ReplayError(`Cannot do unit ${job.unit}: run ${job.runId} has no plan of it.`);
   return {
-    ...services,
+    client,
     claim,
     run: run.record,
     plan,
-    unit,
     codec: compileDomain(plan.domain, run.record.settings.domainSettings),
-    targets,
-    filter: plan.filter ? await filterOf(plan.filter) : null,
-    ...routing(plan, unit.partitions),
-    maxMessageBytes: services.client.maxPayloadBytes - 4_096,
+    maxMessageBytes: client.maxPayloadBytes - 4_096,
     signal: AbortSignal.any([signal, claim.signal]),
     log,
     gauge: { heldBytes: 0 },
@@ -300,15 +330,37 @@ async function openContext(
   };
 }
 
-async function openTargets(services: UnitServices, run: RunRecord, plan: Plan): Promise<UnitContext["targets"]> {
+async function openTargets(
+  loadProjection: UnitServices["loadProjection"],
+  run: RunRecord,
+  plan: Plan,
+): Promise<UnitContext["targets"]> {
   const open = async ({ projection }: RunTarget, at: number): Promise<UnitTarget> => ({
     run: runFor(run, at),
     plan: planFor(plan, at),
-    projection: await services.loadProjection(projection),
+    projection: await loadProjection(projection),
     careful: new Set(),
   });
   const [first, ...others] = targetsOf(run.settings);
   return [await open(first, 0), ...(await Promise.all(others.map((target, i) => open(target, i + 1))))];
+}
+
+/** The same context with what folding takes: what counts there is seen through the attempt. */
+async function openPartitions(
+  { checkpoints, quarantine, loadProjection }: UnitServices,
+  context: AttemptContext,
+): Promise<UnitContext> {
+  const { plan, run, claim } = context;
+  const unit = plannedAs(plan, claim.record);
+  if (!unit) throw new ReplayError(`Cannot do unit ${claim.record.id}: run ${plan.runId} has no plan of it.`);
+  return Object.assign(context, {
+    checkpoints,
+    quarantine,
+    unit,
+    targets: await openTargets(loadProjection, run, plan),
+    filter: plan.filter ? await filterOf(plan.filter) : null,
+    ...routing(plan, unit.partitions),
+  });
 }
 
 /** With it comes the evaluator of conditions, which few runs need. */
@@ -330,28 +382,16 @@ function routing(plan: Plan, partitions: readonly number[]): Pick<UnitContext, "
   };
 }
 
-/** The deletions that the plan knows of; anything else that is missing was deleted since. */
-async function pinnedDeletions(client: NatsClient, plan: Plan): Promise<DeletedSequences> {
-  if (plan.deleted.count === 0 || plan.read.filterSubjects.length > 0) return new DeletedSequences([]);
-  const deleted = await deletedWithin(client, plan.stream.name, plan.range);
-  const sha256 = deletionsSha256(deleted);
-  if (sha256 === plan.deleted.sha256) return deleted;
-  throw new SourceChangedError(
-    `Cannot account for ${plan.stream.name}: ${deleted.count} sequences are deleted, the plan knew of ${plan.deleted.count}. ` +
-      "Messages were deleted under the run; start a new one.",
-  );
-}
-
 function liveOf(attempt: UnitAttempt) {
   return () => {
     const { pass } = attempt;
     if (!pass) return {};
-    const { counts, lastEvent } = pass.fold;
+    const { counts, lastEventAtMs } = pass;
     return {
       readSeq: Math.max(0, pass.readSeq),
       delivered: counts.delivered,
-      ...pass.folds.live(attempt.entriesWritten),
-      lastEventAtMs: lastEvent ? lastEvent.timestampMs : null,
+      ...pass.live(attempt.entriesWritten),
+      lastEventAtMs,
       memoryBytes: process.memoryUsage.rss(),
     };
   };

@@ -1,4 +1,13 @@
-import type { CompiledProjection, DomainCodec, Log, Plan, PlannedUnit, RunRecord } from "@cim-replay/core";
+import type {
+  CompiledProjection,
+  DomainCodec,
+  Log,
+  Plan,
+  PlannedUnit,
+  RunRecord,
+  UnitCounts,
+  UnitRecord,
+} from "@cim-replay/core";
 import type { CheckpointStore, NatsClient, QuarantineStore, ReadGauge } from "@cim-replay/nats";
 import type { CompiledFilter } from "@cim-replay/filter";
 import type { Pace } from "./pace.ts";
@@ -8,9 +17,10 @@ import type { UnitClaim } from "./unit-claim.ts";
 interface StageTimes {
   /** Waiting for messages. */
   fetch: number;
-  /** Routing, decoding and folding. */
+  /** Routing, decoding and folding; of a slice: routing and packing. */
   fold: number;
   checkpoint: number;
+  /** Of entries; of a slice: waiting until segments are stored. */
   write: number;
 }
 
@@ -23,23 +33,13 @@ export interface UnitTarget {
   readonly careful: Set<string>;
 }
 
-/** Everything that the stages of one attempt at a unit need. */
-export interface UnitContext {
+/** What an attempt at a unit of either kind needs. */
+export interface AttemptContext {
   readonly client: NatsClient;
-  readonly checkpoints: CheckpointStore;
-  readonly quarantine: QuarantineStore;
   readonly claim: UnitClaim;
   readonly run: RunRecord;
   readonly plan: Plan;
-  readonly unit: PlannedUnit;
   readonly codec: DomainCodec;
-  /** In the run's order. */
-  readonly targets: readonly [UnitTarget, ...UnitTarget[]];
-  /** Null: every event of the domain is taken. */
-  readonly filter: CompiledFilter | null;
-  /** Of a routing key, or of an entry key; the position in the unit's list, -1 where it is another unit's. */
-  readonly partitionOf: (routeKey: string) => number;
-  readonly partitionOfKey: (entryKey: string) => number;
   readonly maxMessageBytes: number;
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -49,4 +49,33 @@ export interface UnitContext {
   recoveries: number;
   /** Set from outside: the next chance is a checkpoint. */
   checkpointRequested: boolean;
+}
+
+/** Everything that the stages of one attempt at partitions need. */
+export interface UnitContext extends AttemptContext {
+  readonly checkpoints: CheckpointStore;
+  readonly quarantine: QuarantineStore;
+  readonly unit: PlannedUnit;
+  /** In the run's order. */
+  readonly targets: readonly [UnitTarget, ...UnitTarget[]];
+  /** Null: every event of the domain is taken. */
+  readonly filter: CompiledFilter | null;
+  /** Of a routing key, or of an entry key; the position in the unit's list, -1 where it is another unit's. */
+  readonly partitionOf: (routeKey: string) => number;
+  readonly partitionOfKey: (entryKey: string) => number;
+}
+
+/** Of the first target, or of all; with several, of each by itself. */
+export type LiveFigures = Pick<UnitRecord["live"], "applied" | "quarantined" | "entriesWritten" | "byTarget">;
+
+/** What the outside sees of a pass over messages, whoever does it. */
+export interface AttemptPass {
+  readonly counts: UnitCounts;
+  /** What of the unit is not durable yet; `entriesWritten` by target. */
+  live(entriesWritten: readonly number[]): LiveFigures;
+  readonly readSeq: number;
+  readonly lastEventAtMs: number | null;
+  /** Makes durable what can be, for a unit that is given back. */
+  checkpointAndSettle(): Promise<void>;
+  close(): void;
 }

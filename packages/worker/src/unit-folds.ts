@@ -1,4 +1,4 @@
-import type { StreamMessage, UnitRecord } from "@cim-replay/core";
+import type { StreamMessage } from "@cim-replay/core";
 import { AggregateTable } from "./aggregate-table.ts";
 import type { CheckpointMeta, FoldMark } from "./checkpoint-codec.ts";
 import { restoreInherited } from "./checkpointer.ts";
@@ -6,7 +6,7 @@ import { ContentDigest } from "./content-digest.ts";
 import { type ExistingEntries, readExistingEntries } from "./continue-from-entries.ts";
 import { shareDecoding } from "./share-decoding.ts";
 import type { StateShelf } from "./state-shelf.ts";
-import type { UnitContext, UnitTarget } from "./unit-context.ts";
+import type { LiveFigures, UnitContext, UnitTarget } from "./unit-context.ts";
 import { type BadEvent, UnitFold, type UnitFoldOptions } from "./unit-fold.ts";
 
 /** The digest is of messages, which are the same for every target: the first one's fold makes it. */
@@ -122,9 +122,7 @@ export class UnitFolds {
   }
 
   /** What of the unit is not durable yet; `entriesWritten` by target. */
-  live(
-    entriesWritten: readonly number[],
-  ): Pick<UnitRecord["live"], "applied" | "quarantined" | "entriesWritten" | "byTarget"> {
+  live(entriesWritten: readonly number[]): LiveFigures {
     const byTarget = this.#all.map(({ fold: { counts } }, at) => ({
       applied: counts.applied,
       quarantined: counts.quarantined,

@@ -1,29 +1,25 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { type DeletedSequences, ReplayError, type StreamMessage, traced } from "@cim-replay/core";
-import { readStream } from "@cim-replay/nats";
-import { SequenceAccountant } from "./accountant.ts";
+import { ReplayError, type StreamMessage, traced, type UnitCounts } from "@cim-replay/core";
 import { CheckpointSchedule } from "./checkpoint-schedule.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { blockStart } from "./content-digest.ts";
 import { MemoryGuard } from "./memory-guard.ts";
-import type { UnitContext } from "./unit-context.ts";
+import type { AttemptPass, LiveFigures, UnitContext } from "./unit-context.ts";
 import type { UnitFold } from "./unit-fold.ts";
 import { UnitFolds } from "./unit-folds.ts";
+import type { OpenSource, UnitSource } from "./unit-source.ts";
 
-const NO_PROGRESS_MS = 5_000;
 /** Between two turns of the event loop, whatever the batch size. */
 const FOLD_AT_MOST_MS = 100;
 const MESSAGES_BETWEEN_CLOCKS = 16;
-/** The server cuts off a client past 64 MB pending; half of that at most is ever asked for. */
-const MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
 /** More bad events than this are no bad events but a wrong template or envelope: keeping them all helps nobody. */
 const MAX_BAD_EVENTS = 10_000;
 
 /** One reading of a unit's range, from its last checkpoint to the end: fetch, decode, fold, checkpoint. */
-export class UnitPass {
+export class UnitPass implements AttemptPass {
   readonly folds: UnitFolds;
   readonly #context: UnitContext;
-  readonly #accountant: SequenceAccountant;
+  readonly #source: UnitSource;
   readonly #checkpointer: Checkpointer;
   readonly #memory: MemoryGuard;
   /** First sequence to fold; reading begins at the start of its block, for the digest. */
@@ -35,11 +31,11 @@ export class UnitPass {
   private constructor(
     context: UnitContext,
     folds: UnitFolds,
-    parts: { accountant: SequenceAccountant; checkpointer: Checkpointer; fromSeq: number; readFromSeq: number },
+    parts: { source: UnitSource; checkpointer: Checkpointer; fromSeq: number; readFromSeq: number },
   ) {
     this.#context = context;
     this.folds = folds;
-    this.#accountant = parts.accountant;
+    this.#source = parts.source;
     this.#checkpointer = parts.checkpointer;
     this.#fromSeq = parts.fromSeq;
     this.#readFromSeq = parts.readFromSeq;
@@ -49,7 +45,7 @@ export class UnitPass {
   }
 
   /** Stands where the unit's last checkpoint left it, or at the start. */
-  static async start(context: UnitContext, deleted: DeletedSequences): Promise<UnitPass> {
+  static async start(context: UnitContext, openSource: OpenSource): Promise<UnitPass> {
     const { claim, plan, run } = context;
     const fromSeq = Math.max(plan.range.fromSeq, claim.record.cursorSeq + 1);
     const readFromSeq = Math.max(plan.range.fromSeq, blockStart(fromSeq));
@@ -57,10 +53,7 @@ export class UnitPass {
     return new UnitPass(context, folds, {
       fromSeq,
       readFromSeq,
-      accountant: new SequenceAccountant({
-        stream: plan.stream.name,
-        slices: plan.slices,
-        deleted,
+      source: openSource({
         fromSeq,
         deliveredBySlice: folds.restored?.deliveredBySlice ?? plan.slices.map(() => 0),
       }),
@@ -83,8 +76,20 @@ export class UnitPass {
     this.folds.close();
   }
 
+  live(entriesWritten: readonly number[]): LiveFigures {
+    return this.folds.live(entriesWritten);
+  }
+
+  get counts(): UnitCounts {
+    return this.fold.counts;
+  }
+
+  get lastEventAtMs(): number | null {
+    return this.fold.lastEvent?.timestampMs ?? null;
+  }
+
   get deliveredBySlice(): number[] {
-    return this.#accountant.deliveredBySlice;
+    return [...this.#source.deliveredBySlice];
   }
 
   /** Once the read has ended. */
@@ -98,33 +103,14 @@ export class UnitPass {
 
   /** Reads to the end of the range; "rewind" where bad events were found that must be left out from the last checkpoint on. */
   async read(): Promise<"ended" | "rewind"> {
-    const { plan, run, signal, stages, pace } = this.#context;
+    const { run, signal, stages, pace } = this.#context;
     const { settings } = run;
-    const unfiltered = plan.read.filterSubjects.length === 0;
-    const messages = readStream(this.#context.client, {
-      stream: plan.stream.name,
-      created: plan.stream.created,
-      range: { fromSeq: this.#readFromSeq, toSeq: plan.range.toSeq },
-      filterSubjects: plan.read.filterSubjects,
-      maxMessages: pace.windowMessages(Math.min(settings.prefetch, settings.bufferSize)),
-      maxBytes: pace.windowBytes(
-        Math.min(MAX_IN_FLIGHT_BYTES, (settings.memoryLimitBytes ?? Number.POSITIVE_INFINITY) / 8),
-        2 * this.#context.maxMessageBytes,
-      ),
-      noProgressMs: NO_PROGRESS_MS,
-      signal,
-      gauge: this.#context.gauge,
-      onRecovered: (what) => {
-        this.#context.recoveries += 1;
-        this.#context.log.warn({ seq: this.#lastSeq }, what);
-      },
-    });
     let waitingSince = performance.now();
-    for await (const batch of messages) {
+    for await (const batch of this.#source.read(this.#readFromSeq)) {
       stages.fetch += performance.now() - waitingSince;
       for (let from = 0; from < batch.length; ) {
         const [first, ownBefore] = [from, this.#own()];
-        from = this.#foldBatch(batch, from, Math.min(from + pace.step(settings.batchSize), batch.length), unfiltered);
+        from = this.#foldBatch(batch, from, Math.min(from + pace.step(settings.batchSize), batch.length));
         if (this.folds.hasBadEvents) await this.#quarantine();
         const isDue = this.#context.checkpointRequested || this.#schedule.isDue(this.#own(), this.#readShare());
         if (isDue && (await this.checkpoint()) === "rewind") return "rewind";
@@ -138,7 +124,8 @@ export class UnitPass {
     }
     await this.#checkpointer.settle();
     if (this.folds.mustRewind) return "rewind";
-    this.#close(unfiltered);
+    const deleted = this.#source.close();
+    for (const { fold } of this.folds.all) fold.counts.deleted = deleted;
     return "ended";
   }
 
@@ -168,7 +155,7 @@ export class UnitPass {
   }
 
   /** Returns where to go on: a slow projection gets fewer than `to`, so that its worker does not seem dead meanwhile. */
-  #foldBatch(batch: readonly StreamMessage[], from: number, to: number, unfiltered: boolean): number {
+  #foldBatch(batch: readonly StreamMessage[], from: number, to: number): number {
     const startedAt = performance.now();
     let next = from;
     while (next < to) {
@@ -178,7 +165,7 @@ export class UnitPass {
         this.fold.rehash(message);
         continue;
       }
-      if (unfiltered) this.#accountant.delivered(message.seq);
+      this.#source.delivered(message.seq);
       this.folds.take(message);
       this.#lastSeq = message.seq;
       if (next % MESSAGES_BETWEEN_CLOCKS === 0 && performance.now() - startedAt > FOLD_AT_MOST_MS) break;
@@ -226,17 +213,10 @@ export class UnitPass {
     return counts.delivered - counts.foreign - counts.elsewhere;
   }
 
-  #close(unfiltered: boolean): void {
-    if (!unfiltered) return;
-    this.#accountant.ended(this.#context.plan.range.toSeq);
-    this.#accountant.assertSlicesClose();
-    for (const { fold } of this.folds.all) fold.counts.deleted = this.#context.plan.deleted.count;
-  }
-
   #meta() {
     return {
       ...this.folds.marks(),
-      deliveredBySlice: [...this.deliveredBySlice],
+      deliveredBySlice: this.deliveredBySlice,
       content: this.folds.digest.marks(this.#lastSeq + 1),
     };
   }

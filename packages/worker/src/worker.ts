@@ -8,6 +8,7 @@ import {
   PermissionDeniedError,
   publishLive,
   QuarantineStore,
+  SegmentStore,
 } from "@cim-replay/nats";
 import { consumeUnits, QueueDeniedError, type QueueOptions, type UnitJob } from "@cim-replay/queue";
 import { Profiler } from "./profiler.ts";
@@ -130,7 +131,15 @@ async function openServices(options: WorkerOptions): Promise<UnitServices> {
   const quarantine = await QuarantineStore.open(client, { create: true });
   if (!quarantine)
     throw new ReplayError("Cannot work: the quarantine stream cannot be made. Check JetStream's limits.");
-  return { client, ledger, checkpoints, quarantine, workerId, log, loadProjection: options.loadProjection };
+  // Opened anew by each attempt: between two of them, somebody may have removed the stream.
+  const segments = () => openSegments(client);
+  return { client, ledger, checkpoints, quarantine, segments, workerId, log, loadProjection: options.loadProjection };
+}
+
+async function openSegments(client: NatsClient): Promise<SegmentStore> {
+  const segments = await SegmentStore.open(client, { create: true });
+  if (segments) return segments;
+  throw new ReplayError("Cannot work: the stream of segments cannot be made. Check JetStream's limits.");
 }
 
 function report(client: NatsClient, workerId: string, attempts: ReadonlyMap<string, UnitAttempt>, name: string): void {
@@ -140,9 +149,9 @@ function report(client: NatsClient, workerId: string, attempts: ReadonlyMap<stri
 
 function liveReport(workerId: string, name: string, attempt: UnitAttempt): LiveReport {
   const { context, pass, entriesWritten } = attempt;
-  const live = pass?.folds.live(entriesWritten);
+  const live = pass?.live(entriesWritten);
   const [runId = "", unit = ""] = name.split("/");
-  const counts = pass?.fold.counts;
+  const counts = pass?.counts;
   return {
     workerId,
     runId,
@@ -153,7 +162,7 @@ function liveReport(workerId: string, name: string, attempt: UnitAttempt): LiveR
     applied: live?.applied ?? 0,
     quarantined: live?.quarantined ?? 0,
     entriesWritten: live?.entriesWritten ?? 0,
-    lastEventAtMs: pass?.fold.lastEvent?.timestampMs ?? null,
+    lastEventAtMs: pass?.lastEventAtMs ?? null,
     memoryBytes: process.memoryUsage.rss(),
     inFlightBytes: context.gauge.heldBytes,
     stageMicros: {

@@ -30,10 +30,10 @@ beforeEach(async () => {
   await ensureBucket(client, bucket);
 });
 
-/** Plans the run now: what is in the bucket is older. */
-async function planNow(): Promise<void> {
+/** Plans the run now: what is in the bucket is older. `epoch`: of who was at the unit before. */
+async function planNow(epoch = 0): Promise<void> {
   const { lastRevision } = await ensureBucket(client, bucket);
-  const started = await startRunWith(client, { target: { bucket, lastRevision } });
+  const started = await startRunWith(client, { target: { bucket, lastRevision } }, { epoch });
   const taken = await UnitClaim.take(started.ledger, started.job, "w1", silentLog);
   if (!taken) throw new Error("no claim");
   plan = started.plan;
@@ -104,7 +104,7 @@ describe("writeEntries", () => {
   });
 
   it("writes nothing twice: what an older epoch of this run wrote is left as it is", async () => {
-    await planNow();
+    await planNow(7);
     await put("graph.a", "1", { id: plan.runId, epoch: 7 }, 0);
     expect(await write({ a: 1, b: 2 })).toMatchObject({ written: 1, unchanged: 1 });
     expect((await contentOf("graph.a"))?.provenance?.epoch).toBe(7);

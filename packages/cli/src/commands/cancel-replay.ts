@@ -1,4 +1,5 @@
-import { cancelRun } from "@cim-replay/coordinator";
+import { cancelRun, forgetSegments } from "@cim-replay/coordinator";
+import { silentLog } from "@cim-replay/core";
 import { audit, auditedTarget } from "../audit.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
@@ -23,6 +24,7 @@ export const command: CommandModule = {
     return withLedger(loaded.settings, invocation.tool, async (ledger, client) => {
       const { id } = await pickUnfinishedRun(ledger, { tool: invocation.tool, run: given.run, domain: given.domain });
       const cancelled = await cancelRun(ledger, id, given.reason ?? "Cancelled by cancel-replay.");
+      await forgetSegments({ client, log: silentLog }, id);
       const audited = {
         command: invocation.tool,
         step: "done" as const,

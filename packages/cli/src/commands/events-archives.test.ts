@@ -73,6 +73,26 @@ describe("backup-events and restore-events", () => {
     await expect(client.jsm.streams.info("DRY")).rejects.toThrow("stream not found");
   });
 
+  test("leave a restore in the audit log, with its stream, archives and outcome; a dry run is none", async () => {
+    await tool("backup-events", "--domain", "shop", "--output", "shop.tar");
+    const into = ["--backup", "shop.tar", "--stream", "AUDITED", "--subject-prefix", "audited"];
+    expect(await tool("restore-events", ...into, "--dry-run")).toMatchObject({ status: 0 });
+    expect(await tool("restore-events", ...into)).toMatchObject({ status: 0 });
+    const { stdout } = await tool("audit-log", "--domain", "shop", "--format", "json");
+    expect(JSON.parse(stdout).filter(({ target }: { target: string }) => target === "AUDITED")).toMatchObject([
+      {
+        command: "restore-events",
+        step: "started",
+        parameters: { backup: [join(folder, "shop.tar")], from: "EVENTS" },
+      },
+      {
+        step: "ended",
+        parameters: { done: true },
+        outcome: "10 events written, 0 unchanged, 10 read back, in stream AUDITED",
+      },
+    ]);
+  });
+
   test("go on with increments, and refuse a chain with a link missing", async () => {
     expect(await tool("backup-events", "--stream", "EVENTS", "--to-seq", "5", "--output", "1.tar")).toMatchObject({
       status: 0,

@@ -235,3 +235,45 @@ describe("point-in-time-replay", () => {
     expect((await replay("--domains", "all")).status).toBe(2);
   });
 });
+
+describe("a stream whose first messages have expired", () => {
+  const moment = "2026-01-02T00:00:00Z";
+  const toMoment = (...args: readonly string[]) =>
+    run("point-in-time-replay", "--target-time", moment, "--domains", "shop", "--target", target, ...args);
+  const validate = () => run("validate-system-state", "--target", target, "--expected-time", moment);
+  let wholeTarget: string;
+
+  /** As limits by age take them: the first of `a` and the only one of `b`. */
+  beforeAll(async () => {
+    wholeTarget = uniqueName("MOMENT");
+    const whole = await run("domain-replay", "--domain", "shop", "--target", wholeTarget, "--skip-errors", "1");
+    expect(whole, whole.stderr).toMatchObject({ status: 0 });
+    await client.jsm.streams.purge("EVENTS", { seq: 3 });
+  });
+
+  test("gives the state as far as it goes back, and every command says that it is no more than that", async () => {
+    const { status, stdout, stderr } = await toMoment("--verify-checksums", "--skip-errors", "1");
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+    expect(stderr).toContain("warning: EVENTS begins at sequence 3: what came before is gone and cannot be replayed.");
+    expect(stdout).toContain("That is as far as EVENTS goes back: it begins at sequence 3, and");
+    const validated = await validate();
+    expect(validated.stdout).toMatch(/^history +begins at sequence 3: what aggregates did before/m);
+  });
+
+  test("does not take from a bucket the entries whose events are gone, and is not done where there are such", async () => {
+    target = wholeTarget;
+    const { status, stdout } = await toMoment("--skip-errors", "1", "--format", "json");
+    expect(status).toBe(1);
+    const [shop] = JSON.parse(stdout).domains;
+    expect(shop).toMatchObject({ done: false, history_since: 3, reason: expect.stringContaining("(shop.b)") });
+    expect(shop.run.summary.findings).toContainEqual(expect.stringContaining("1 entries kept as they were"));
+    expect(await client.jsm.streams.getMessage(`KV_${target}`, { last_by_subj: `$KV.${target}.shop.b` })).toMatchObject(
+      {
+        seq: expect.any(Number),
+      },
+    );
+    const validated = await validate();
+    expect({ status: validated.status, said: validated.stderr }).toMatchObject({ status: 1 });
+    expect(validated.stdout).toContain("shop.b");
+  });
+});

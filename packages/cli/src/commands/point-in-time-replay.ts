@@ -41,7 +41,7 @@ const flags = {
 };
 
 const settingNames = [
-  ...["target", "timeBasis", "parallel", "units", "localWorkers", "concurrency", "memoryLimit", "skipErrors"],
+  ...["target", "timeBasis", "parallel", "source", "units", "localWorkers", "concurrency", "memoryLimit", "skipErrors"],
   ...["backupFirst", "backupKeep", "certify", ...natsSettings, ...redisSettings, "queuePrefix", "logLevel", "logFile"],
 ] as const satisfies readonly SettingName[];
 
@@ -102,7 +102,8 @@ function replayAll(
 }
 
 function notBegun(domain: string): DomainOutcome {
-  return { domain, run: null, certificate: null, isDone: false, reason: "it was interrupted before" };
+  const reason = "it was interrupted before";
+  return { domain, run: null, historySince: null, certificate: null, isDone: false, reason };
 }
 
 async function domainsOf(

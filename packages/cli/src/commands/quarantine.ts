@@ -30,7 +30,17 @@ const flags = {
 type Flags = CallFlagValues<typeof flags>;
 
 const settingNames = [
-  ...["projection", "parallel", "units", "localWorkers", "concurrency", "memoryLimit", "certify", "queuePrefix"],
+  ...[
+    "projection",
+    "parallel",
+    "source",
+    "units",
+    "localWorkers",
+    "concurrency",
+    "memoryLimit",
+    "certify",
+    "queuePrefix",
+  ],
   ...connectionSettings,
   "logFile",
 ] as const satisfies readonly SettingName[];

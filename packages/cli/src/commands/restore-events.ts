@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { type CheckedEvents, openEventsArchive, restoreEvents } from "@cim-replay/archive";
+import { type CheckedEvents, openEventsArchive, type RestoredEvents, restoreEvents } from "@cim-replay/archive";
 import { formatCount, UsageError } from "@cim-replay/core";
 import { notesNowAndThen } from "../archives/progress-notes.ts";
 import { untilInterrupted } from "../archives/until-interrupted.ts";
@@ -11,6 +11,7 @@ import { withNats } from "../session.ts";
 import { callFlag, connectionSettings } from "../settings/flags.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { flag, text, words } from "../settings/values.ts";
+import { type AuditedWork, whileAudited } from "../while-audited.ts";
 import { addFlags, readInvocation, shared } from "./invoked.ts";
 
 const flags = {
@@ -70,17 +71,39 @@ function restore(
   { settings }: LoadedSettings,
   archives: readonly CheckedEvents[],
   wishes: Wishes,
-): ReturnType<typeof untilInterrupted<Awaited<ReturnType<typeof restoreEvents>>>> {
+): Promise<RestoredEvents | null> {
   const tell = notesNowAndThen((line) => invocation.screen.note(line));
   return untilInterrupted(invocation, (signal) =>
-    withNats(settings, invocation.tool, (client) =>
-      restoreEvents(client, {
-        ...{ archives, signal, ...wishes, command: commandOf(archives, wishes) },
-        onProgress: (stage, events, total) =>
-          tell(() => `events ${stage}: ${formatCount(events)} of ${formatCount(total)}`),
-      }),
-    ),
+    withNats(settings, invocation.tool, (client) => {
+      const work = () =>
+        restoreEvents(client, {
+          ...{ archives, signal, ...wishes, command: commandOf(archives, wishes) },
+          onProgress: (stage, events, total) =>
+            tell(() => `events ${stage}: ${formatCount(events)} of ${formatCount(total)}`),
+        });
+      if (wishes.dryRun) return work();
+      return whileAudited(client, auditedAs(invocation, archives, wishes), work, outcomeOf);
+    }),
   );
+}
+
+const ALL_DOMAINS = "*";
+
+function auditedAs({ tool, screen }: Invocation, archives: readonly CheckedEvents[], wishes: Wishes): AuditedWork {
+  const [first] = archives;
+  const { dryRun: _, ...asked } = wishes;
+  return {
+    command: tool,
+    domains: [first?.manifest.domain?.name ?? ALL_DOMAINS],
+    target: wishes.stream ?? first?.manifest.stream.name ?? "",
+    parameters: { backup: archives.map(({ path }) => resolve(path)), from: first?.manifest.stream.name, ...asked },
+    note: (line) => screen.note(line),
+  };
+}
+
+function outcomeOf({ stream, written, unchanged, verified }: RestoredEvents): string {
+  const counts = `${formatCount(written)} events written, ${formatCount(unchanged)} unchanged`;
+  return `${counts}, ${formatCount(verified)} read back, in stream ${stream}`;
 }
 
 function commandOf(

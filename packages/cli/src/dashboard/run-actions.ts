@@ -1,5 +1,5 @@
-import { cancelRun, continueRun, isCoordinated, pauseRun, planReplay } from "@cim-replay/coordinator";
-import { ReplayError, type RunRecord } from "@cim-replay/core";
+import { cancelRun, continueRun, forgetSegments, isCoordinated, pauseRun, planReplay } from "@cim-replay/coordinator";
+import { ReplayError, type RunRecord, silentLog } from "@cim-replay/core";
 import type { Preview, ReplayForm, RunActions } from "@cim-replay/dashboard";
 import { Ledger, type NatsClient } from "@cim-replay/nats";
 import { audit, auditedTarget } from "../audit.ts";
@@ -51,6 +51,7 @@ export function runActions(invocation: Invocation, client: NatsClient, children:
 
     async cancel(runId, reason, who) {
       const run = await cancelRun(await ledgerOf(), runId, `${reason} (${who}, in the dashboard)`);
+      await forgetSegments({ client, log: silentLog }, runId);
       await record("cancel-replay", run, who, reason);
     },
 

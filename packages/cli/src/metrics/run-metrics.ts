@@ -65,12 +65,16 @@ const runMetrics: readonly RunMetric[] = [
   {
     name: "cim_replay_units",
     kind: "gauge",
-    help: "Work units by state.",
+    help: "Work units by state, slice units included.",
     labels: ["state"],
     read: ({ progress }) => {
       if (!progress) return null;
-      const { pending, running, done, failed } = progress.units;
-      return labelled({ pending, running, done, failed }, "state");
+      const { units, slices } = progress;
+      const both = (["pending", "running", "done", "failed"] as const).map((state) => [
+        state,
+        units[state] + (slices?.[state] ?? 0),
+      ]);
+      return labelled(Object.fromEntries(both), "state");
     },
   },
   {

@@ -84,9 +84,9 @@ function consumersText(consumers: readonly ReadConsumer[], nowMs: number): strin
 }
 
 function unitJson(unit: UnitRecord, silent: ReadonlySet<string>): object {
-  const { id, state, epoch, owner, cursorSeq, heartbeatAt, progressAt, live } = unit;
+  const { id, kind, state, epoch, owner, cursorSeq, heartbeatAt, progressAt, live } = unit;
   const times = { heartbeat_at: heartbeatAt, progress_at: progressAt, silent: silent.has(id) };
-  return { id, state, epoch, owner, cursor_seq: cursorSeq, read_seq: live.readSeq, ...times };
+  return { id, kind, state, epoch, owner, cursor_seq: cursorSeq, read_seq: live.readSeq, ...times };
 }
 
 function jobCounts({ jobs }: NonNullable<LockFacts["queue"]>): { waiting: number; active: number; delayed: number } {

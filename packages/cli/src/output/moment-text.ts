@@ -39,7 +39,20 @@ export function momentText({ outcomes, wayBack }: ReplayedDomains, told: Told): 
       : `NOT ${where}: ${open.map(({ domain }) => domain).join(", ")}.`;
   const command = wayBackCommand(wayBack, told);
   const undo = command === null ? [] : [`Go back to what it held before: ${command}`];
-  return [table, "", verdict, ...open.map(({ domain, reason }) => `  ${domain}: ${reason}`), ...undo].join("\n");
+  const reasons = open.map(({ domain, reason }) => `  ${domain}: ${reason}`);
+  return [table, "", verdict, ...reasons, ...beginnings(outcomes), ...undo].join("\n");
+}
+
+/** The state at a moment is the sum of all that came before it: where that is gone, nobody can tell what it was. */
+function beginnings(outcomes: readonly DomainOutcome[]): string[] {
+  const lines = outcomes.flatMap(({ historySince }) =>
+    historySince === null
+      ? []
+      : [
+          `That is as far as ${historySince.stream} goes back: it begins at sequence ${formatCount(historySince.firstSeq)}, and what aggregates did before is not in it.`,
+        ],
+  );
+  return [...new Set(lines)];
 }
 
 function wayBackCommand({ checkpoint }: WayBack, { bucket, reach }: Told): string | null {
@@ -65,8 +78,8 @@ export function momentJson({ outcomes, wayBack }: ReplayedDomains, told: Told): 
     target: bucket,
     done: outcomes.every(({ isDone }) => isDone),
     before: { ...wayBack, restore: wayBackCommand(wayBack, told) },
-    domains: outcomes.map(({ domain, run, certificate, isDone, reason }) => ({
-      ...{ domain, done: isDone, reason },
+    domains: outcomes.map(({ domain, run, certificate, isDone, reason, historySince }) => ({
+      ...{ domain, done: isDone, reason, history_since: historySince?.firstSeq ?? null },
       run: run && runJson(run),
       compared: certificate && { verdict: certificate.verdict, summary: verificationLine(certificate) },
     })),

@@ -34,9 +34,10 @@ export function planText(plan: Plan, settings: RunSettings): string {
       ["writes", `${keysText(plan, settings)} in bucket ${bucket}${bytesText(plan, at)}`],
     ]),
     ["source", `${plan.source.kind}: ${plan.source.reason}`],
+    ...segmentsText(plan),
     [
       "work",
-      `${count(plan.partitions.length, "partition")} by ${plan.partitionBy}, ${count(plan.units.length, "unit")}, ${count(plan.slices.length, "slice")}`,
+      `${count(plan.partitions.length, "partition")} by ${plan.partitionBy}, ${count(plan.units.length, "unit")}, ${count(plan.slices.length, "slice")}${plan.sliceUnits.length > 0 ? " that are packed first, one unit each" : ""}`,
     ],
     [
       "takes about",
@@ -68,6 +69,16 @@ function timesText(settings: RunSettings): [string, string][] {
     [
       "times",
       `${end(fromTimeMs, "the beginning")} to ${end(toTimeMs, "the end")} by ${timeBasis === "event" ? "each event's own time" : "the server's receipt"}`,
+    ],
+  ];
+}
+
+function segmentsText({ source, estimate }: Plan): [string, string][] {
+  if (source.kind === "direct") return [];
+  return [
+    [
+      "segments",
+      `at most ${formatSize(estimate.bytes)} on the server, less as they are compressed, until the run ends`,
     ],
   ];
 }

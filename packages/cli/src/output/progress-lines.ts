@@ -7,11 +7,11 @@ const WIDEST_BAR = 40;
 
 /** The live area: what is durable (full), what is read (half), what is left; then the figures. */
 export function progressArea(progress: Progress, elapsedMs: number, width: number, style: Style): string[] {
-  const { run, plan, units } = progress;
+  const { run, plan } = progress;
   const title = `${style("bold", plan.domain)} → ${bucketsOf(run.settings).join(", ")}  run ${run.id}  ${stateText(progress)}`;
   const bar = barText(progress, Math.max(10, Math.min(WIDEST_BAR, width - 40)));
   const rate = `${formatCount(progress.eventsPerSecond)} events/s`;
-  const done = [`units ${units.done}/${units.total}`, errorText(progress, style)];
+  const done = [...unitsText(progress), errorText(progress, style)];
   const elapsed = formatDuration(elapsedMs);
   // What has ended has no workers and no time to come.
   const figures = isAtWork(progress)
@@ -39,7 +39,7 @@ export function progressLine(progress: Progress): string {
   const parts = [
     `${progress.plan.domain} ${percentOf(progress).toFixed(1)} %`,
     `${formatCount(progress.readEvents)} read, ${formatCount(progress.durableEvents)} durable of ${formatCount(progress.totalEvents)} events`,
-    `units ${progress.units.done}/${progress.units.total}`,
+    ...unitsText(progress),
     count(progress.errors, "error"),
   ];
   const now = isAtWork(progress)
@@ -53,6 +53,12 @@ export function progressLine(progress: Progress): string {
     : [progress.run.state];
   const entries = progress.entriesWritten > 0 ? [entriesText(progress)] : [];
   return [...parts, ...now, ...entries].join(", ");
+}
+
+/** Nothing is folded before the first slice is packed: what moves then is said first. */
+function unitsText({ units, slices }: Progress): string[] {
+  const packed = slices === null ? [] : [`slices packed ${slices.done}/${slices.total}`];
+  return [...packed, `units ${units.done}/${units.total}`];
 }
 
 function isAtWork({ run }: Progress): boolean {

@@ -24,6 +24,8 @@ export interface ProgressRecord {
   readonly entries_written: number;
   readonly entries_total: number | null;
   readonly units: Progress["units"];
+  /** Null where the units read the stream themselves. */
+  readonly slices: Progress["slices"];
   readonly workers: number;
   readonly memory_bytes: number;
   readonly checkpoints: number;
@@ -52,6 +54,7 @@ export function progressRecord(progress: Progress, nowMs: number): ProgressRecor
     entries_written: progress.entriesWritten,
     entries_total: progress.entriesTotal,
     units: progress.units,
+    slices: progress.slices,
     workers: progress.workers,
     memory_bytes: progress.memoryBytes,
     checkpoints: progress.checkpoints,

@@ -32,6 +32,7 @@ export const progress: Progress = {
   run,
   plan,
   units: { total: 2, done: 1, running: 1, pending: 0, failed: 0 },
+  slices: null,
   totalEvents: 100_000,
   durableEvents: 50_000,
   readEvents: 75_000,

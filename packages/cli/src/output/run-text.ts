@@ -13,7 +13,7 @@ import {
   type UnitRecord,
 } from "@cim-replay/core";
 import { PROJECTIONS_BUCKET } from "../settings/bucket-names.ts";
-import { progressLine } from "./progress-lines.ts";
+import { count, progressLine } from "./progress-lines.ts";
 import { rollbackCommand } from "./rollback.ts";
 import { printable } from "./short-value.ts";
 import { renderFacts, renderTable } from "./table.ts";
@@ -132,12 +132,17 @@ export function runListText(runs: readonly RunRecord[]): string {
   );
 }
 
+function workOf({ kind, deliveredByPartition }: UnitRecord): string {
+  return kind === "slice" ? "packs a slice" : `folds ${count(deliveredByPartition.length, "partition")}`;
+}
+
 /** `replay-status`: the run, how far it is, and each of its units. */
 export function statusText(progress: Progress, units: readonly UnitRecord[]): string {
   const { run } = progress;
   const unitTable = renderTable<UnitRecord>(
     [
       { title: "unit", value: ({ id }) => id },
+      { title: "does", value: workOf },
       { title: "state", value: ({ state }) => state },
       { title: "epoch", align: "right", value: ({ epoch }) => String(epoch) },
       { title: "durable to", align: "right", value: ({ cursorSeq }) => formatCount(cursorSeq) },

@@ -99,6 +99,10 @@ function factsOf(certificate: Certificate): [string, string][] {
       "state at",
       `${asOf.time}, by the ${asOf.basis === "event" ? "events' own times" : "server's receipt"}`,
     ]);
+  if (asOf && range.fromSeq > 1) {
+    const since = `begins at sequence ${formatCount(range.fromSeq)}`;
+    facts.push(["history", `${since}: what aggregates did before that has no part in this state`]);
+  }
   if (projection) facts.push(["projection", `${projection.name} (SHA-256 ${projection.sha256.slice(0, 12)}…)`]);
   if (runId !== null) facts.push(["run", runId]);
   if (selections.length > 0) facts.push(["selection", selectionsText(selections, asOf !== undefined)]);

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Log, silentLog } from "@cim-replay/core";
 import type { ReplayWorker } from "@cim-replay/worker";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { grantsOf, matches, type Role, ROLES } from "./lists.fixture.ts";
@@ -9,6 +10,7 @@ import {
   fill,
   firstEnd,
   forgetEntries,
+  openLedger,
   openAccounts,
   startReplay,
   type Variation,
@@ -73,7 +75,12 @@ const PLAYS: Readonly<Record<Role, (account: Account) => Promise<CommandResult>>
     await fill(account, SMALL);
     await addOrphan(account);
     try {
-      if (needs(account, "CONSUMER") && needs(account, "CHECKPOINTS")) return await resumed(account);
+      if (account.variation.without?.subject.includes(".profile.")) return await profiledUnheard(account);
+      if (needs(account, "CONSUMER") && needs(account, "CHECKPOINTS")) {
+        const whole = await resumed(account);
+        return account.variation.without === null && whole.status === 0 ? await shuffled(account) : whole;
+      }
+      if (lacks(account, "SEGMENT")) return await shuffled(account);
       return await withWorker(account, "worker", (worker) => replay(account, worker));
     } catch (error) {
       return { status: 1, said: String(error) };
@@ -82,6 +89,7 @@ const PLAYS: Readonly<Record<Role, (account: Account) => Promise<CommandResult>>
   async coordinator(account) {
     await fill(account, needs(account, "$JS.FC.") ? LARGE : SMALL);
     if (!needs(account, "STREAM.CREATE.KV_CIM_PROJECTIONS")) await addOrphan(account);
+    if (lacks(account, "SEGMENT")) return shuffled(account);
     return withWorker(account, "worker", async (worker) => {
       if (!needs(account, ".control.")) return replay(account, worker);
       const replaying = replay(account, worker, "--max-rate", account.variation.without ? "30" : "2000");
@@ -97,23 +105,13 @@ const PLAYS: Readonly<Record<Role, (account: Account) => Promise<CommandResult>>
   async backup(account) {
     await fill(account, SMALL);
     await withWorker(account, "worker", (worker) => replay(account, worker));
-    const entries = await account.command(
+    const file = (name: string) => ["--output", `${account.folder}/${name}.tar.gz`];
+    return inTurn(
+      account,
       "backup",
-      "backup-projections",
-      "--domain",
-      "shop",
-      "--output",
-      `${account.folder}/entries.tar.gz`,
+      ["backup-projections", "--domain", "shop", ...file("entries")],
+      ["backup-events", "--stream", "EVENTS", ...file("events")],
     );
-    const events = await account.command(
-      "backup",
-      "backup-events",
-      "--stream",
-      "EVENTS",
-      "--output",
-      `${account.folder}/events.tar.gz`,
-    );
-    return { status: Math.max(entries.status, events.status), said: `${entries.said}\n${events.said}` };
   },
   async restore(account) {
     await fill(account, SMALL);
@@ -124,6 +122,46 @@ const PLAYS: Readonly<Record<Role, (account: Account) => Promise<CommandResult>>
     await forgetEntries(account);
     return account.command("restore", "restore-projections", "--backup", file);
   },
+  async "restore-events"(account) {
+    await fill(account, needs(account, "$JS.FC.") ? LARGE : SMALL);
+    const file = `${account.folder}/events.tar.gz`;
+    const kept = await account.command("backup", "backup-events", "--stream", "EVENTS", "--output", file);
+    expect(kept.said).not.toContain("Cannot");
+    const into = ["--stream", "RESTORED", "--subject-prefix", "restored"];
+    return account.command("restore-events", "restore-events", "--backup", file, ...into);
+  },
+  async checkpoints(account) {
+    await fill(account, SMALL);
+    await addOrphan(account);
+    await openLedger(account);
+    const name = ["--name", "kept"];
+    const made = await account.command("checkpoints", "create-checkpoint", ...name);
+    if (made.status !== 0) return made;
+    await addOrphan(account, '{"changed":true}', 1);
+    return inTurn(
+      account,
+      "checkpoints",
+      ["list-checkpoints"],
+      ["restore-checkpoint", ...name, "--yes"],
+      ["delete-checkpoint", ...name, "--yes"],
+    );
+  },
+  async quarantine(account) {
+    await fill(account, SMALL);
+    await withWorker(account, "worker", (worker) => replay(account, worker));
+    await forgetEntries(account);
+    return inTurn(
+      account,
+      "quarantine",
+      ["quarantine", "list"],
+      ["quarantine", "show", String(SMALL.events + 1)],
+      ["quarantine", "discard", "--domain", "shop", "--yes"],
+    );
+  },
+  async profile(account) {
+    await fill(account, SMALL);
+    return withWorker(account, "worker", (worker) => profiled(account, worker));
+  },
   async dashboard(account) {
     await fill(account, SMALL);
     await withWorker(account, "worker", (worker) => replay(account, worker));
@@ -131,8 +169,50 @@ const PLAYS: Readonly<Record<Role, (account: Account) => Promise<CommandResult>>
   },
 };
 
+/** One after the other, up to the first that fails; what all of them said. */
+async function inTurn(
+  { command }: Account,
+  user: Role,
+  ...commands: readonly (readonly [tool: string, ...args: string[]])[]
+): Promise<CommandResult> {
+  const said: string[] = [];
+  for (const [tool, ...args] of commands) {
+    const result = await command(user, tool, ...args);
+    said.push(result.said);
+    if (result.status !== 0) return { ...result, said: said.join("\n") };
+  }
+  return { status: 0, said: said.join("\n") };
+}
+
+/** A replay that is profiled meanwhile. */
+async function profiled(account: Account, worker: ReplayWorker): Promise<CommandResult> {
+  const replaying = startReplay(account, "--max-rate", "20");
+  while (worker.snapshot().every(({ applied }) => applied === 0)) await sleep(20);
+  const flags = ["--duration", "500ms", "--output", `${account.folder}/profile`];
+  const result = await account.command("profile", "profile-replay", ...flags);
+  await replaying;
+  return result;
+}
+
+/** Whoever asked hears nothing: what is wrong is in the worker's log. */
+async function profiledUnheard(account: Account): Promise<CommandResult> {
+  const logged: string[] = [];
+  const log: Log = { ...silentLog, warn: (facts) => void logged.push(JSON.stringify(facts)), child: () => log };
+  const { status, said } = await withWorker(account, "worker", (worker) => profiled(account, worker), log);
+  return { status, said: [said, ...logged].join("\n") };
+}
+
 function needs({ variation: { without } }: Account, words: string): boolean {
   return without === null || without.subject.includes(words);
+}
+
+/** What is only taken where events are shuffled. */
+function lacks({ variation: { without } }: Account, words: string): boolean {
+  return without?.subject.toUpperCase().includes(words) ?? false;
+}
+
+function shuffled(account: Account): Promise<CommandResult> {
+  return withWorker(account, "worker", (worker) => replay(account, worker, "--source", "shuffle"));
 }
 
 /** Another worker begins it, and leaves at a checkpoint. */

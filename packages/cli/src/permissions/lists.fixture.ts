@@ -4,7 +4,18 @@ const FOLDER = new URL("../../../../deploy/nats/permissions/", import.meta.url);
 
 export const listUrl = (file: string): URL => new URL(file, FOLDER);
 
-export const ROLES = ["worker", "coordinator", "verifier", "backup", "restore", "dashboard"] as const;
+export const ROLES = [
+  "worker",
+  "coordinator",
+  "verifier",
+  "backup",
+  "restore",
+  "restore-events",
+  "checkpoints",
+  "quarantine",
+  "profile",
+  "dashboard",
+] as const;
 export type Role = (typeof ROLES)[number];
 
 /** What a login may do: one line of a list. */

@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { errorMessage, silentLog } from "@cim-replay/core";
-import { connectNats, ensureBucket, putPlainEntry } from "@cim-replay/nats";
+import { errorMessage, type Log, silentLog } from "@cim-replay/core";
+import { connectNats, ensureBucket, Ledger, putPlainEntry } from "@cim-replay/nats";
 import { QUEUE_DEFAULTS } from "@cim-replay/queue";
 import { startNats } from "@cim-replay/testkit";
 import { loadProjection, type ReplayWorker, startWorker } from "@cim-replay/worker";
@@ -87,10 +87,17 @@ export async function forgetEntries({ url }: Account) {
   await client.close();
 }
 
-export async function addOrphan({ url }: Account) {
+/** As where a run has been, some time: the ledger is there, and nothing in it. */
+export async function openLedger({ url }: Account) {
+  const client = await connectNats({ url: url("admin"), name: "admin" });
+  await Ledger.open(client, { create: true });
+  await client.close();
+}
+
+export async function addOrphan({ url }: Account, value = "{}", revision = 0) {
   const client = await connectNats({ url: url("admin"), name: "admin" });
   await ensureBucket(client, "CIM_PROJECTIONS");
-  await putPlainEntry(client, "CIM_PROJECTIONS", "shop.orphan", Buffer.from("{}"), 0);
+  await putPlainEntry(client, "CIM_PROJECTIONS", "shop.orphan", Buffer.from(value), revision);
   await client.close();
 }
 
@@ -99,10 +106,11 @@ export async function withWorker<Result>(
   { url, name }: Account,
   user: Role | "admin",
   work: (worker: ReplayWorker) => Promise<Result>,
+  log: Log = silentLog,
 ): Promise<Result> {
   const client = await connectNats({ url: url(user), name: `worker of ${name}` });
   const queue = { ...QUEUE_DEFAULTS, redisUrl: inject("redisUrl"), prefix: prefixOf(name) };
-  const worker = startWorker({ client, queue, workerId: name, concurrency: 1, log: silentLog, loadProjection });
+  const worker = startWorker({ client, queue, workerId: name, concurrency: 1, log, loadProjection });
   try {
     return await work(worker);
   } finally {

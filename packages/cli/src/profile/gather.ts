@@ -76,6 +76,7 @@ export async function gatherProfiles(
     while (![...incoming.values()].every(isWhole) && performance.now() - lastPartAt < PATIENCE_MS) {
       await sleep(LOOK_EVERY_MS / 4);
     }
+    if (incoming.size === 0) client.denials.throwIfAny(`profile run ${runId}`);
     return { ...(await opened(incoming)), wallMs, endedEarly: !isLive, ...waiting(looks) };
   } finally {
     unsubscribe();

@@ -12,6 +12,7 @@ const PINNED = [
   "projection",
   "time-basis",
   "parallel",
+  "source",
   "units",
   "dry-run",
 ] as const;

@@ -39,6 +39,7 @@ export const replaySettings = [
   "projection",
   "timeBasis",
   "parallel",
+  "source",
   "units",
   "localWorkers",
   "concurrency",

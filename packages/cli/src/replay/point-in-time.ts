@@ -34,6 +34,8 @@ export interface DomainOutcome {
   readonly isDone: boolean;
   /** Why it is not done. */
   readonly reason: string | null;
+  /** Where the stream begins, if that is no longer its beginning: the state lacks what came before. Null: it has all. */
+  readonly historySince: { readonly stream: string; readonly firstSeq: number } | null;
 }
 
 export interface ReplayedDomains {
@@ -75,19 +77,24 @@ async function replayOne(
   onRunner(runner);
   const status = await runner.run();
   const run = runner.ended.at(-1) ?? null;
-  if (status !== EXIT.done) {
-    return { domain, run, certificate: null, isDone: false, reason: run?.reason ?? "it was interrupted" };
-  }
+  const historySince = await beginningOf(ctx, run);
+  const open = { domain, run, historySince, certificate: null, isDone: false };
+  if (status !== EXIT.done) return { ...open, reason: run?.reason ?? "it was interrupted" };
   const strangers = run ? await entriesOfOthers(ctx, run) : [];
   if (strangers.length > 0) {
     const named = strangers.slice(0, MOST_NAMED).join(", ") + (strangers.length > MOST_NAMED ? ", …" : "");
-    const reason = `${strangers.length} entries are not of run ${run?.id} (${named}): their aggregates' events were skipped, or somebody else writes there`;
-    return { domain, run, certificate: null, isDone: false, reason };
+    const reason = `${strangers.length} entries are not of run ${run?.id} (${named}): their aggregates' events were skipped or have gone from the stream, or somebody else writes there`;
+    return { ...open, reason };
   }
-  if (!verifies) return { domain, run, certificate: null, isDone: true, reason: null };
+  if (!verifies) return { ...open, isDone: true, reason: null };
   const certificate = await compareWithMoment(domain, task);
   const isDone = certificate.verdict === "holds";
-  return { domain, run, certificate, isDone, reason: isDone ? null : firstDiscrepancy(certificate) };
+  return { ...open, certificate, isDone, reason: isDone ? null : firstDiscrepancy(certificate) };
+}
+
+async function beginningOf({ ledger }: ReplayContext, run: RunRecord | null): Promise<DomainOutcome["historySince"]> {
+  const plan = run && (await ledger.getPlan(run.id));
+  return plan && plan.stream.firstSeq > 1 ? { stream: plan.stream.name, firstSeq: plan.stream.firstSeq } : null;
 }
 
 /** Of this domain's stream. Throws UsageError where that held nothing then. */
@@ -119,5 +126,5 @@ function compareWithMoment(domain: string, { invocation, loaded, moment }: Point
 
 function failed(domain: string, error: unknown): DomainOutcome {
   if (!(error instanceof ReplayError) || error instanceof UnreachableError) throw error;
-  return { domain, run: null, certificate: null, isDone: false, reason: errorMessage(error) };
+  return { domain, run: null, certificate: null, isDone: false, reason: errorMessage(error), historySince: null };
 }

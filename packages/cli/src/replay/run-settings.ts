@@ -45,6 +45,7 @@ export async function runSettingsFor(
       projection: resolved.ref,
       otherTargets: otherTargets.map(({ target, ref }) => ({ target, projection: ref })),
       parallel: settings.parallel,
+      source: settings.source,
       units: settings.units,
       ...paceOf(settings),
       memoryLimitBytes: settings.memoryLimit,

@@ -182,6 +182,12 @@ export const settings = {
   parallel: setting("--parallel <n>", "upper bound on partitions at work", count, cores, {
     fallbackText: "number of cores",
   }),
+  source: setting(
+    "--source <auto|direct|shuffle>",
+    "direct: every unit reads the stream; shuffle: it is read once and packed for them; auto: by cost",
+    oneOf("auto", "direct", "shuffle"),
+    "auto",
+  ),
   units: setting("--units <n>", "forces the number of work units", countOrNone, null, {
     fallbackText: "planner's choice",
   }),

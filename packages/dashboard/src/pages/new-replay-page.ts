@@ -57,7 +57,7 @@ function fieldOf({ name, label, hint, choices }: Field, form: ReplayForm): Html 
 }
 
 function previewOf({ plan, command }: Preview, form: ReplayForm, viewer: Viewer): Html {
-  const { stream, range, expected, read, estimate, units, partitions, target, warnings } = plan;
+  const { stream, range, expected, read, estimate, source, units, partitions, target, warnings } = plan;
   const hidden = Object.entries(form).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   );
@@ -70,6 +70,7 @@ ${facts([
   ["aggregates", expected ? count(expected.aggregates) : "–"],
   ["reads", `${count(read.messages)} messages, ${formatSize(estimate.bytes)}`],
   ["work", `${counted(partitions.length, "partition")}, ${counted(units.length, "unit")}`],
+  ["source", `${source.kind}: ${source.reason}`],
   ["writes into", target.bucket],
   ["takes about", duration(estimate.seconds * 1000)],
 ])}

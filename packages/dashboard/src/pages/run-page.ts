@@ -98,6 +98,9 @@ function figuresOf(figures: RunFigures, run: RunRecord, nowMs: number): Html {
       "entries written",
       `${count(figures.entriesWritten)}${figures.entriesTotal === null ? "" : ` of ${count(figures.entriesTotal)}`}`,
     ],
+    ...(figures.slices
+      ? ([["slices packed", `${count(figures.slices.done)} of ${count(figures.slices.total)}`]] as const)
+      : []),
     ["workers", count(figures.workers)],
     ["memory", isRunning ? formatSize(memoryBytes) : "–"],
     ["checkpoints", count(figures.checkpoints)],
@@ -159,6 +162,7 @@ function unitsOf(units: readonly UnitRecord[]): Html {
     counted(units.length, "unit"),
     [
       { title: "unit", cell: ({ id }) => id },
+      { title: "does", cell: ({ kind }) => (kind === "slice" ? "packs a slice" : "folds") },
       { title: "state", cell: ({ state }) => badge(state) },
       { title: "worker", cell: ({ owner }) => owner ?? "–" },
       { title: "epoch", number: true, cell: ({ epoch }) => count(epoch) },
@@ -197,7 +201,7 @@ function settingsOf(run: RunRecord, figures: RunFigures | null): Html {
       "stream",
       plan ? `${plan.stream.name}, sequences ${count(plan.range.fromSeq)} to ${count(plan.range.toSeq)}` : "–",
     ],
-    ["source", plan ? plan.source.reason : "–"],
+    ["source", plan ? `${plan.source.kind}: ${plan.source.reason}` : "–"],
     [
       "backup",
       eachTarget(run)

@@ -1,0 +1,133 @@
+import { createHash } from "node:crypto";
+import type { SegmentOrigin } from "@cim-replay/nats";
+import type { EventHeaders, HeaderPair, StreamMessage } from "@cim-replay/core";
+
+/**
+ * A segment's bytes: a head (layout's version, flags, events, length of the body before compression; then the SHA-256 of the
+ * segment's place, of that, and of what follows), then the body. With its place in the digest no other whole segment can take its
+ * place. The body, or with the flag its zstd frame, begins with one head of fixed length for each event (sequence, time of receipt, lengths of
+ * subject, headers, payload); behind them lie subject, headers and payload of one event after the other. Text is thus beside
+ * text. A body that is larger than a message goes into several segments, of which all but the last have the flag "continues".
+ */
+const LAYOUT = 1;
+const COMPRESSED = 1;
+const CONTINUES = 2;
+const FACTS_BYTES = 10;
+const SHA256_BYTES = 32;
+export const SEGMENT_HEAD_BYTES = FACTS_BYTES + SHA256_BYTES;
+export const EVENT_HEAD_BYTES = 28;
+const NO_BYTES = Buffer.alloc(0);
+
+export interface SegmentHead {
+  readonly isCompressed: boolean;
+  readonly continues: boolean;
+  /** Of the whole body, in each of its segments. */
+  readonly events: number;
+  readonly rawBytes: number;
+}
+
+export interface EventHead {
+  readonly seq: number;
+  readonly receivedAtMs: number;
+  readonly subjectBytes: number;
+  readonly headerBytes: number;
+  readonly payloadBytes: number;
+}
+
+/** Of a slice's segments for one unit. */
+export function placeOf({ runId, slice, epoch }: SegmentOrigin, unit: string): string {
+  return [runId, slice, epoch, unit].join("\n");
+}
+
+/** Call when the body is in the segment; returns the SHA-256. `place` names the segment among all that there are. */
+export function putSegmentHead(
+  segment: Buffer,
+  place: string,
+  { isCompressed, continues, events, rawBytes }: SegmentHead,
+): Buffer {
+  segment[0] = LAYOUT;
+  segment[1] = (isCompressed ? COMPRESSED : 0) | (continues ? CONTINUES : 0);
+  segment.writeUInt32BE(events, 2);
+  segment.writeUInt32BE(rawBytes, 6);
+  const sha256 = sha256Of(segment, place);
+  sha256.copy(segment, FACTS_BYTES);
+  return sha256;
+}
+
+/** Null where the bytes are no segment of this layout, or not the one that was packed for this place. */
+export function segmentHead(segment: Buffer, place: string): (SegmentHead & { readonly sha256: Buffer }) | null {
+  if (segment.length < SEGMENT_HEAD_BYTES || segment[0] !== LAYOUT) return null;
+  const sha256 = sha256Of(segment, place);
+  if (sha256.compare(segment, FACTS_BYTES, SEGMENT_HEAD_BYTES) !== 0) return null;
+  const flags = segment[1] ?? 0;
+  return {
+    sha256,
+    isCompressed: (flags & COMPRESSED) !== 0,
+    continues: (flags & CONTINUES) !== 0,
+    events: segment.readUInt32BE(2),
+    rawBytes: segment.readUInt32BE(6),
+  };
+}
+
+function sha256Of(segment: Buffer, place: string): Buffer {
+  return createHash("sha256")
+    .update(`${place}\n`)
+    .update(segment.subarray(0, FACTS_BYTES))
+    .update(segment.subarray(SEGMENT_HEAD_BYTES))
+    .digest();
+}
+
+export function putEventHead(heads: Buffer, at: number, head: EventHead): void {
+  heads.writeDoubleBE(head.seq, at);
+  heads.writeDoubleBE(head.receivedAtMs, at + 8);
+  heads.writeUInt32BE(head.subjectBytes, at + 16);
+  heads.writeUInt32BE(head.headerBytes, at + 20);
+  heads.writeUInt32BE(head.payloadBytes, at + 24);
+}
+
+export function eventHead(body: Buffer, at: number): EventHead {
+  return {
+    seq: body.readDoubleBE(at),
+    receivedAtMs: body.readDoubleBE(at + 8),
+    subjectBytes: body.readUInt32BE(at + 16),
+    headerBytes: body.readUInt32BE(at + 20),
+    payloadBytes: body.readUInt32BE(at + 24),
+  };
+}
+
+/** Every name with every value, each behind its length. */
+export function encodeHeaders({ headerPairs, headers }: StreamMessage): Uint8Array {
+  if (headers === undefined) return NO_BYTES;
+  const pairs: readonly HeaderPair[] = headerPairs ?? Object.entries(headers);
+  const parts: Buffer[] = [];
+  for (const text of pairs.flat()) {
+    const bytes = Buffer.from(text, "utf8");
+    const length = Buffer.allocUnsafe(4);
+    length.writeUInt32BE(bytes.length, 0);
+    parts.push(length, bytes);
+  }
+  return Buffer.concat(parts);
+}
+
+export function decodeHeaderPairs(bytes: Buffer): HeaderPair[] {
+  const texts: string[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 4 + bytes.readUInt32BE(at);
+    texts.push(bytes.toString("utf8", at + 4, end));
+    at = end;
+  }
+  return Array.from({ length: texts.length / 2 }, (_, i) => [texts[2 * i] ?? "", texts[2 * i + 1] ?? ""] as const);
+}
+
+/** As the client library's messages are read: names in order of appearance, the values of each joined. */
+export function joinedHeaders(pairs: readonly HeaderPair[]): EventHeaders {
+  const values = new Map<string, string[]>();
+  for (const [name, value] of pairs) {
+    const known = values.get(name);
+    if (known) known.push(value);
+    else values.set(name, [value]);
+  }
+  const headers: Record<string, string> = Object.create(null);
+  for (const [name, all] of values) headers[name] = all.join(", ");
+  return headers;
+}
