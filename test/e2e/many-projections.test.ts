@@ -120,6 +120,7 @@ describe("two projections in one pass", () => {
       { units: 2, batchSize: 7, checkpointInterval: 20 },
       { parallel: 7, units: 3, checkpointInterval: null },
       { units: 2, bufferMode: "disk", memoryLimitBytes: 2 ** 30 },
+      { source: "shuffle", parallel: 4, units: 2, checkpointInterval: 30 },
     ] as const) {
       const run = await stage.run({ ...both(), ...changes });
       expect(run).toMatchObject({ state: "completed", reason: null });

@@ -14,7 +14,7 @@ import type { ReplayContext } from "./context.ts";
 import { requestCheckpoint } from "./control.ts";
 
 /** A unit with less to go is not worth the states that two others must read again. */
-export const STRAGGLES_FROM_MS = 20_000;
+const STRAGGLES_FROM_MS = 20_000;
 const LOOK_EVERY_MS = 1_000;
 const RATE_WINDOW_MS = 3_000;
 /** Both heirs read all that is left: splitting pays where folding is the larger part. */
