@@ -4,7 +4,7 @@ import { lastPinnedTime } from "./last-pinned-time.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ReplayError } from "@cim-replay/core";
 
-export interface StateCounts {
+interface StateCounts {
   readonly total: number;
   readonly done: number;
   readonly running: number;
