@@ -15,20 +15,12 @@ const LARGE_SHARE = 1 / 4;
 const LONGER = 4;
 const LIVE_PER_SECOND = 2_000;
 
+type Load = Pick<Dataset, "events" | "aggregates">;
+
 /** Every stream that something is measured on: the main one, and those that differ from it in one thing. */
 export function datasetsOf({ events, aggregates, manyAggregates, skew }: BenchOptions): Datasets {
   const shrunk = (count: number) => Math.max(1, Math.ceil(count * Math.min(1, events / FULL_SIZE_EVENTS)));
-  const main: Dataset = {
-    name: "",
-    stream: "MAIN",
-    events,
-    aggregates: shrunk(aggregates),
-    skew,
-    eventBytes: SMALL_EVENT_BYTES,
-    storage: "file",
-    server: "newest",
-    livePerSecond: 0,
-  };
+  const main = ordinary("MAIN", { events, aggregates: shrunk(aggregates), skew });
   const like = (name: DatasetName, difference: Partial<Dataset>): Dataset => ({
     ...main,
     ...difference,
@@ -48,5 +40,13 @@ export function datasetsOf({ events, aggregates, manyAggregates, skew }: BenchOp
     cluster: like("cluster", { server: "cluster", aggregates: shrunk(manyAggregates) }),
     live: like("live", { livePerSecond: LIVE_PER_SECOND }),
     long: like("long", { events: events * LONGER }),
+  };
+}
+
+/** Small events in a file of one new server, and nobody else at work. */
+export function ordinary(stream: string, { events, aggregates, skew = 0 }: Partial<Dataset> & Load): Dataset {
+  return {
+    ...{ name: "", stream, events, aggregates, skew, eventBytes: SMALL_EVENT_BYTES },
+    ...{ storage: "file", server: "newest", livePerSecond: 0 },
   };
 }
