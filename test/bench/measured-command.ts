@@ -17,14 +17,14 @@ export interface Measured {
 
 /** A command as a user starts it: from its start to its end, Node's own included. Throws where it does not end with 0. */
 export async function measureCommand(
-  { servers, folder }: Bench,
+  { urls, folder }: Bench,
   tool: string,
   args: readonly string[],
 ): Promise<Measured> {
   const began = performance.now();
   const child = spawn(join(BIN, tool), args, {
     cwd: folder,
-    env: { ...process.env, NATS_URL: servers.nats.url, REDIS_URL: servers.redis.url },
+    env: { ...process.env, ...urls },
     stdio: ["ignore", "ignore", "pipe"],
   });
   const watch = new ProcessWatch(child.pid ?? 0);

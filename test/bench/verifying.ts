@@ -1,5 +1,6 @@
 import { type Bench, configFile, standUp, withBench } from "./bench-setup.ts";
 import { type Dataset, DOMAIN } from "./dataset.ts";
+import { ordinary } from "./datasets.ts";
 import { bar, type Measured, measureCommand, row } from "./measured-command.ts";
 import { median } from "./statistics.ts";
 
@@ -17,7 +18,7 @@ async function replay(bench: Bench, dataset: Dataset): Promise<Measured> {
 
 /** A full verification takes no more time than a replay with one worker: by turns, medians. */
 async function asFast(bench: Bench, events: number, rounds: number): Promise<boolean> {
-  const dataset = { stream: "VERIFIED", events, aggregates: AGGREGATES, skew: 0 };
+  const dataset = ordinary("VERIFIED", { events, aggregates: AGGREGATES });
   await standUp(bench, dataset);
   const [replays, verifications]: [number[], number[]] = [[], []];
   for (let round = 0; round < rounds; round++) {
@@ -34,7 +35,7 @@ async function asFast(bench: Bench, events: number, rounds: number): Promise<boo
 
 /** What each level of a verification of so many keys takes. */
 async function ofManyKeys(bench: Bench, keys: number): Promise<void> {
-  const dataset = { stream: "KEYS", events: keys * 2, aggregates: keys, skew: 0 };
+  const dataset = ordinary("KEYS", { events: keys * 2, aggregates: keys });
   await standUp(bench, dataset);
   row(`domain-replay, ${keys} aggregates`, dataset.events, await replay(bench, dataset));
   for (const level of ["counts", "content", "full"]) {

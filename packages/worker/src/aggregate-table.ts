@@ -1,4 +1,4 @@
-import { entryKey, ReplayError } from "@cim-replay/core";
+import { entryKey, ReplayError, type UnitRecord } from "@cim-replay/core";
 import { KeyIndex } from "./key-index.ts";
 
 /** One aggregate at work. Mutable: it is touched once an event. */
@@ -39,6 +39,11 @@ export class AggregateTable {
   constructor(domain: string, adopt: ((aggregate: Aggregate) => void) | null = null) {
     this.#domain = domain;
     this.#adopt = adopt;
+  }
+
+  /** Of the same domain, all in memory. */
+  emptyCopy(): AggregateTable {
+    return new AggregateTable(this.#domain);
   }
 
   get size(): number {
@@ -106,6 +111,15 @@ export class AggregateTable {
     for (const aggregate of taken) aggregate.changed = false;
     return taken;
   }
+}
+
+/** The one with most events; null where none has any. Those that an entry held before this run are not told apart. */
+export function hottestOf(aggregates: Iterable<Aggregate>): UnitRecord["hottest"] {
+  let hottest: Aggregate | null = null;
+  for (const aggregate of aggregates) {
+    if (aggregate.appliedUpToSeq === 0 && aggregate.events > (hottest?.events ?? 0)) hottest = aggregate;
+  }
+  return hottest && { aggregateId: hottest.id, events: hottest.events };
 }
 
 /**

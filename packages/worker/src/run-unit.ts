@@ -1,16 +1,25 @@
 import {
+  bucketsOf,
   type CompiledProjection,
   compileDomain,
   errorMessage,
+  type FoldFigures,
   type Log,
   moveUnit,
   type Plan,
+  planFor,
+  plannedAs,
   type ProjectionRef,
   parseEntryKey,
   partitionRouter,
   ReplayError,
+  type RunRecord,
+  type RunTarget,
+  runFor,
   SupersededError,
+  targetsOf,
   traced,
+  type UnitRecord,
   UnreachableError,
 } from "@cim-replay/core";
 import {
@@ -24,6 +33,7 @@ import {
   type SegmentStore,
 } from "@cim-replay/nats";
 import type { CompiledFilter } from "@cim-replay/filter";
+import { hottestOf } from "./aggregate-table.ts";
 import { DirectSource, pinnedDeletions } from "./direct-source.ts";
 import { entriesDigests } from "./entries-digest.ts";
 import { Pace } from "./pace.ts";
@@ -31,7 +41,7 @@ import { NotPackedError } from "./shuffle/packed-slices.ts";
 import { SegmentSource } from "./shuffle/segment-source.ts";
 import { SlicePass } from "./shuffle/slice-pass.ts";
 import { RunStoppedError, UnitClaim } from "./unit-claim.ts";
-import type { AttemptContext, AttemptPass, UnitContext } from "./unit-context.ts";
+import type { AttemptContext, AttemptPass, UnitContext, UnitTarget } from "./unit-context.ts";
 import { UnitPass } from "./unit-pass.ts";
 import type { OpenSource } from "./unit-source.ts";
 import { type EntriesWritten, writeEntries } from "./write-entries.ts";
@@ -52,7 +62,8 @@ export interface UnitServices {
 export interface UnitAttempt {
   readonly context: AttemptContext;
   pass: AttemptPass | null;
-  entriesWritten: number;
+  /** By target, in the run's order. */
+  readonly entriesWritten: number[];
 }
 
 /** The worker is told to leave: its units are given back at a checkpoint. */
@@ -81,7 +92,7 @@ export async function runUnit(
   let stopListening = () => {};
   try {
     const context = await openAttempt(services, job, claim, signal, log);
-    const at: UnitAttempt = { context, pass: null, entriesWritten: 0 };
+    const at: UnitAttempt = { context, pass: null, entriesWritten: [] };
     attempt = at;
     onAttempt(attempt);
     const { pace } = attempt.context;
@@ -91,7 +102,7 @@ export async function runUnit(
     const spanOf = { "cim_replay.run": job.runId, "cim_replay.unit": job.unit, "cim_replay.epoch": claim.record.epoch };
     await traced(
       "unit",
-      { ...spanOf, "cim_replay.domain": plan.domain, "cim_replay.target": run.settings.target },
+      { ...spanOf, "cim_replay.domain": plan.domain, "cim_replay.target": bucketsOf(run.settings).join(",") },
       async () => {
         if (claim.record.kind === "slice") await packSlice(services, context, at);
         else await foldPartitions(services, await openPartitions(services, context), at);
@@ -129,22 +140,35 @@ async function foldPartitions(services: UnitServices, context: UnitContext, atte
     const pass = await UnitPass.start(context, openSource);
     attempt.pass = pass;
     if ((await readTraced(pass, context)) === "rewind") {
-      const bad = pass.fold.toSkip;
+      const [bad = [], ...badOfOthers] = pass.folds.all.map(({ fold }) => fold.toSkip);
       pass.close();
-      await claim.update((unit) => ({ ...unit, badSequences: [...unit.badSequences, ...bad] }));
-      context.log.warn({ sequences: bad.slice(0, 10) }, "events left out; folding again from the last checkpoint");
+      await claim.update((unit) => ({
+        ...unit,
+        badSequences: [...unit.badSequences, ...bad],
+        otherTargets: unit.otherTargets.map((figures, i) => ({
+          ...figures,
+          badSequences: [...figures.badSequences, ...(badOfOthers[i] ?? [])],
+        })),
+      }));
+      const sequences = [bad, ...badOfOthers].flat().slice(0, 10);
+      context.log.warn({ sequences }, "events left out; folding again from the last checkpoint");
       continue;
     }
     const startedAt = performance.now();
-    const entries = await traced("write", { "cim_replay.aggregates": pass.fold.aggregates.size }, () =>
-      writeEntries({
-        ...context,
-        aggregates: pass.fold.aggregates.all(),
-        onWritten: ({ written, unchanged }) => {
-          attempt.entriesWritten = written + unchanged;
-        },
-      }),
-    );
+    const entries: EntriesWritten[] = [];
+    for (const [at, { target, fold }] of pass.folds.all.entries()) {
+      const written = await traced("write", { "cim_replay.aggregates": fold.aggregates.size }, () =>
+        writeEntries({
+          ...context,
+          ...target,
+          aggregates: fold.aggregates.all(),
+          onWritten: (so) => {
+            attempt.entriesWritten[at] = so.written + so.unchanged;
+          },
+        }),
+      );
+      entries.push(written);
+    }
     context.stages.write += performance.now() - startedAt;
     await finish(services, context, pass, entries);
     return;
@@ -182,36 +206,54 @@ async function finish(
   services: UnitServices,
   { claim, plan, unit, run }: UnitContext,
   pass: UnitPass,
-  entries: EntriesWritten,
+  entries: readonly EntriesWritten[],
 ): Promise<void> {
-  const { fold } = pass;
-  const aggregatesByPartition = unit.partitions.map(() => 0);
+  for (const bucket of bucketsOf(run.settings)) await requirePermissions(services.client, plan, bucket);
+  const failure = failureOf(pass);
+  const figures = pass.folds.all.map((_, at) => figuresOf(pass, at, entries[at], unit.partitions.length));
+  const [first, ...otherTargets] = figures;
+  await claim.end((record) => ({
+    ...moveUnit(record, failure ? "failed" : "done"),
+    ...first,
+    otherTargets,
+    hottest: hottestOf(pass.fold.aggregates.all()),
+    cursorSeq: failure ? record.cursorSeq : Math.max(plan.range.toSeq, 0),
+    deliveredBySlice: pass.deliveredBySlice,
+    contentByPartition: pass.contentByPartition(),
+    failure,
+  }));
+  if (!failure) await services.checkpoints.purge(plan.runId, unit.id);
+}
+
+/** What the unit has come to for one target; what was found bad before stays as the record has it. */
+function figuresOf(pass: UnitPass, at: number, entries: EntriesWritten | undefined, partitions: number): FoldFigures {
+  const { fold } = pass.folds.all[at] ?? { fold: pass.fold };
+  const { written = 0, unchanged = 0, bytes = 0, sha256ByKey = new Map<string, string>() } = entries ?? {};
+  const aggregatesByPartition = new Array<number>(partitions).fill(0);
   for (const { partition } of fold.aggregates.all()) {
     aggregatesByPartition[partition] = (aggregatesByPartition[partition] ?? 0) + 1;
   }
-  await requirePermissions(services.client, plan, run.settings.target);
-  const entriesByPartition = entriesDigests(fold.aggregates.all(), entries.sha256ByKey, unit.partitions.length);
-  const isParked = fold.firstParkedSeq !== null;
-  await claim.end((record) => ({
-    ...moveUnit(record, isParked ? "failed" : "done"),
-    cursorSeq: isParked ? record.cursorSeq : Math.max(plan.range.toSeq, 0),
+  return {
     counts: fold.counts,
-    deliveredBySlice: pass.deliveredBySlice,
-    deliveredByPartition: pass.deliveredByPartition,
+    deliveredByPartition: pass.folds.deliveredByPartition(at),
     aggregatesByPartition,
-    contentByPartition: pass.contentByPartition(),
-    entriesByPartition,
+    entriesByPartition: entriesDigests(fold.aggregates.all(), sha256ByKey, partitions),
+    badSequences: [...fold.badSequences],
     firstParkedSeq: fold.firstParkedSeq,
     parkedAggregates: fold.parkedAggregates,
-    entries: { written: entries.written, unchanged: entries.unchanged, bytes: entries.bytes },
-    failure: isParked
-      ? {
-          kind: "bad-events",
-          message: `${fold.counts.quarantined} events cannot be taken, the first at sequence ${fold.firstParkedSeq}.`,
-        }
-      : null,
-  }));
-  if (!isParked) await services.checkpoints.purge(plan.runId, unit.id);
+    entries: { written, unchanged, bytes },
+  };
+}
+
+/** Null where every event was taken, or may be left out. */
+function failureOf({ folds }: UnitPass): UnitRecord["failure"] {
+  const parked = folds.all.filter(({ fold }) => fold.firstParkedSeq !== null);
+  if (parked.length === 0) return null;
+  const texts = parked.map(({ target, fold }) => {
+    const by = folds.all.length > 1 ? ` by ${target.projection.name} (${target.plan.target.bucket})` : "";
+    return `${fold.counts.quarantined} events cannot be taken${by}, the first at sequence ${fold.firstParkedSeq}.`;
+  });
+  return { kind: "bad-events", message: texts.join(" ") };
 }
 
 /** What was sent without waiting for an answer (progress, the end of a read) may have been refused. */
@@ -288,22 +330,36 @@ async function openAttempt(
   };
 }
 
+async function openTargets(
+  loadProjection: UnitServices["loadProjection"],
+  run: RunRecord,
+  plan: Plan,
+): Promise<UnitContext["targets"]> {
+  const open = async ({ projection }: RunTarget, at: number): Promise<UnitTarget> => ({
+    run: runFor(run, at),
+    plan: planFor(plan, at),
+    projection: await loadProjection(projection),
+    careful: new Set(),
+  });
+  const [first, ...others] = targetsOf(run.settings);
+  return [await open(first, 0), ...(await Promise.all(others.map((target, i) => open(target, i + 1))))];
+}
+
 /** The same context with what folding takes: what counts there is seen through the attempt. */
 async function openPartitions(
   { checkpoints, quarantine, loadProjection }: UnitServices,
   context: AttemptContext,
 ): Promise<UnitContext> {
   const { plan, run, claim } = context;
-  const unit = plan.units.find(({ id }) => id === claim.record.id);
+  const unit = plannedAs(plan, claim.record);
   if (!unit) throw new ReplayError(`Cannot do unit ${claim.record.id}: run ${plan.runId} has no plan of it.`);
   return Object.assign(context, {
     checkpoints,
     quarantine,
     unit,
-    projection: await loadProjection(run.settings.projection),
+    targets: await openTargets(loadProjection, run, plan),
     filter: plan.filter ? await filterOf(plan.filter) : null,
     ...routing(plan, unit.partitions),
-    careful: new Set<string>(),
   });
 }
 
@@ -334,9 +390,7 @@ function liveOf(attempt: UnitAttempt) {
     return {
       readSeq: Math.max(0, pass.readSeq),
       delivered: counts.delivered,
-      applied: counts.applied,
-      quarantined: counts.quarantined,
-      entriesWritten: attempt.entriesWritten,
+      ...pass.live(attempt.entriesWritten),
       lastEventAtMs,
       memoryBytes: process.memoryUsage.rss(),
     };

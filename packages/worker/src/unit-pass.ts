@@ -1,14 +1,12 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { ReplayError, type StreamMessage, traced, type UnitCounts } from "@cim-replay/core";
-import { AggregateTable } from "./aggregate-table.ts";
 import { CheckpointSchedule } from "./checkpoint-schedule.ts";
-import { Checkpointer, restoreCheckpoints } from "./checkpointer.ts";
-import { blockStart, ContentDigest } from "./content-digest.ts";
-import { type ExistingEntries, readExistingEntries } from "./continue-from-entries.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { blockStart } from "./content-digest.ts";
 import { MemoryGuard } from "./memory-guard.ts";
-import type { AttemptPass, UnitContext } from "./unit-context.ts";
-import type { StateShelf } from "./state-shelf.ts";
-import { UnitFold, type UnitFoldOptions } from "./unit-fold.ts";
+import type { AttemptPass, LiveFigures, UnitContext } from "./unit-context.ts";
+import type { UnitFold } from "./unit-fold.ts";
+import { UnitFolds } from "./unit-folds.ts";
 import type { OpenSource, UnitSource } from "./unit-source.ts";
 
 /** Between two turns of the event loop, whatever the batch size. */
@@ -19,42 +17,28 @@ const MAX_BAD_EVENTS = 10_000;
 
 /** One reading of a unit's range, from its last checkpoint to the end: fetch, decode, fold, checkpoint. */
 export class UnitPass implements AttemptPass {
-  readonly fold: UnitFold;
+  readonly folds: UnitFolds;
   readonly #context: UnitContext;
   readonly #source: UnitSource;
   readonly #checkpointer: Checkpointer;
   readonly #memory: MemoryGuard;
-  readonly #digest: ContentDigest;
   /** First sequence to fold; reading begins at the start of its block, for the digest. */
   readonly #fromSeq: number;
   readonly #readFromSeq: number;
-  readonly #existing: ExistingEntries | null;
-  readonly #shelf: StateShelf | null;
   #lastSeq: number;
   readonly #schedule: CheckpointSchedule;
 
   private constructor(
     context: UnitContext,
-    fold: UnitFold,
-    parts: {
-      source: UnitSource;
-      checkpointer: Checkpointer;
-      digest: ContentDigest;
-      fromSeq: number;
-      readFromSeq: number;
-      existing: ExistingEntries | null;
-      shelf: StateShelf | null;
-    },
+    folds: UnitFolds,
+    parts: { source: UnitSource; checkpointer: Checkpointer; fromSeq: number; readFromSeq: number },
   ) {
     this.#context = context;
-    this.fold = fold;
+    this.folds = folds;
     this.#source = parts.source;
     this.#checkpointer = parts.checkpointer;
-    this.#digest = parts.digest;
     this.#fromSeq = parts.fromSeq;
     this.#readFromSeq = parts.readFromSeq;
-    this.#existing = parts.existing;
-    this.#shelf = parts.shelf;
     this.#lastSeq = parts.fromSeq - 1;
     this.#memory = new MemoryGuard(context.run.settings);
     this.#schedule = new CheckpointSchedule(context.run.settings.checkpointInterval, this.#own());
@@ -62,46 +46,38 @@ export class UnitPass implements AttemptPass {
 
   /** Stands where the unit's last checkpoint left it, or at the start. */
   static async start(context: UnitContext, openSource: OpenSource): Promise<UnitPass> {
-    const { claim, plan, run, unit } = context;
-    const record = claim.record;
-    const existing = run.settings.continueFromEntries
-      ? await readExistingEntries({ ...context, partitions: unit.partitions.length })
-      : null;
-    const shelf = run.settings.bufferMode === "disk" ? await openShelf(run.settings.memoryLimitBytes) : null;
-    const aggregates = new AggregateTable(plan.domain, shelf && ((aggregate) => shelf.adopt(aggregate)));
-    const meta = await restoreCheckpoints(context.checkpoints, record, aggregates).catch((error: unknown) => {
-      shelf?.close();
-      throw error;
-    });
-    const fromSeq = Math.max(plan.range.fromSeq, record.cursorSeq + 1);
+    const { claim, plan, run } = context;
+    const fromSeq = Math.max(plan.range.fromSeq, claim.record.cursorSeq + 1);
     const readFromSeq = Math.max(plan.range.fromSeq, blockStart(fromSeq));
-    const digest = new ContentDigest(unit.partitions.length, readFromSeq, meta?.content ?? null);
-    const fold = new UnitFold({
-      ...foldOptions(context),
-      aggregates,
-      digest,
-      ...(existing && { seed: existing.seed }),
-    });
-    if (meta) fold.restore(meta);
-    return new UnitPass(context, fold, {
+    const folds = await UnitFolds.open(context, readFromSeq);
+    return new UnitPass(context, folds, {
       fromSeq,
       readFromSeq,
-      digest,
-      existing,
-      shelf,
-      source: openSource({ fromSeq, deliveredBySlice: meta?.deliveredBySlice ?? plan.slices.map(() => 0) }),
+      source: openSource({
+        fromSeq,
+        deliveredBySlice: folds.restored?.deliveredBySlice ?? plan.slices.map(() => 0),
+      }),
       checkpointer: new Checkpointer(context.checkpoints, claim, {
         maxBytes: context.maxMessageBytes,
-        knownBelow: fold.aggregates.size,
+        knownBelow: folds.tables().map(({ size }) => size),
         // All packed states at once would be in memory again.
-        oneByOne: shelf !== null,
+        oneByOne: run.settings.bufferMode === "disk",
       }),
     });
   }
 
+  /** Of the first target; what it has read and decoded, the others have too. */
+  get fold(): UnitFold {
+    return this.folds.first;
+  }
+
   /** Its states are gone then. */
   close(): void {
-    this.#shelf?.close();
+    this.folds.close();
+  }
+
+  live(entriesWritten: readonly number[]): LiveFigures {
+    return this.folds.live(entriesWritten);
   }
 
   get counts(): UnitCounts {
@@ -116,15 +92,9 @@ export class UnitPass implements AttemptPass {
     return [...this.#source.deliveredBySlice];
   }
 
-  /** With what entries hold whose aggregates had no event in the range. */
-  get deliveredByPartition(): number[] {
-    const others = this.#existing?.eventsOfOthers(this.fold.aggregates.all());
-    return this.fold.deliveredByPartition.map((delivered, at) => delivered + (others?.[at] ?? 0));
-  }
-
   /** Once the read has ended. */
   contentByPartition(): { events: number; sha256: string }[] {
-    return this.#digest.end();
+    return this.folds.digest.end();
   }
 
   get readSeq(): number {
@@ -141,7 +111,7 @@ export class UnitPass implements AttemptPass {
       for (let from = 0; from < batch.length; ) {
         const [first, ownBefore] = [from, this.#own()];
         from = this.#foldBatch(batch, from, Math.min(from + pace.step(settings.batchSize), batch.length));
-        if (this.fold.badEvents.length > 0) await this.#quarantine();
+        if (this.folds.hasBadEvents) await this.#quarantine();
         const isDue = this.#context.checkpointRequested || this.#schedule.isDue(this.#own(), this.#readShare());
         if (isDue && (await this.checkpoint()) === "rewind") return "rewind";
         this.#memory.check(this.fold.counts.delivered);
@@ -153,14 +123,15 @@ export class UnitPass implements AttemptPass {
       waitingSince = performance.now();
     }
     await this.#checkpointer.settle();
-    if (this.fold.toSkip.length > 0) return "rewind";
-    this.fold.counts.deleted = this.#source.close();
+    if (this.folds.mustRewind) return "rewind";
+    const deleted = this.#source.close();
+    for (const { fold } of this.folds.all) fold.counts.deleted = deleted;
     return "ended";
   }
 
   /** Makes durable what was folded; "rewind" where that is not to be trusted. */
   async checkpoint(): Promise<"begun" | "rewind"> {
-    if (this.fold.toSkip.length > 0) {
+    if (this.folds.mustRewind) {
       // One still on its way would land under the next pass, and a base would remove what that one builds upon.
       await this.#checkpointer.settle();
       return "rewind";
@@ -168,7 +139,7 @@ export class UnitPass implements AttemptPass {
     const startedAt = performance.now();
     this.#context.checkpointRequested = false;
     await traced("checkpoint", { "cim_replay.seq": this.#lastSeq }, () =>
-      this.#checkpointer.begin(this.fold.aggregates, this.#meta(), this.#lastSeq),
+      this.#checkpointer.begin(this.folds.tables(), this.#meta(), this.#lastSeq),
     );
     const costMs = performance.now() - startedAt;
     this.#schedule.made(this.#own(), costMs);
@@ -195,7 +166,7 @@ export class UnitPass implements AttemptPass {
         continue;
       }
       this.#source.delivered(message.seq);
-      this.fold.take(message);
+      this.folds.take(message);
       this.#lastSeq = message.seq;
       if (next % MESSAGES_BETWEEN_CLOCKS === 0 && performance.now() - startedAt > FOLD_AT_MOST_MS) break;
     }
@@ -204,11 +175,10 @@ export class UnitPass implements AttemptPass {
   }
 
   async #quarantine(): Promise<void> {
-    const { plan, run, quarantine, claim } = this.#context;
-    const bad = this.fold.badEvents;
-    this.fold.badEvents = [];
+    const { plan, run, quarantine, claim, targets } = this.#context;
+    const bad = this.folds.takeBadEvents();
     await Promise.all(
-      bad.map(({ message, ...what }) =>
+      bad.map(({ target, event: { message, ...what } }) =>
         quarantine.put({
           runId: run.id,
           domain: plan.domain,
@@ -218,14 +188,16 @@ export class UnitPass implements AttemptPass {
           subject: message.subject,
           data: message.data,
           headers: message.headers,
+          projection: target.projection.name,
+          ...(targets.length > 1 && { target: target.plan.target.bucket }),
           ...what,
         }),
       ),
     );
-    const { quarantined } = this.fold.counts;
+    const quarantined = Math.max(...this.folds.all.map(({ fold }) => fold.counts.quarantined));
     if (quarantined <= Math.max(MAX_BAD_EVENTS, run.settings.skipErrors)) return;
     throw new ReplayError(
-      `Cannot replay ${plan.domain}: ${quarantined} events cannot be taken, the last at sequence ${this.#lastSeq} (${bad.at(-1)?.reason}). ` +
+      `Cannot replay ${plan.domain}: ${quarantined} events cannot be taken, the last at sequence ${this.#lastSeq} (${bad.at(-1)?.event.reason}). ` +
         "That many point at the domain's subject template, envelope or projection: see `replay-status --show-errors`.",
     );
   }
@@ -242,14 +214,10 @@ export class UnitPass implements AttemptPass {
   }
 
   #meta() {
-    const { counts, deliveredByPartition, firstParkedSeq, parkedAggregates } = this.fold;
     return {
-      counts: { ...counts },
+      ...this.folds.marks(),
       deliveredBySlice: this.deliveredBySlice,
-      deliveredByPartition: [...deliveredByPartition],
-      firstParkedSeq,
-      parkedAggregates,
-      content: this.#digest.marks(this.#lastSeq + 1),
+      content: this.folds.digest.marks(this.#lastSeq + 1),
     };
   }
 }
@@ -258,30 +226,4 @@ function bytesOf(batch: readonly StreamMessage[], from: number, to: number): num
   let bytes = 0;
   for (let at = from; at < to; at++) bytes += batch[at]?.data.byteLength ?? 0;
   return bytes;
-}
-
-/** With it comes a database, which other runs do not need. */
-async function openShelf(memoryLimitBytes: number | null): Promise<StateShelf> {
-  const { StateShelf: Shelf } = await import("./state-shelf.ts");
-  return Shelf.open(memoryLimitBytes);
-}
-
-function foldOptions(context: UnitContext): Omit<UnitFoldOptions, "aggregates" | "digest"> {
-  const { claim, run, unit, codec, projection, filter, partitionOf, careful } = context;
-  const { timeBasis, fromTimeMs, toTimeMs, continueFromEntries, skipErrors } = run.settings;
-  const byEventTime = timeBasis === "event";
-  return {
-    codec,
-    projection,
-    filter,
-    partitionOf,
-    careful,
-    skipErrors,
-    takesNameless: unit.partitions.includes(0),
-    // A run that goes on from entries takes all that they lack: leaving out what is older would leave a hole.
-    fromTimeMs: byEventTime && !continueFromEntries ? fromTimeMs : null,
-    toTimeMs: byEventTime ? toTimeMs : null,
-    badSequences: new Set(claim.record.badSequences),
-    partitions: unit.partitions.length,
-  };
 }

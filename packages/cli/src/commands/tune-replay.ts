@@ -1,6 +1,6 @@
 import { tuneRun } from "@cim-replay/coordinator";
 import { isUnfinished, ReplayError, type RunSettings, UsageError } from "@cim-replay/core";
-import { audit } from "../audit.ts";
+import { audit, auditedTarget } from "../audit.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { rateText } from "../output/rate-text.ts";
@@ -35,14 +35,13 @@ export const command: CommandModule = {
         throw new ReplayError(`Cannot tune run ${found.id}: it is ${found.state}. See \`replay-list\`.`);
       }
       const { id, settings } = await tuneRun(ledger, found.id, rates);
-      const { domain, target } = settings;
       const outcome = rateText(settings)[0] ?? "no limit";
-      const audited = { command: invocation.tool, step: "done" as const, domain, target, runId: id };
+      const audited = { command: invocation.tool, step: "done" as const, ...auditedTarget(settings), runId: id };
       await audit(client, { ...audited, parameters: { ...rates }, outcome }, (line) => invocation.screen.note(line));
       invocation.print(
         given.format === "json"
           ? json({ ...runJson(found), max_rate: settings.maxRate, max_bytes_rate: settings.maxBytesRate })
-          : `Run ${id} of ${domain} now goes with ${outcome}. Its workers hear of it within a second.`,
+          : `Run ${id} of ${settings.domain} now goes with ${outcome}. Its workers hear of it within a second.`,
       );
       return EXIT.done;
     });

@@ -1,6 +1,7 @@
 import { canonicalJson, EVERY_EVENT, type EventFilter, type PinnedFilter, type RunRecord } from "@cim-replay/core";
 import { pinFilter } from "@cim-replay/filter";
 import type { QuarantinedEvent } from "@cim-replay/nats";
+import { projectionNamedFor } from "../replay/named-projections.ts";
 import type { ReplayRequest } from "../replay/request.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { aggregateOf } from "./resolutions.ts";
@@ -78,7 +79,8 @@ export function requestOf(
   const domains = new Map(loaded.domains);
   if (!domains.has(domain)) domains.set(domain, settings.domainSettings);
   const { path, name } = settings.projection;
-  const projection = loaded.settings.projection ?? domains.get(domain)?.projection ?? path ?? name;
+  const given = loaded.settings.projection;
+  const named = projectionNamedFor(settings.target, given, domains.get(domain) ?? {}) ?? path ?? name;
   return {
     flags: {
       ...{ domain, aggregateId: undefined, fromBeginning: undefined, fromSeq: undefined },
@@ -88,9 +90,10 @@ export function requestOf(
     loaded: {
       ...loaded,
       domains,
+      fromFlags: {},
       settings: {
         ...loaded.settings,
-        ...{ target: settings.target, timeBasis: settings.timeBasis, projection, skipErrors: 0 },
+        ...{ target: settings.target, timeBasis: settings.timeBasis, projection: [named], skipErrors: 0 },
       },
     },
     filter: pinFilter({ ...filterOf(settings), aggregate_ids: [...aggregateIds].sort() }),
