@@ -1,43 +1,13 @@
-import { spawn } from "node:child_process";
 import { hash } from "node:crypto";
-import { once } from "node:events";
-import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import { EntryWriter, ensureBucket, publishAll } from "@cim-replay/nats";
 import { type Bench, withBench } from "./bench-setup.ts";
-import { ProcessWatch } from "./process-watch.ts";
+import { bar, measureCommand as measure, row } from "./measured-command.ts";
 
-const BIN = fileURLToPath(new URL("../../node_modules/.bin/", import.meta.url));
 const DOMAIN = "bench";
 const LONGER = 4;
 const RESTORED_PER_SECOND = 25_000;
 /** The collector leaves more lying about the longer it may; what grows with the length would be four times as much. */
 const FLAT = 1.5;
-
-interface Measured {
-  readonly seconds: number;
-  readonly cpuSeconds: number;
-  readonly peakMiB: number;
-}
-
-/** A command as a user starts it: from its start to its end, Node's own included. */
-async function measure({ servers, folder }: Bench, tool: string, args: readonly string[]): Promise<Measured> {
-  const began = performance.now();
-  const child = spawn(join(BIN, tool), args, {
-    cwd: folder,
-    env: { ...process.env, NATS_URL: servers.nats.url },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const watch = new ProcessWatch(child.pid ?? 0);
-  const closed = once(child, "close");
-  const notes = await text(child.stderr);
-  const [status] = (await closed) as [number | null];
-  watch.stop();
-  if (status !== 0) throw new Error(`Cannot measure ${tool} ${args.join(" ")}: it ended with ${status}.\n${notes}`);
-  const { cpuMicros, peakBytes } = watch.root;
-  return { seconds: (performance.now() - began) / 1000, cpuSeconds: cpuMicros / 1e6, peakMiB: peakBytes / 1024 ** 2 };
-}
 
 async function fillBucket({ client }: Bench, bucket: string, entries: number): Promise<void> {
   await ensureBucket(client, bucket);
@@ -61,14 +31,6 @@ function* messagesOf(stream: string, events: number): Generator<{ subject: strin
     const data = Buffer.from(`{"id":"order-${i % 5_000}","n":${i},"note":"${hash("sha256", String(i)).repeat(3)}"}`);
     yield { subject: `${stream}.order-${i % 5_000}.Moved`, data };
   }
-}
-
-function row(what: string, count: number, { seconds, cpuSeconds, peakMiB }: Measured): void {
-  const rate = Math.round(count / seconds).toLocaleString("en");
-  const [took, used] = [seconds.toFixed(1), cpuSeconds.toFixed(1)];
-  console.log(
-    `${what.padEnd(44)}${took.padStart(7)} s (CPU ${used} s)${rate.padStart(9)}/s${peakMiB.toFixed(0).padStart(6)} MiB`,
-  );
 }
 
 async function entriesBars(bench: Bench, count: number): Promise<boolean[]> {
@@ -113,11 +75,6 @@ async function eventsBars(bench: Bench, count: number): Promise<boolean[]> {
 
 function isFlat(what: string, [once = 0, longer = 0]: readonly number[]): boolean {
   return bar(`${what}: memory at ${LONGER} times the length at most ${FLAT} times`, longer <= once * FLAT);
-}
-
-function bar(what: string, passed: boolean): boolean {
-  console.log(`${passed ? "passed" : "FAILED"}  ${what}`);
-  return passed;
 }
 
 /** `npm run bench:archives [entries]`: a hundred thousand, and four times as many. */

@@ -1,32 +1,40 @@
-/** What one measurement gave. */
-export interface Reading {
-  readonly events: number;
-  /** What rates and ratios are made of. */
-  readonly seconds: number;
-  /** CPU time of what does the work; of the NATS server meanwhile; of what only coordinates. */
-  readonly workerMicros: number;
-  readonly serverMicros: number;
-  readonly coordinatorMicros: number;
-  /** The most memory that one of the processes which do the work had resident. */
-  readonly peakBytes: number;
-  /** From the start of the command to its end, and to its first unit at work; null where it is no command. */
-  readonly commandSeconds: number | null;
-  readonly firstUnitSeconds: number | null;
-}
+import { z } from "zod";
 
-export function eventsPerSecond({ events, seconds }: Reading): number {
+const amount = z.number().nonnegative();
+
+/** What one measurement gave. */
+export const readingSchema = z.object({
+  round: z.int(),
+  events: amount,
+  /** What rates and ratios are made of. */
+  seconds: amount,
+  /** CPU time of what does the work; of the servers meanwhile; of what only coordinates. */
+  workerMicros: amount,
+  serverMicros: amount,
+  coordinatorMicros: amount,
+  /** The most memory that one of the processes which do the work had resident. */
+  peakBytes: amount,
+  /** Entries that were written; null where nothing counts them. */
+  entries: amount.nullable(),
+  /** As planned: units that fold, and how events came to them; null where it is no command. */
+  units: z.int().nullable(),
+  source: z.enum(["direct", "shuffle"]).nullable(),
+  /** From the start of the command to its end, and to its first unit at work; null where it is no command. */
+  commandSeconds: amount.nullable(),
+  firstUnitSeconds: amount.nullable(),
+  /** Time an event in each stage, in microseconds: of workers on the clock, of the stages' probe of the processor. */
+  stages: z.record(z.string(), amount).nullable(),
+});
+
+export type Reading = z.infer<typeof readingSchema>;
+/** Before it is known in which round it was taken. */
+export type Measured = Omit<Reading, "round">;
+
+export function eventsPerSecond({ events, seconds }: Measured): number {
   return events / seconds;
 }
 
-/** Two commands for the same events, one after the other, as if they were one. */
-export function oneAfterTheOther(one: Reading, other: Reading): Reading {
-  return {
-    ...one,
-    seconds: one.seconds + other.seconds,
-    workerMicros: one.workerMicros + other.workerMicros,
-    serverMicros: one.serverMicros + other.serverMicros,
-    coordinatorMicros: one.coordinatorMicros + other.coordinatorMicros,
-    peakBytes: Math.max(one.peakBytes, other.peakBytes),
-    commandSeconds: (one.commandSeconds ?? 0) + (other.commandSeconds ?? 0),
-  };
+/** Of workers, coordinator and servers together, an event. */
+export function cpuMicrosPerEvent({ events, workerMicros, serverMicros, coordinatorMicros }: Measured): number {
+  return (workerMicros + serverMicros + coordinatorMicros) / events;
 }

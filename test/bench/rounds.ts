@@ -1,40 +1,44 @@
-import type { Measurement } from "./measurements.ts";
-import { eventsPerSecond, type Reading } from "./reading.ts";
-import { median } from "./statistics.ts";
-
-/** By name of the measurement: one reading a round. */
-export type Readings = ReadonlyMap<string, readonly Reading[]>;
+import { errorMessage } from "@cim-replay/core";
+import type { Case } from "./case.ts";
+import type { BenchOptions } from "./options.ts";
+import { eventsPerSecond, type Measured } from "./reading.ts";
+import type { CaseResult } from "./results.ts";
 
 /**
- * Takes every measurement once a round, one after the other: what else the machine does meets all of them alike, and
- * each ratio is made of neighbours. One round before the first fills the caches and is not counted.
+ * Takes the measurements of a round one after the other: what else the machine does meets all of them alike, and each
+ * ratio is made of neighbours. One round before the first reads every stream once, so that caches are filled. A
+ * measurement that fails is told of and the others go on. `keep` is called after each, so that what was measured
+ * outlives an interruption.
  */
-export async function runRounds(measurements: readonly Measurement[], rounds: number): Promise<Readings> {
-  const readings = new Map<string, Reading[]>(measurements.map(({ name }) => [name, []]));
+export async function runRounds(
+  cases: readonly Case[],
+  { rounds, variantRounds }: Pick<BenchOptions, "rounds" | "variantRounds">,
+  measure: (one: Case) => Promise<Measured>,
+  keep: (soFar: readonly CaseResult[]) => Promise<void>,
+): Promise<CaseResult[]> {
+  const results = cases.map(
+    ({ name, group, dataset, ceiling, work }): CaseResult => ({
+      ...{ name, group, dataset, ceiling, work },
+      readings: [],
+      failures: [],
+    }),
+  );
+  const roundsOf = { always: rounds, sometimes: Math.min(rounds, variantRounds), once: 1 };
   for (let round = 0; round <= rounds; round++) {
-    for (const { name, ceiling, measure } of measurements) {
-      if (round === 0 && name !== ceiling) continue;
-      const reading = await measure();
+    for (const [at, one] of cases.entries()) {
+      const isDue = round === 0 ? one.name === one.ceiling : round <= roundsOf[one.often];
+      if (!isDue) continue;
       const label = round === 0 ? "warm-up" : `round ${round}/${rounds}`;
-      console.error(`${label}  ${name}: ${Math.round(eventsPerSecond(reading))} events/s`);
-      if (round > 0) readings.get(name)?.push(reading);
+      try {
+        const measured = await measure(one);
+        console.error(`${label}  ${one.name}: ${Math.round(eventsPerSecond(measured))} events/s`);
+        if (round > 0) results[at]?.readings.push({ round, ...measured });
+      } catch (error) {
+        console.error(`${label}  ${one.name} FAILED: ${errorMessage(error)}`);
+        results[at]?.failures.push(errorMessage(error));
+      }
+      await keep(results);
     }
   }
-  return readings;
-}
-
-/** Median over the rounds; null where it was not measured. */
-export function medianOf(readings: Readings, name: string, of: (reading: Reading) => number | null): number | null {
-  const values = (readings.get(name) ?? []).map(of).filter((value) => value !== null);
-  return values.length === 0 ? null : median(values);
-}
-
-/** Median of a measurement's rate divided by another's in the same round; null where one of them was not measured. */
-export function rateRatio(readings: Readings, name: string, base: string): number | null {
-  const bases = readings.get(base) ?? [];
-  const ratios = (readings.get(name) ?? []).flatMap((reading, round) => {
-    const other = bases[round];
-    return other ? [eventsPerSecond(reading) / eventsPerSecond(other)] : [];
-  });
-  return ratios.length === 0 ? null : median(ratios);
+  return results;
 }

@@ -11,9 +11,9 @@ const COMMAND = join(fileURLToPath(new URL("../../", import.meta.url)), "node_mo
 const WARM_UP_MS = 4_000;
 
 /** Does the work while a dashboard is open on the list of runs, and on the newest of them that is at work. */
-export async function whileWatched<Result>({ servers }: Bench, work: () => Promise<Result>): Promise<Result> {
+export async function whileWatched<Result>({ urls }: Bench, work: () => Promise<Result>): Promise<Result> {
   const child = spawn(COMMAND, ["dashboard", "--port", "0"], {
-    env: { ...process.env, NATS_URL: servers.nats.url, REDIS_URL: servers.redis.url },
+    env: { ...process.env, ...urls },
     stdio: ["ignore", "ignore", "pipe"],
   });
   const leave = new AbortController();

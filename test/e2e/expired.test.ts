@@ -1,12 +1,12 @@
 import { certificateText, parseCertificate, verifyAggregate } from "@cim-replay/verifier";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Stage } from "../support/stage.ts";
 import {
   added,
   certify,
   events,
   foundIn,
-  openVerifyStage,
+  withVerifyStage,
   putAs,
   staged,
   verdicts,
@@ -14,18 +14,11 @@ import {
 } from "../support/verify-stage.ts";
 
 let stage: Stage;
-let round = 0;
 let target: string;
-
-beforeAll(async () => {
-  stage = await openVerifyStage();
-});
-afterAll(() => stage.close());
-beforeEach(async () => {
-  target = `${stage.bucket}-${round++}`;
-  await stage.client.jsm.streams.delete(stage.stream);
-  await stage.client.jsm.streams.add({ name: stage.stream, subjects: [`${stage.stream}.>`] });
-});
+withVerifyStage((opened, fresh) => {
+  stage = opened;
+  target = fresh;
+}, true);
 
 /** As limits by age, number or size do it. */
 const expireUpTo = (seq: number) => stage.client.jsm.streams.purge(stage.stream, { seq: seq + 1 });

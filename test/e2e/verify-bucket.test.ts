@@ -1,21 +1,15 @@
 import { hash } from "node:crypto";
 import { deleteEntry, getEntry } from "@cim-replay/nats";
 import { headers } from "nats";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Stage } from "../support/stage.ts";
-import { certify, events, foundIn, openVerifyStage, putAs, verifyStaged } from "../support/verify-stage.ts";
+import { certify, events, foundIn, withVerifyStage, putAs, verifyStaged } from "../support/verify-stage.ts";
 
 let stage: Stage;
-let round = 0;
 let target: string;
-
-beforeAll(async () => {
-  stage = await openVerifyStage();
-});
-afterAll(() => stage.close());
-beforeEach(async () => {
-  target = `${stage.bucket}-${round++}`;
-  await stage.client.jsm.streams.purge(stage.stream);
+withVerifyStage((opened, fresh) => {
+  stage = opened;
+  target = fresh;
 });
 
 describe("what was done to the bucket", () => {

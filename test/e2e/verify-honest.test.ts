@@ -2,7 +2,7 @@ import { domainSettingsSchema } from "@cim-replay/core";
 import { takeOverRun } from "@cim-replay/coordinator";
 import { getEntry } from "@cim-replay/nats";
 import { headers } from "nats";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Stage } from "../support/stage.ts";
 import {
   added,
@@ -11,7 +11,7 @@ import {
   events,
   foundIn,
   garbage,
-  openVerifyStage,
+  withVerifyStage,
   verdicts,
   verifyStaged,
 } from "../support/verify-stage.ts";
@@ -20,16 +20,10 @@ const ALL_HOLD = { coverage: "holds", counts: "holds", content: "holds", readBac
 const LEVELS = ["counts", "content", "full"] as const;
 
 let stage: Stage;
-let round = 0;
 let target: string;
-
-beforeAll(async () => {
-  stage = await openVerifyStage();
-});
-afterAll(() => stage.close());
-beforeEach(async () => {
-  target = `${stage.bucket}-${round++}`;
-  await stage.client.jsm.streams.purge(stage.stream);
+withVerifyStage((opened, fresh) => {
+  stage = opened;
+  target = fresh;
 });
 
 describe("an honest run", () => {

@@ -12,7 +12,7 @@ import {
   verifySignature,
 } from "@cim-replay/verifier";
 import { Kvm } from "@nats-io/kv";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Stage } from "../support/stage.ts";
 import {
   boom,
@@ -20,23 +20,17 @@ import {
   events,
   foundIn,
   garbage,
-  openVerifyStage,
+  withVerifyStage,
   staged,
   verdicts,
   verifyStaged,
 } from "../support/verify-stage.ts";
 
 let stage: Stage;
-let round = 0;
 let target: string;
-
-beforeAll(async () => {
-  stage = await openVerifyStage();
-});
-afterAll(() => stage.close());
-beforeEach(async () => {
-  target = `${stage.bucket}-${round++}`;
-  await stage.client.jsm.streams.purge(stage.stream);
+withVerifyStage((opened, fresh) => {
+  stage = opened;
+  target = fresh;
 });
 
 describe("what was done to the stream or the record", () => {

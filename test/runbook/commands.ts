@@ -51,7 +51,7 @@ systemctl start cim-graph`,
   },
   {
     title: "domain",
-    prints: [COMPLETED, UNDO, /^run \S+ of graph into CIM_PROJECTIONS: completed$/m, /^u0 +done/m, HOLDS],
+    prints: [COMPLETED, UNDO, /^run \S+ of graph into CIM_PROJECTIONS: completed$/m, /^u0 .*\bdone\b/m, HOLDS],
     script: `kubectl scale deployment cim-<DOMAIN> --replicas=0
 SNAPSHOT_TIME=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 echo "Snapshot time: $SNAPSHOT_TIME"
@@ -134,7 +134,7 @@ curl -s http://localhost:9091/metrics | grep cim_replay_memory_bytes`,
   },
   {
     title: "hanging, while it does",
-    prints: [/^Nothing is wrong\.$/m, /read to +heartbeat +progress +worker$/m, /^u0 +running/m],
+    prints: [/^Nothing is wrong\.$/m, /read to +heartbeat +progress +worker$/m, /^u0 .*\brunning\b/m],
     isWhileARunIsAtWork: true,
     script: `nix run .#debug-replay -- --show-locks
 kill -USR1 $(pgrep event-replay)`,

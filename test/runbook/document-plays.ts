@@ -15,6 +15,7 @@ export interface DocumentPlay {
 
 const IN_CONTAINERS = "takes a Docker engine: test/deploy/containers.test.ts";
 const IN_CLUSTER = "takes a cluster: test/deploy/kubernetes-run.test.ts runs what the manifests start";
+const ON_A_SMALL_STREAM = "takes an hour: test/bench/bench.test.ts";
 const WITHOUT_END = "runs until it is ended: test/e2e/dashboard.test.ts";
 
 /** Every document that shows commands to a shell, but for docs/runbook.md, and what its commands need here. */
@@ -43,6 +44,7 @@ export const documentPlays: readonly DocumentPlay[] = [
       "delete-checkpoint --name before-the-upgrade ": "delete-checkpoint --name before-the-upgrade --yes ",
     },
   },
+  { file: "docs/benchmarks.md", leftOut: { "npm run bench": ON_A_SMALL_STREAM } },
   { file: "docs/certificate.md" },
   { file: "docs/containers.md", leftOut: { "docker ": IN_CONTAINERS } },
   {
@@ -73,6 +75,7 @@ export const documentPlays: readonly DocumentPlay[] = [
     },
   },
   { file: "docs/rules.md", files: { "rules.yaml": "version: 1" } },
+  { file: "docs/scaling.md", leftOut: { "npm run bench": ON_A_SMALL_STREAM } },
   {
     file: "docs/selective-replay.md",
     before: `echo '{ "event_types": ["NodeAdded"], "domains": ["graph"] }' > replay-filter.json`,

@@ -9,7 +9,7 @@ import {
   verifyDomain,
 } from "@cim-replay/verifier";
 import { headers } from "nats";
-import { inject } from "vitest";
+import { afterAll, beforeAll, beforeEach, inject } from "vitest";
 import { orderProjection } from "./order-projection.ts";
 import { openStage, type Stage, type StagedEvent } from "./stage.ts";
 
@@ -90,4 +90,20 @@ export async function openVerifyStage(): Promise<Stage> {
   const stage = await openStage({ ...servers, projection: orderProjection as never });
   await stage.addWorkers(2);
   return stage;
+}
+
+/** One stage for a file's tests, and for each of them an empty stream and a bucket name of its own. */
+export function withVerifyStage(take: (stage: Stage, target: string) => void, isMadeAnew = false): void {
+  let stage: Stage;
+  let round = 0;
+  beforeAll(async () => {
+    stage = await openVerifyStage();
+  });
+  afterAll(() => stage.close());
+  beforeEach(async () => {
+    take(stage, `${stage.bucket}-${round++}`);
+    if (!isMadeAnew) return void (await stage.client.jsm.streams.purge(stage.stream));
+    await stage.client.jsm.streams.delete(stage.stream);
+    await stage.client.jsm.streams.add({ name: stage.stream, subjects: [`${stage.stream}.>`] });
+  });
 }

@@ -13,7 +13,7 @@ import { withHeirs } from "./stragglers.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ReplayError } from "@cim-replay/core";
 
-export interface StateCounts {
+interface StateCounts {
   readonly total: number;
   readonly done: number;
   readonly running: number;

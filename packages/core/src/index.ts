@@ -82,6 +82,8 @@ export { entryKey, parseEntryKey } from "./key.ts";
 export { type Log, silentLog } from "./log.ts";
 export { traced } from "./traced.ts";
 export { formatCount, formatDuration, formatSize, parseDuration, parseSize } from "./sizes.ts";
+export { hexRows, textOf } from "./show-bytes.ts";
+export { escapeHtml } from "./escape-html.ts";
 export { finerNanos, formatTime, parseTime } from "./times.ts";
 export { compileDomain, type DomainCodec } from "./decode/domain-codec.ts";
 export { isMalformed } from "./decode/malformed.ts";

@@ -1,3 +1,5 @@
+import { escapeHtml } from "@cim-replay/core";
+
 /** Markup that is safe to send: only `html` makes it, and whatever else is put into it is escaped. */
 export class Html {
   readonly text: string;
@@ -28,17 +30,5 @@ function insertable(value: Insertable): string {
   if (value === null || value === undefined || value === false) return "";
   if (value instanceof Html) return value.text;
   if (typeof value === "object") return value.map(insertable).join("");
-  return escapeText(String(value));
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escapeText(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
+  return escapeHtml(String(value));
 }

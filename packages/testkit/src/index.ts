@@ -3,10 +3,13 @@ export { type NatsCluster, startNatsCluster } from "./servers/nats-cluster.ts";
 export { type NatsOptions, startNats } from "./servers/nats-server.ts";
 export { type RedisHandle, type RedisOptions, startRedis } from "./servers/redis-server.ts";
 export { type SentinelOptions, startSentinel } from "./servers/redis-sentinel.ts";
-export type { ServerHandle } from "./servers/managed-server.ts";
+export { type ServerHandle, startManaged } from "./servers/managed-server.ts";
+export type { ServerProgram } from "./servers/program.ts";
 export { locateNats, locateRedis, locateServers, type LocatedServer, type LocateOptions } from "./servers/locate.ts";
 export type { ServerBinary } from "./servers/binary.ts";
 export { cacheDir } from "./servers/cache.ts";
+export { debianMirror } from "./servers/debian-mirror.ts";
+export { unpackPackages } from "./servers/debian-packages.ts";
 export {
   type BackgroundOptions,
   type DownResult,

@@ -1,9 +1,10 @@
 import type { NatsClient } from "@cim-replay/nats";
+import type { ReplayEvent } from "@cim-replay/core";
 import { builtinProjections } from "@cim-replay/projections";
 import type { ProbeTask } from "../probe-task.ts";
 
 /** The envelope's fields that a fold needs, as they lie on the stream. */
-interface FlatEnvelope {
+export interface FlatEnvelope {
   readonly event_id: string;
   readonly aggregate_id: string;
   readonly event_type: string;
@@ -30,28 +31,34 @@ export async function* consumeAndFold(client: NatsClient, { stream, events }: Pr
   for await (const message of messages) {
     const event = message.json<FlatEnvelope>();
     const aggregateId = event.aggregate_id;
-    const state = projection.evolve(states.get(aggregateId) ?? projection.initial(aggregateId), {
-      type: event.event_type,
-      payload: event.payload,
-      aggregateId,
-      aggregateType: null,
-      domain: "graph",
-      timestamp: event.timestamp,
-      sequence: event.sequence,
-      streamSequence: message.seq,
-      eventId: event.event_id,
-      correlationId: null,
-      causationId: null,
-      metadata: {},
-      headers: {},
-    });
+    const before = states.get(aggregateId) ?? projection.initial(aggregateId);
+    const state = projection.evolve(before, replayEvent(event, message.seq));
     states.set(aggregateId, state);
     yield { aggregateId, state };
     if (++received === events) break;
   }
 }
 
-function flatProjection() {
+/** An envelope as `evolve` takes it. */
+export function replayEvent(event: FlatEnvelope, streamSequence: number): ReplayEvent {
+  return {
+    type: event.event_type,
+    payload: event.payload,
+    aggregateId: event.aggregate_id,
+    aggregateType: null,
+    domain: "graph",
+    timestamp: event.timestamp,
+    sequence: event.sequence,
+    streamSequence,
+    eventId: event.event_id,
+    correlationId: null,
+    causationId: null,
+    metadata: {},
+    headers: {},
+  };
+}
+
+export function flatProjection() {
   const projection = builtinProjections.get("aggregate");
   if (!projection) throw new Error("Cannot fold: there is no built-in projection of that name.");
   return projection;

@@ -9,7 +9,7 @@ const PULLS_IN_FLIGHT = 3;
 const IDLE_MS = 60_000;
 
 /** The ceiling: all messages through the client library as fast as it takes them, and nothing done with them. */
-async function readAll({ nc, jsm }: NatsClient, { stream, events }: ProbeTask): Promise<void> {
+async function readAll({ nc, jsm }: NatsClient, { stream, events }: ProbeTask): Promise<undefined> {
   const consumer = await jsm.consumers.add(stream, {
     ack_policy: AckPolicy.None,
     mem_storage: true,

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { hash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,8 +5,8 @@ import { join } from "node:path";
 import { connectNats, EntryWriter, ensureBucket, Ledger, type NatsClient, readEntries } from "@cim-replay/nats";
 import { freePort, startNats, uniqueName } from "@cim-replay/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { runTool as startTool, type ToolResult } from "../run-tool.fixture.ts";
 
-const mainUrl = new URL("../main.ts", import.meta.url).href;
 let nats: Awaited<ReturnType<typeof startNats>>;
 let client: NatsClient;
 let folder: string;
@@ -33,31 +32,9 @@ beforeEach(async () => {
   return () => rmSync(folder, { recursive: true });
 });
 
-interface Result {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A tool as a process of its own, from the sources. */
-function runTool(tool: string, args: readonly string[], natsUrl = nats.url): Promise<Result> {
-  const script = `import { main } from "${mainUrl}"; await main("${tool}")`;
-  const flags = ["--conditions=source", "--input-type=module", "--eval", script, "--", tool, ...args];
-  const { PATH = "" } = process.env;
-  const child = spawn(process.execPath, flags, {
-    cwd: folder,
-    env: { PATH, NATS_URL: natsUrl, REDIS_URL: "redis://127.0.0.1:1" },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  return new Promise((resolve) => child.on("close", (status) => resolve({ status, stdout, stderr })));
+/** With no queue: none of these commands may ask for one. */
+function runTool(tool: string, args: readonly string[], natsUrl = nats.url): Promise<ToolResult> {
+  return startTool(tool, args, { cwd: folder, env: { NATS_URL: natsUrl, REDIS_URL: "redis://127.0.0.1:1" } });
 }
 
 async function put(key: string, value: string, revision: number): Promise<void> {

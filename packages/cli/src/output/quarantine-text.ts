@@ -1,5 +1,6 @@
+import { textOf } from "@cim-replay/core";
 import type { QuarantinedEvent } from "@cim-replay/nats";
-import { payloadText, textOf } from "./payload-text.ts";
+import { payloadText } from "./payload-text.ts";
 import { printable } from "./short-value.ts";
 import { renderFacts, renderTable } from "./table.ts";
 

@@ -64,7 +64,7 @@ describe("status", () => {
     const text = statusText(progress, [unit]);
     expect(text).toContain("run 20260131-120000-abc123 of graph into CIM_PROJECTIONS: running");
     expect(text).toContain("50,000 durable of 100,000 events");
-    expect(text).toMatch(/^u0 +running +3 .*host-1-w1/m);
+    expect(text).toMatch(/^u0 +folds 2 partitions +running +3 .*host-1-w1/m);
   });
 
   test("shows why a run failed", () => {

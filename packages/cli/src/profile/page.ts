@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { formatSize } from "@cim-replay/core";
+import { escapeHtml, formatSize } from "@cim-replay/core";
 import { ACTIVITIES } from "./activity.ts";
 import { type FlameBox, flameOf } from "./flame.ts";
 import type { ProfileReport } from "./report.ts";
@@ -129,16 +129,4 @@ function ms(value: number): string {
 
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
 }

@@ -1,0 +1,18 @@
+import type { Benches } from "./bench-setup.ts";
+import { type Case, flagsOf } from "./case.ts";
+import { runCommand } from "./command-run.ts";
+import { whileWrittenTo } from "./live-writer.ts";
+import { runProbe } from "./probe.ts";
+import type { Measured } from "./reading.ts";
+import { whileWatched } from "./watched.ts";
+
+/** Takes one reading of a case, on the servers that its stream is on. */
+export function measure(benches: Benches, { dataset, work }: Case): Promise<Measured> {
+  const bench = benches.get(dataset.server);
+  if (!bench) throw new Error(`Cannot measure on ${dataset.stream}: its server does not run.`);
+  if (work.kind === "probe") return runProbe(bench, work, dataset);
+  const command = () => runCommand(bench, dataset, flagsOf(work));
+  if (work.watched) return whileWatched(bench, command);
+  if (dataset.livePerSecond > 0) return whileWrittenTo(bench, dataset, command);
+  return command();
+}
