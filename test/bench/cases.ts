@@ -1,4 +1,5 @@
 import { UsageError } from "@cim-replay/core";
+import { BUCKETS } from "./command-run.ts";
 import type { Case, CommandWork, Group, ProbeWork } from "./case.ts";
 import { type Dataset, named } from "./dataset.ts";
 import type { Datasets } from "./datasets.ts";
@@ -109,6 +110,7 @@ function boundCases(dataset: Dataset): Case[] {
     command("flat, checkpoint every 10000", checkpoints("10000"), SOMETIMES),
     command("flat, memory limit", LIMITED, SOMETIMES),
     command("flat, buffer disk", { ...FLAT, more: ["--buffer-mode", "disk"] }, SOMETIMES),
+    command("flat and graph, one pass", { ...FLAT, more: ["--projection", `graph=${BUCKETS}graph`] }, SOMETIMES),
   ];
 }
 

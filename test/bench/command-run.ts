@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { Ledger } from "@cim-replay/nats";
+import { Ledger, type NatsClient } from "@cim-replay/nats";
 import { type Bench, configFile } from "./bench-setup.ts";
 import { type Dataset, DOMAIN } from "./dataset.ts";
 import { watchFirstSigns } from "./first-signs.ts";
@@ -15,6 +15,8 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const COMMAND = join(ROOT, "node_modules", ".bin", "domain-replay");
 
 const TELLING_LINES = 5;
+/** What the names of buckets begin with that a measurement writes. */
+export const BUCKETS = "bench-";
 
 interface RunJson {
   readonly run_id: string;
@@ -31,7 +33,7 @@ interface RunJson {
  */
 export async function runCommand(bench: Bench, dataset: Dataset, flags: readonly string[]): Promise<Measured> {
   const { client, urls } = bench;
-  const bucket = `bench-${crypto.randomUUID()}`;
+  const bucket = `${BUCKETS}${crypto.randomUUID()}`;
   const args = ["--config", configFile(bench, dataset), "--domain", DOMAIN, "--target", bucket, "--format", "json"];
   const { signs, stop } = await watchFirstSigns(client);
   const stages = watchStageTimes(client);
@@ -53,7 +55,7 @@ export async function runCommand(bench: Bench, dataset: Dataset, flags: readonly
   watch.stop();
   stop();
   stages.stop();
-  await client.jsm.streams.delete(`KV_${bucket}`).catch(() => false);
+  await removeBuckets(client);
   if (status !== 0)
     throw new Error(
       `Cannot measure domain-replay ${flags.join(" ")}: it ended with ${status ?? signal}.\n${lastLines(notes)}`,
@@ -87,6 +89,13 @@ function mostMs({ events }: Dataset): number {
 
 export function perEvent(sums: Readonly<Record<string, number>>, events: number): Record<string, number> {
   return Object.fromEntries(Object.entries(sums).map(([stage, micros]) => [stage, micros / events]));
+}
+
+/** Its own, and those of further projections. */
+async function removeBuckets({ jsm }: NatsClient): Promise<void> {
+  const names: string[] = [];
+  for await (const name of jsm.streams.names()) if (name.startsWith(`KV_${BUCKETS}`)) names.push(name);
+  for (const name of names) await jsm.streams.delete(name);
 }
 
 /** A fast run that lost something is no measurement. */

@@ -1,6 +1,8 @@
 import { ReplayProcess } from "../support/replay-process.ts";
 import type { Sandbox } from "./sandbox.ts";
 
+const PATIENCE_MS = 120_000;
+
 /** A replay that takes long enough for what operators do meanwhile; it writes into a bucket of its own. */
 export class RunAtWork {
   readonly #replay: ReplayProcess;
@@ -9,7 +11,12 @@ export class RunAtWork {
     const args = ["--domain", domain, "--target", "slowly-rebuilt", "--units", "1", "--batch-size", "20"];
     const env = { ...sandbox.env, ...sandbox.slowEnv };
     const run = new RunAtWork(new ReplayProcess("event-replay", args, { env, cwd: sandbox.folder }));
-    await run.#replay.says(/ [1-9]\d* read, /);
+    try {
+      await run.#replay.says(/ [1-9]\d* read, /, PATIENCE_MS);
+    } catch (error) {
+      await run.interrupt();
+      throw error;
+    }
     return run;
   }
 

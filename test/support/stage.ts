@@ -10,6 +10,7 @@ import {
   type RunRecord,
   type RunSettings,
   silentLog,
+  targetsOf,
 } from "@cim-replay/core";
 import {
   type CertifyRun,
@@ -57,6 +58,8 @@ export async function openStage(options: {
   natsUrl: string;
   redisUrl: string;
   projection: Projection<never>;
+  /** Which runs may name beside it, in their settings' `otherTargets`. */
+  otherProjections?: readonly Projection<never>[];
   /** Of its runs, where they ask for none. */
   source?: RunSettings["source"];
   log?: Log;
@@ -70,6 +73,8 @@ export async function openStage(options: {
   const log = options.log ?? silentLog;
   const ctx: ReplayContext = { client, ledger, queue, log };
   const projection: CompiledProjection = compileProjection(options.projection as Projection);
+  const others = (options.otherProjections ?? []).map((each) => compileProjection(each as Projection));
+  const compiled = (ref: { readonly name: string }) => others.find(({ name }) => name === ref.name) ?? projection;
   const stream = name;
   const bucket = `B${name}`;
   const domainSettings = domainSettingsSchema.parse({
@@ -93,6 +98,7 @@ export async function openStage(options: {
     filter: null,
     target: bucket,
     projection: { name: projection.name, source: "builtin", path: null, sha256: "test" },
+    otherTargets: [],
     parallel: 4,
     source: options.source ?? "auto",
     units: null,
@@ -145,7 +151,7 @@ export async function openStage(options: {
           workerId,
           concurrency: 1,
           log,
-          loadProjection: async () => projection,
+          loadProjection: async (ref) => compiled(ref),
         });
         await worker.ready();
         workers.push({ worker, client: own });
@@ -153,7 +159,11 @@ export async function openStage(options: {
       }
       return added;
     },
-    plan: (changes) => planReplay(client, settings(changes), projection, `r${randomBytes(6).toString("hex")}`),
+    plan: (changes) => {
+      const of = settings(changes);
+      const projections = targetsOf(of).map((target) => compiled(target.projection));
+      return planReplay(client, of, projections, `r${randomBytes(6).toString("hex")}`);
+    },
     async start(changes) {
       return startRun(ctx, "test", settings(changes), await stage.plan(changes));
     },

@@ -39,7 +39,7 @@ export async function certify(
 ): Promise<Certificate> {
   const evidence = await loadRun(stage.ctx.ledger, run.id);
   return certifyRun({
-    ...{ client: stage.client, ledger: stage.ctx.ledger, level, projection: staged, toolVersion: "0.0.0" },
+    ...{ client: stage.client, ledger: stage.ctx.ledger, level, projections: [staged], toolVersion: "0.0.0" },
     ...evidence,
     ...change(evidence),
     signal: new AbortController().signal,

@@ -1,5 +1,5 @@
 import { hostname, userInfo } from "node:os";
-import { errorMessage } from "@cim-replay/core";
+import { bucketsOf, errorMessage, type RunSettings } from "@cim-replay/core";
 import { AuditLog, type AuditRecord, type NatsClient } from "@cim-replay/nats";
 
 const PATIENCE_MS = 5_000;
@@ -9,6 +9,11 @@ export type Audited = Pick<AuditRecord, "command" | "step" | "domain" | "target"
     /** Whom it is done for, where that is somebody else than who runs this process. */
     readonly actsFor?: string;
   };
+
+/** A run's domain and bucket as its records name them; of several, all of them. */
+export function auditedTarget(settings: RunSettings): Pick<AuditRecord, "domain" | "target"> {
+  return { domain: settings.domain, target: bucketsOf(settings).join(", ") };
+}
 
 /** Names, to a process that is started for somebody, whom it acts for. */
 export const ACTS_FOR = "CIM_REPLAY_ACTS_FOR";

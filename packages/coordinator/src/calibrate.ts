@@ -16,10 +16,13 @@ const TYPICAL: StepCosts = { serverRead: SERVER_READ_MICROS, clientRead: 1.5, fo
 /** Fewer of them in a batch say nothing. */
 const LEAST_EVENTS = 32;
 const EVENTS_BETWEEN_CLOCKS = 16;
+const SIZED_STATES = 200;
 
 export interface Calibration {
   readonly costs: StepCosts;
   readonly sampled: number;
+  /** Mean size of an entry's value by projection, of some of the sampled states: long runs' are larger. Empty without a sample. */
+  readonly entryBytes: readonly number[];
   /** Of the sampled events, how many lie on different sides of the requested times by their own and by the server's clock. */
   readonly timesApart: number;
 }
@@ -31,7 +34,8 @@ interface SampleOptions {
   readonly fromSeq: number;
   readonly filterSubjects: readonly string[];
   readonly codec: DomainCodec;
-  readonly projection: CompiledProjection;
+  /** Each is folded, as the run will. */
+  readonly projections: readonly CompiledProjection[];
   readonly isOutside: (timeMs: number) => boolean;
 }
 
@@ -43,7 +47,7 @@ export async function calibrate(options: SampleOptions): Promise<Calibration> {
   try {
     return await sample(options);
   } catch {
-    return { costs: TYPICAL, sampled: 0, timesApart: 0 };
+    return { costs: TYPICAL, sampled: 0, timesApart: 0, entryBytes: [] };
   }
 }
 
@@ -70,7 +74,7 @@ async function sample(options: SampleOptions): Promise<Calibration> {
   // The sample runs on cold code: its fastest batch is nearest to what a long run costs. Reading cannot be told from
   // waiting here, so that what is known of it is taken.
   const costs = Number.isFinite(fastestMicros) ? { ...TYPICAL, fold: fastestMicros } : TYPICAL;
-  return { costs, sampled, timesApart };
+  return { costs, sampled, timesApart, entryBytes: fold.entryBytes() };
 }
 
 class SampleFold {
@@ -78,14 +82,19 @@ class SampleFold {
   timesApart = 0;
   fastestMicros = Number.POSITIVE_INFINITY;
   readonly #options: SampleOptions;
-  readonly #states = new Map<string, unknown>();
+  readonly #folds: readonly { readonly projection: CompiledProjection; readonly states: Map<string, unknown> }[];
 
   constructor(options: SampleOptions) {
     this.#options = options;
+    this.#folds = options.projections.map((projection) => ({ projection, states: new Map() }));
+  }
+
+  entryBytes(): number[] {
+    return this.#folds.map(({ projection, states }) => meanBytes(projection, states));
   }
 
   take(batch: readonly StreamMessage[], deadline: number): void {
-    const { codec, projection, isOutside } = this.#options;
+    const { codec, isOutside } = this.#options;
     const startedAt = performance.now();
     let events = 0;
     for (const message of batch) {
@@ -95,7 +104,7 @@ class SampleFold {
       if (isMalformed(event)) continue;
       events += 1;
       if (isOutside(event.timestampMs) !== isOutside(message.receivedAtMs)) this.timesApart += 1;
-      foldInto(this.#states, projection, event);
+      for (const { projection, states } of this.#folds) foldInto(states, projection, event);
       // A slow projection takes a second for what others do in a millisecond.
       if (events % EVENTS_BETWEEN_CLOCKS === 0 && performance.now() > deadline) break;
     }
@@ -103,6 +112,21 @@ class SampleFold {
     if (events < LEAST_EVENTS) return;
     this.fastestMicros = Math.min(this.fastestMicros, ((performance.now() - startedAt) * 1000) / events);
   }
+}
+
+function meanBytes(projection: CompiledProjection, states: ReadonlyMap<string, unknown>): number {
+  let bytes = 0;
+  let encoded = 0;
+  for (const state of states.values()) {
+    if (encoded >= SIZED_STATES) break;
+    try {
+      bytes += Buffer.byteLength(projection.encode(state));
+      encoded += 1;
+    } catch {
+      // The run itself will say so.
+    }
+  }
+  return encoded > 0 ? bytes / encoded : 0;
 }
 
 function foldInto(

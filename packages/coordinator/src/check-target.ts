@@ -2,6 +2,7 @@ import { type Plan, ReplayError } from "@cim-replay/core";
 import { type BucketFacts, bucketFacts, lastMatchingSeq, type NatsClient } from "@cim-replay/nats";
 
 export interface TargetLook {
+  readonly bucket: string;
   readonly facts: BucketFacts | null;
   /** Last revision of any of the domain's entries. */
   readonly domainRevision: number;
@@ -10,7 +11,7 @@ export interface TargetLook {
 export async function lookAtTarget(client: NatsClient, bucket: string, domain: string): Promise<TargetLook> {
   const facts = await bucketFacts(client, bucket);
   const domainRevision = facts ? await lastMatchingSeq(client, `KV_${bucket}`, `$KV.${bucket}.${domain}.>`) : null;
-  return { facts, domainRevision: domainRevision ?? 0 };
+  return { bucket, facts, domainRevision: domainRevision ?? 0 };
 }
 
 /** Refuses a bucket that cannot hold the result, or that somebody else is writing to while the run is planned. */

@@ -1,4 +1,12 @@
-import { isUnfinished, moveRun, type RunRecord, type RunSettings, type RunState, ReplayError } from "@cim-replay/core";
+import {
+  isUnfinished,
+  moveRun,
+  type RunRecord,
+  type RunSettings,
+  type RunState,
+  ReplayError,
+  targetAt,
+} from "@cim-replay/core";
 import { type Ledger, sendControl } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
 
@@ -10,7 +18,7 @@ export async function findRun(
   const runs = await ledger.listRuns();
   const fits = (run: RunRecord) =>
     (wanted.domain === undefined || run.settings.domain === wanted.domain) &&
-    (wanted.target === undefined || run.settings.target === wanted.target) &&
+    (wanted.target === undefined || targetAt(run.settings, wanted.target) >= 0) &&
     (!wanted.unfinishedOnly || isUnfinished(run));
   return runs.find(fits) ?? null;
 }

@@ -1,10 +1,12 @@
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  bucketsOf,
   errorMessage,
   formatDuration,
   moveRun,
   type Plan,
+  plannedAs,
   ReplayError,
   type RunRecord,
   traced,
@@ -23,6 +25,7 @@ import { RateKeeper } from "./rate-keeper.ts";
 import { RunWatch } from "./run-watch.ts";
 import { diagnose } from "./diagnose.ts";
 import { readLockFacts } from "./lock-facts.ts";
+import { createHeirs, Stragglers, withHeirs } from "./stragglers.ts";
 import { forgetSegments } from "./segments.ts";
 import { StallWatch, STALLED_AFTER_MS } from "./stall-watch.ts";
 import type { HeldRun } from "./start-run.ts";
@@ -45,6 +48,8 @@ export interface DriveOptions {
   /** Told once a stall, when no unit has come further for `stalledAfterMs` (five minutes). */
   onStall?(text: string): void;
   readonly stalledAfterMs?: number;
+  /** A unit with so much time to go is split while a worker is idle (20 s). */
+  readonly stragglesFromMs?: number;
   /** Aborted: the run is checkpointed and paused. */
   readonly signal: AbortSignal;
 }
@@ -71,12 +76,16 @@ export async function driveRun(ctx: ReplayContext, held: HeldRun, options: Drive
   const { client, ledger, log } = ctx;
   const rates = new RateKeeper({ run, ledger, log, look: () => readLiveSignals(client, plan.stream.name) });
   const drive = new Drive(ctx, { held, plan, watch, rates }, options);
-  const { domain, target } = run.settings;
+  const { domain } = run.settings;
   try {
     return await traced(
       "run",
       {
-        ...{ "cim_replay.run": id, "cim_replay.domain": domain, "cim_replay.target": target },
+        ...{
+          "cim_replay.run": id,
+          "cim_replay.domain": domain,
+          "cim_replay.target": bucketsOf(run.settings).join(","),
+        },
         ...{ "cim_replay.partitions": plan.partitions.length, "cim_replay.units": plan.units.length },
       },
       async (span) => {
@@ -119,7 +128,9 @@ async function release(ctx: ReplayContext, held: HeldRun): Promise<void> {
 class Drive {
   readonly #ctx: ReplayContext;
   readonly #held: HeldRun;
+  /** As it was pinned. */
   readonly #plan: Plan;
+  readonly #stragglers: Stragglers;
   readonly #watch: RunWatch;
   readonly #rates: RateKeeper;
   readonly #options: DriveOptions;
@@ -129,6 +140,8 @@ class Drive {
   readonly #stalls: StallWatch;
   readonly #done = new Map<string, Versioned<UnitRecord>>();
   #hasHelped = false;
+  /** Every record that was seen last, those of split units too. */
+  #all: readonly UnitRecord[] = [];
 
   constructor(
     ctx: ReplayContext,
@@ -144,6 +157,7 @@ class Drive {
     this.#id = held.record.id;
     this.#stalls = new StallWatch(options.stalledAfterMs);
     this.#dispatcher = new Dispatcher(ctx, this.#id);
+    this.#stragglers = new Stragglers(ctx, plan, options.stragglesFromMs);
     this.#copy = options.checkpointDir ? new LedgerCopy(options.checkpointDir, this.#id) : null;
   }
 
@@ -197,8 +211,11 @@ class Drive {
     const fatal = units.find((unit) => unit.failure && unit.failure.kind !== "bad-events");
     const settled = units.every((unit) => unit.state === "done" || unit.state === "failed");
     if (fatal || settled) {
-      const { certify, signal } = this.#options;
-      const ended = await endRun(this.#ctx, run, this.#plan, units, { certify, interruption: signal });
+      const { signal } = this.#options;
+      const ended = await endRun(this.#ctx, run, this.#planOf(units), units, {
+        certify: this.#certifier(),
+        interruption: signal,
+      });
       if (ended.state === "failed" && !settled) return this.#windDown(ended);
       // Paused or cancelled at the last moment: the next look deals with it.
       return ended.state === "completed" || ended.state === "failed" ? ended : null;
@@ -211,6 +228,7 @@ class Drive {
       if (!(error instanceof UntakenUnitError)) throw error;
       return this.#windDown(await failRun(this.#ctx, run, units, error.message));
     }
+    await this.#stragglers.look(run, units, this.#watch.reports);
     await this.#helpOut();
     return null;
   }
@@ -259,15 +277,31 @@ class Drive {
     return run;
   }
 
+  /** Those at work: of a split one, the two that go on for it, which are made where they are missing. */
   async #units(): Promise<UnitRecord[]> {
-    const units = await this.#ctx.ledger.listUnits(this.#id, this.#done);
+    const found = await this.#ctx.ledger.listUnits(this.#id, this.#done);
     // Looked at ten times a second, and final.
-    for (const unit of units) if (unit.record.state === "done") this.#done.set(unit.record.id, unit);
-    return units.map(({ record }) => record);
+    for (const unit of found) if (unit.record.state === "done") this.#done.set(unit.record.id, unit);
+    const units = found.map(({ record }) => record);
+    await createHeirs(this.#ctx.ledger, this.#plan, units);
+    this.#all = units;
+    return withHeirs(this.#plan, units).units;
+  }
+
+  /** Whoever certifies is handed the books as they are, and finds out by itself who had which partition. */
+  #certifier(): CertifyRun | null {
+    const { certify } = this.#options;
+    return certify && ((run, _plan, _units, signal) => certify(run, this.#plan, this.#all, signal));
+  }
+
+  /** With the units that there are now in place of those that were split. */
+  #planOf(units: readonly UnitRecord[]): Plan {
+    const planned = units.map((unit) => plannedAs(this.#plan, unit)).filter((each) => each !== undefined);
+    return { ...this.#plan, units: planned };
   }
 
   async #show(run: RunRecord, units: readonly UnitRecord[], now = false): Promise<void> {
-    const progress = this.#watch.progress(run, this.#plan, units, this.#dispatcher.resent);
+    const progress = this.#watch.progress(run, this.#planOf(units), units, this.#dispatcher.resent);
     this.#rates.see(run, progress.eventsPerSecond);
     this.#options.onProgress(progress);
     try {

@@ -1,11 +1,18 @@
 import {
+  bucketsOf,
   errorMessage,
+  hotAggregate,
   moveRun,
   type Plan,
+  planFor,
   ReplayError,
-  traced,
+  runFor,
   type RunRecord,
   type RunSummary,
+  type TargetSummary,
+  targetsOf,
+  traced,
+  unitFor,
   type UnitRecord,
   UnreachableError,
 } from "@cim-replay/core";
@@ -63,7 +70,7 @@ export async function endRun(
       const isProved = verdict?.holds !== false;
       return {
         verdict,
-        orphans: isProved ? await findOrphans(ctx.client, verifying, plan, units, signal) : NO_ORPHANS,
+        orphans: isProved ? await orphansByTarget(ctx, verifying, plan, units, signal) : [],
       };
     });
     if (found === CALLED_OFF) return (await ctx.ledger.getRun(run.id))?.record ?? verifying;
@@ -78,6 +85,22 @@ export async function endRun(
     if (!(error instanceof ReplayError) || error instanceof UnreachableError) throw error;
     return close(ctx, verifying, units, { state: "failed", reason: errorMessage(error) });
   }
+}
+
+/** One target after the other: as with runs of their own, what is an orphan in one is none in another. */
+async function orphansByTarget(
+  { client }: ReplayContext,
+  run: RunRecord,
+  plan: Plan,
+  units: readonly UnitRecord[],
+  signal: AbortSignal,
+): Promise<Orphans[]> {
+  const found: Orphans[] = [];
+  for (const at of targetsOf(run.settings).keys()) {
+    const seen = units.map((unit) => unitFor(unit, at));
+    found.push(await findOrphans(client, runFor(run, at), planFor(plan, at), seen, signal));
+  }
+  return found;
 }
 
 /** Ends a run that its units cannot end. */
@@ -103,12 +126,25 @@ export async function forgetCheckpoints(ctx: ReplayContext, runId: string): Prom
 function failureOf(run: RunRecord, units: readonly UnitRecord[]): string | null {
   const fatal = units.find((unit) => unit.failure && unit.failure.kind !== "bad-events");
   if (fatal?.failure) return `Unit ${fatal.id}: ${fatal.failure.message}`;
+  const texts = targetsOf(run.settings).map(({ bucket, projection }, at) => {
+    const text = badEventsIn(
+      run,
+      units.map((unit) => unitFor(unit, at)),
+    );
+    return text && run.settings.otherTargets.length > 0 ? `${projection.name} into ${bucket}: ${text}` : text;
+  });
+  const bad = texts.filter((text) => text !== null);
+  return bad.length > 0 ? bad.join(" ") : null;
+}
+
+/** Why what one target has put away is too much; null where it is not. */
+function badEventsIn(run: RunRecord, units: readonly UnitRecord[]): string | null {
   const quarantined = units.reduce((sum, unit) => sum + unit.counts.quarantined, 0);
-  const parked = units.some((unit) => unit.state === "failed");
+  const first = Math.min(...units.map((unit) => unit.firstParkedSeq ?? Number.POSITIVE_INFINITY));
+  const parked = Number.isFinite(first);
   if (!parked && quarantined <= run.settings.skipErrors) return null;
   const aggregates = units.reduce((sum, unit) => sum + unit.parkedAggregates, 0);
-  const first = Math.min(...units.map((unit) => unit.firstParkedSeq ?? Number.POSITIVE_INFINITY));
-  const where = Number.isFinite(first) ? `, the first at sequence ${first}` : "";
+  const where = parked ? `, the first at sequence ${first}` : "";
   const all = `See \`replay-status --run ${run.id} --show-errors\`; mend the cause, or \`event-replay --resume --skip-errors ${quarantined}\`.`;
   if (aggregates === 0 && parked === false) {
     return `${quarantined} events were skipped, and --skip-errors allows ${run.settings.skipErrors} in all. ${all}`;
@@ -119,7 +155,8 @@ function failureOf(run: RunRecord, units: readonly UnitRecord[]): string | null 
 interface Ending {
   readonly state: "completed" | "failed";
   readonly reason: string | null;
-  readonly orphans?: Orphans;
+  /** By target. */
+  readonly orphans?: readonly Orphans[];
   readonly verdict?: CertificateVerdict | null;
 }
 
@@ -140,31 +177,59 @@ async function close(
   );
 }
 
-function summarise(
-  run: RunRecord,
-  units: readonly UnitRecord[],
-  { orphans = NO_ORPHANS, verdict }: Ending,
-): RunSummary {
+function summarise(run: RunRecord, units: readonly UnitRecord[], { orphans = [], verdict }: Ending): RunSummary {
   const sum = (of: (unit: UnitRecord) => number) => units.reduce((total, unit) => total + of(unit), 0);
+  const targets = targetsOf(run.settings).map((_, at) =>
+    targetSummary(
+      units.map((unit) => unitFor(unit, at)),
+      orphans[at] ?? NO_ORPHANS,
+    ),
+  );
+  const all = (of: (target: TargetSummary) => number) => targets.reduce((total, target) => total + of(target), 0);
   const seconds = (Date.now() - Date.parse(run.startedAt ?? run.createdAt)) / 1000;
   const events = sum((unit) => ownEvents(unit.counts));
   return {
     events,
+    // Every target has the same ones, but for those whose first event only some could take.
+    aggregates: Math.max(...targets.map(({ aggregates }) => aggregates)),
+    quarantined: all(({ quarantined }) => quarantined),
+    entriesWritten: all(({ entriesWritten }) => entriesWritten),
+    entriesUnchanged: all(({ entriesUnchanged }) => entriesUnchanged),
+    orphans: all((target) => target.orphans),
+    pruned: all(({ pruned }) => pruned),
+    seconds,
+    eventsPerSecond: seconds > 0 ? events / seconds : 0,
+    findings: [...aboutHot(units), ...findings(run, sum, orphans)],
+    certificate: verdict ? { level: verdict.level, holds: verdict.holds, discrepancies: verdict.discrepancies } : null,
+    ...(targets.length > 1 && { targets }),
+  };
+}
+
+function targetSummary(units: readonly UnitRecord[], orphans: Orphans): TargetSummary {
+  const sum = (of: (unit: UnitRecord) => number) => units.reduce((total, unit) => total + of(unit), 0);
+  return {
     aggregates: sum((unit) => unit.aggregatesByPartition.reduce((total, count) => total + count, 0)),
     quarantined: sum((unit) => unit.counts.quarantined),
     entriesWritten: sum((unit) => unit.entries.written),
     entriesUnchanged: sum((unit) => unit.entries.unchanged),
     orphans: orphans.total,
     pruned: orphans.pruned,
-    seconds,
-    eventsPerSecond: seconds > 0 ? events / seconds : 0,
-    findings: findings(run, sum, orphans),
-    certificate: verdict ? { level: verdict.level, holds: verdict.holds, discrepancies: verdict.discrepancies } : null,
   };
 }
 
+function aboutHot(units: readonly UnitRecord[]): string[] {
+  const hot = hotAggregate(units);
+  if (!hot) return [];
+  const percent = Math.round(hot.share * 100);
+  return [`aggregate ${hot.aggregateId} has ${percent} % of all events: one worker folds them, one after another`];
+}
+
 /** Oddities that are no failure, in words. */
-function findings(run: RunRecord, sum: (of: (unit: UnitRecord) => number) => number, orphans: Orphans): string[] {
+function findings(
+  run: RunRecord,
+  sum: (of: (unit: UnitRecord) => number) => number,
+  orphans: readonly Orphans[],
+): string[] {
   const said: string[] = [];
   const say = (count: number, what: string) => {
     if (count > 0) said.push(`${count} ${what}`);
@@ -197,11 +262,14 @@ function findings(run: RunRecord, sum: (of: (unit: UnitRecord) => number) => num
     sum((unit) => unit.counts.timesApart),
     "events that --time-basis would place on the other side",
   );
-  const named = orphans.keys.join(", ") + (orphans.total > orphans.keys.length ? ", …" : "");
-  const prune = orphans.hindrance === null ? "--prune removes them" : `--prune leaves them, since ${orphans.hindrance}`;
-  say(orphans.total - orphans.pruned, `entries that no event accounts for, kept (${named}); ${prune}`);
-  say(orphans.pruned, "entries that no event accounts for, removed");
-  say(orphans.spared, "entries kept as they were: all events of their aggregates were skipped");
-  say(orphans.expired, "entries kept as they were: their events have gone from the front of the stream");
+  for (const [at, found] of orphans.entries()) {
+    const where = orphans.length > 1 ? ` in ${bucketsOf(run.settings)[at]}` : "";
+    const named = found.keys.join(", ") + (found.total > found.keys.length ? ", …" : "");
+    const prune = found.hindrance === null ? "--prune removes them" : `--prune leaves them, since ${found.hindrance}`;
+    say(found.total - found.pruned, `entries${where} that no event accounts for, kept (${named}); ${prune}`);
+    say(found.pruned, `entries${where} that no event accounts for, removed`);
+    say(found.spared, `entries${where} kept as they were: all events of their aggregates were skipped`);
+    say(found.expired, `entries${where} kept as they were: their events have gone from the front of the stream`);
+  }
   return said;
 }

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isUnfinished, moveRun, type RunState } from "@cim-replay/core";
+import { isUnfinished, moveRun, type RunState, targetAt } from "@cim-replay/core";
 import type { ReplayContext } from "./context.ts";
 import { fenceUnits, isUnclaimable } from "./fence.ts";
 import { holderText, LeaseKeeper, type LeaseSubject } from "./lease-keeper.ts";
 
-type LedgerContext = Pick<ReplayContext, "ledger" | "log">;
+export type LedgerContext = Pick<ReplayContext, "ledger" | "log">;
 
 /** A worker may write for so long after it was fenced: by what it last knew, the unit was its own. */
 const FENCED_WRITES_MS = 2_000;
@@ -38,9 +38,9 @@ export async function acquireQuietTarget(
   try {
     const runs = await ctx.ledger.listRuns();
     const left = runs.filter((run) => {
-      const { domain, target } = run.settings;
+      const { domain } = run.settings;
       if (run.id === lease.takenFrom) return isUnfinished(run);
-      return domain === subject.domain && target === subject.target && AT_WORK.includes(run.state);
+      return domain === subject.domain && targetAt(run.settings, subject.target) >= 0 && AT_WORK.includes(run.state);
     });
     const fenced: number[] = [];
     for (const { id } of left) fenced.push(await giveUp(ctx, id, subject.runId));

@@ -96,7 +96,7 @@ async function skippedOf(
   const quarantine = await QuarantineStore.open(client, { create: false });
   let kept = 0;
   let nameless = 0;
-  for await (const { aggregateId } of quarantine?.list(run.id) ?? []) {
+  for await (const { aggregateId } of quarantine?.list(run.id, run.settings.target) ?? []) {
     kept += 1;
     if (aggregateId === null) nameless += 1;
     else keys.add(entryKey(run.settings.domain, aggregateId));

@@ -18,7 +18,7 @@ beforeEach(() => {
   stream = uniqueName("STREAM");
 });
 
-const plan = (changes: Partial<RunSettings> = {}) => planReplay(client, settingsOf(stream, changes), counting, "run");
+const plan = (changes: Partial<RunSettings> = {}) => planReplay(client, settingsOf(stream, changes), [counting], "run");
 
 describe("planReplay", () => {
   it("pins stream, range and counts, tiles slices and the key space, and writes nothing", async () => {

@@ -1,10 +1,12 @@
 import { availableParallelism } from "node:os";
 import {
+  bucketsOf,
   type CompiledProjection,
   compileDomain,
   DeletedSequences,
   type DomainCodec,
   type Plan,
+  ReplayError,
   type RunSettings,
   type SequenceRange,
   UsageError,
@@ -24,7 +26,8 @@ import { requireStream } from "./require-stream.ts";
 export async function planReplay(
   client: NatsClient,
   settings: RunSettings,
-  projection: CompiledProjection,
+  /** Of `settings`' targets, in their order. */
+  projections: readonly CompiledProjection[],
   runId: string,
   /** Told what the server's subject index said, for whoever needs it again. */
   onCounted: (counts: EventCounts) => void = () => undefined,
@@ -32,7 +35,7 @@ export async function planReplay(
   const codec = compileDomain(settings.domain, settings.domainSettings);
   const one = subjectsOfOne(codec, settings);
   const subjects = one ?? codec.subjects;
-  const { targetBefore, counts, calibration } = await lookAround(client, settings, projection, codec, one);
+  const { targetsBefore, counts, calibration } = await lookAround(client, settings, projections, codec, one);
   const { stream } = counts;
   onCounted(counts);
   if (counts.events === 0) throw nothingThere(settings, subjects);
@@ -45,7 +48,10 @@ export async function planReplay(
   const cores = availableParallelism();
   const load = { messages: read.messages, events, maxUnits: partitioning.partitions.length, cores };
   const choice = chooseSource(load, settings, read, costs);
-  const target = await pinTarget(client, settings.target, settings.domain, targetBefore);
+  const [target, ...otherTargets] = await Promise.all(
+    targetsBefore.map((before) => pinTarget(client, before.bucket, settings.domain, before)),
+  );
+  if (!target) throw new ReplayError("Cannot plan a replay without a target.");
   return {
     version: 1,
     runId,
@@ -59,9 +65,14 @@ export async function planReplay(
     ...cutWork(choice, partitioning.partitions, range, cores),
     expected: counts.byKey && { events: counts.events, aggregates: counts.byKey.size },
     target,
-    estimate: { seconds: choice.seconds, bytes, microsPerEvent: costs.serverRead + costs.clientRead + costs.fold },
+    ...(otherTargets.length > 0 && { otherTargets }),
+    estimate: {
+      ...{ seconds: choice.seconds, bytes, microsPerEvent: costs.serverRead + costs.clientRead + costs.fold },
+      ...(calibration.entryBytes.length > 0 && { entryBytes: [...calibration.entryBytes] }),
+    },
     warnings: planWarnings({
-      ...{ domain: settings.domain, stream, range, deleted: deleted.count, bucket: targetBefore.facts, bytes },
+      ...{ domain: settings.domain, stream, range, deleted: deleted.count, bytes },
+      buckets: targetsBefore.map(({ facts }) => facts),
       ...{ calibration, tooManySubjects: counts.tooManySubjects },
     }),
   };
@@ -71,15 +82,17 @@ export async function planReplay(
 async function lookAround(
   client: NatsClient,
   settings: RunSettings,
-  projection: CompiledProjection,
+  projections: readonly CompiledProjection[],
   codec: DomainCodec,
   one: readonly string[] | null,
-): Promise<{ targetBefore: TargetLook; counts: EventCounts; calibration: Calibration }> {
-  const lookingAtTarget = lookAtTarget(client, settings.target, settings.domain);
+): Promise<{ targetsBefore: TargetLook[]; counts: EventCounts; calibration: Calibration }> {
+  const lookingAtTarget = Promise.all(
+    bucketsOf(settings).map((bucket) => lookAtTarget(client, bucket, settings.domain)),
+  );
   // Its failure is told below, where the stream is there.
   lookingAtTarget.catch(() => undefined);
   const stream: StreamFacts = await requireStream(client, settings.domainSettings.stream, codec.subjects);
-  const [targetBefore, counts, calibration] = await Promise.all([
+  const [targetsBefore, counts, calibration] = await Promise.all([
     lookingAtTarget,
     countEvents(
       client,
@@ -90,13 +103,13 @@ async function lookAround(
       settings.continueFromEntries ? Number.POSITIVE_INFINITY : undefined,
     ),
     calibrate({
-      ...{ client, stream, codec, projection },
+      ...{ client, stream, codec, projections },
       fromSeq: settings.fromSeq ?? 1,
       filterSubjects: one ?? [],
       isOutside: (timeMs) => isOutside(settings, timeMs),
     }),
   ]);
-  return { targetBefore, counts, calibration };
+  return { targetsBefore, counts, calibration };
 }
 
 /** What of the range is there, how much of it is wanted, and how it is best read. */

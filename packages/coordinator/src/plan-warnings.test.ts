@@ -28,9 +28,11 @@ function warnings(options: {
     stream: stream as StreamFacts,
     range: { fromSeq: options.fromSeq ?? stream.firstSeq, toSeq: 100 },
     deleted: options.deleted ?? 0,
-    bucket: options.bucket
-      ? ({ bucket: "T", bytes: 0, maxBytes: -1, unfinishedRestore: null, ...options.bucket } as BucketFacts)
-      : null,
+    buckets: [
+      options.bucket
+        ? ({ bucket: "T", bytes: 0, maxBytes: -1, unfinishedRestore: null, ...options.bucket } as BucketFacts)
+        : null,
+    ],
     bytes: 1_000,
   });
 }

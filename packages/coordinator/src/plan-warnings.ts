@@ -8,12 +8,13 @@ export function planWarnings(options: {
   stream: StreamFacts;
   range: SequenceRange;
   deleted: number;
-  bucket: BucketFacts | null;
+  /** Null: it will be made. */
+  buckets: readonly (BucketFacts | null)[];
   bytes: number;
   calibration: Pick<Calibration, "sampled" | "timesApart">;
   tooManySubjects: number | null;
 }): string[] {
-  const { stream, bucket, calibration } = options;
+  const { stream, buckets, calibration } = options;
   const { limits } = stream;
   const warnings: string[] = [];
   if (stream.firstSeq > 1 && options.range.fromSeq === stream.firstSeq) {
@@ -36,10 +37,12 @@ export function planWarnings(options: {
   if (limited.length > 0) {
     warnings.push(`${stream.name} drops history by itself (${limited.join(", ")}): older events may be missing.`);
   }
-  if (bucket && bucket.maxBytes > 0 && bucket.bytes + options.bytes > bucket.maxBytes) {
+  for (const bucket of buckets) {
+    if (!bucket || bucket.maxBytes <= 0 || bucket.bytes + options.bytes <= bucket.maxBytes) continue;
     warnings.push(`Bucket ${bucket.bucket} may fill up: it holds ${bucket.bytes} of at most ${bucket.maxBytes} bytes.`);
   }
-  if (bucket && bucket.unfinishedRestore !== null) {
+  for (const bucket of buckets) {
+    if (!bucket || bucket.unfinishedRestore === null) continue;
     warnings.push(
       `Bucket ${bucket.bucket} is half restored: what this run does not write may be of another time. Finish that first: \`${bucket.unfinishedRestore}\`.`,
     );

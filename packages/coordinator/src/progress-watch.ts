@@ -36,8 +36,8 @@ export class ProgressWatch {
 
   /** Throws ReplayError where the ledger has no such run. */
   async look(): Promise<RunLook> {
-    const { run, plan, units, at } = await lookAtRun(this.#ledger, this.#runId, this.#plan);
-    this.#plan = plan;
+    const { run, pinned, plan, units, at } = await lookAtRun(this.#ledger, this.#runId, this.#plan);
+    this.#plan = pinned;
     const isAtWork = run.state === "running";
     if (isAtWork) this.#lastPinnedAtMs ??= lastPinnedTime(this.#client, run, plan);
     const live = [...this.#live.values()];

@@ -1,10 +1,19 @@
-import type { Plan, RunRecord, UnitRecord } from "@cim-replay/core";
+import {
+  entriesDoneBy,
+  type HotAggregate,
+  hotAggregate,
+  type Plan,
+  quarantinedBy,
+  type RunRecord,
+  type UnitRecord,
+} from "@cim-replay/core";
 import type { Ledger, LiveReport, NatsClient } from "@cim-replay/nats";
 import { lastPinnedTime } from "./last-pinned-time.ts";
+import { withHeirs } from "./stragglers.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ReplayError } from "@cim-replay/core";
 
-export interface StateCounts {
+interface StateCounts {
   readonly total: number;
   readonly done: number;
   readonly running: number;
@@ -52,6 +61,8 @@ export interface Progress {
   /** By the run's coordinator, since it began; null for whoever watches from outside. */
   readonly unitsResent: number | null;
   readonly checkpoints: number;
+  /** By what is durable; null where there is none. */
+  readonly hot: HotAggregate | null;
 }
 
 const NO_STAGES: StageMicros = { fetch: 0, fold: 0, checkpoint: 0, write: 0 };
@@ -101,10 +112,9 @@ export function progressOf(
     lagSeconds: lagOf(lastEvents, more.lastPinnedAtMs),
     etaSeconds: more.eventsPerSecond > 0 ? remaining / more.eventsPerSecond : null,
     errors:
-      sum(units, (unit) => Math.max(unit.counts.quarantined, unit.state === "running" ? unit.live.quarantined : 0)) +
-      units.filter((unit) => unit.failure && unit.failure.kind !== "bad-events").length,
+      sum(units, quarantinedBy) + units.filter((unit) => unit.failure && unit.failure.kind !== "bad-events").length,
     entriesWritten: sum(units, entriesOf(live)),
-    entriesTotal: plan.expected?.aggregates ?? null,
+    entriesTotal: plan.expected && plan.expected.aggregates * (1 + (plan.otherTargets?.length ?? 0)),
     workers: new Set(running.map((unit) => unit.owner)).size,
     memoryBytes: Math.max(0, ...running.map((unit) => live.get(unit.id)?.memoryBytes ?? unit.live.memoryBytes)),
     inFlightBytes: sum(reports, (report) => report.inFlightBytes),
@@ -112,6 +122,7 @@ export function progressOf(
     recoveries: sum(reports, (report) => report.recoveries),
     unitsResent: more.unitsResent ?? null,
     checkpoints: sum(units, (unit) => unit.checkpoints.at(-1)?.number ?? 0),
+    hot: hotAggregate(units),
   };
 }
 
@@ -131,14 +142,18 @@ export async function readProgress(client: NatsClient, ledger: Ledger, runId: st
 
 /** A run, its plan and its units as the ledger has them. Throws ReplayError where it has none of that id. */
 export async function lookAtRun(ledger: Ledger, runId: string, knownPlan: Plan | null = null) {
-  const [run, plan, units] = await Promise.all([
+  const [run, pinned, found] = await Promise.all([
     ledger.getRun(runId),
     knownPlan ?? ledger.getPlan(runId),
     ledger.listUnits(runId),
   ]);
-  if (!run || !plan)
+  if (!run || !pinned)
     throw new ReplayError(`Cannot show run ${runId}: the ledger has none of that id. See \`replay-list\`.`);
-  return { run: run.record, plan, units: units.map(({ record }) => record), at: performance.now() };
+  const { plan, units } = withHeirs(
+    pinned,
+    found.map(({ record }) => record),
+  );
+  return { run: run.record, pinned, plan, units, at: performance.now() };
 }
 
 /** Messages that a unit has dealt with for its own partitions. */
@@ -177,9 +192,7 @@ function appliedOf(unit: UnitRecord): number {
 
 function entriesOf(live: ReadonlyMap<string, LiveReport>) {
   return (unit: UnitRecord) =>
-    unit.state === "running"
-      ? (live.get(unit.id)?.entriesWritten ?? unit.live.entriesWritten)
-      : unit.entries.written + unit.entries.unchanged;
+    unit.state === "running" ? (live.get(unit.id)?.entriesWritten ?? unit.live.entriesWritten) : entriesDoneBy(unit);
 }
 
 function lagOf(lastEventsMs: readonly (number | null)[], lastPinnedAtMs: number | null): number | null {

@@ -1,4 +1,12 @@
-import { type Partition, type Plan, ReplayError, SourceChangedError, type UnitRecord } from "@cim-replay/core";
+import {
+  type Partition,
+  type Plan,
+  planFor,
+  ReplayError,
+  SourceChangedError,
+  unitFor,
+  type UnitRecord,
+} from "@cim-replay/core";
 import { assertShuffleCloses } from "./reconcile-shuffle.ts";
 import { deletedWithin, deletionsSha256, type NatsClient, streamFacts } from "@cim-replay/nats";
 
@@ -8,6 +16,16 @@ import { deletedWithin, deletionsSha256, type NatsClient, streamFacts } from "@c
  * partition or unit and the cause, where it does not.
  */
 export async function reconcile(client: NatsClient, plan: Plan, units: readonly UnitRecord[]): Promise<void> {
+  const targets = [plan.target, ...(plan.otherTargets ?? [])];
+  for (const [at, { bucket }] of targets.entries()) {
+    const seen = units.map((unit) => unitFor(unit, at));
+    assertTargetCloses(planFor(plan, at), seen, targets.length > 1 ? ` of bucket ${bucket}` : "");
+  }
+  await assertSameSource(client, plan);
+}
+
+/** `where`: which target it is, in words; empty where there is one only. */
+function assertTargetCloses(plan: Plan, units: readonly UnitRecord[], where: string): void {
   for (const unit of units) assertUnitCloses(plan, unit);
   if (plan.source.kind === "shuffle") assertShuffleCloses(plan, units);
   for (const planned of plan.units) {
@@ -15,10 +33,9 @@ export async function reconcile(client: NatsClient, plan: Plan, units: readonly 
     if (!unit) throw new ReplayError(`Cannot account for unit ${planned.id}: the ledger has no record of it.`);
     for (const [at, index] of planned.partitions.entries()) {
       const partition = plan.partitions[index];
-      if (partition) assertPartition(partition, unit, at);
+      if (partition) assertPartition(partition, unit, { at, where });
     }
   }
-  await assertSameSource(client, plan);
 }
 
 function assertUnitCloses(plan: Plan, unit: UnitRecord): void {
@@ -47,7 +64,11 @@ function assertUnitCloses(plan: Plan, unit: UnitRecord): void {
   );
 }
 
-function assertPartition(partition: Partition, unit: UnitRecord, at: number): void {
+function assertPartition(
+  partition: Partition,
+  unit: UnitRecord,
+  { at, where }: { readonly at: number; readonly where: string },
+): void {
   const { expected } = partition;
   if (!expected) return;
   const delivered = unit.deliveredByPartition[at] ?? 0;
@@ -57,7 +78,7 @@ function assertPartition(partition: Partition, unit: UnitRecord, at: number): vo
         ? `${expected.maxEvents}`
         : `${expected.minEvents} to ${expected.maxEvents}`;
     throw new SourceChangedError(
-      `Cannot account for partition ${partition.index}: the server's subject index has ${wanted} events of it, ${delivered} came. ` +
+      `Cannot account for partition ${partition.index}${where}: the server's subject index has ${wanted} events of it, ${delivered} came. ` +
         "Messages were deleted under the run, or older entries lack events (skipped ones, too): rebuild with --from-beginning.",
     );
   }

@@ -30,6 +30,11 @@ export class RunWatch {
     return progressOf(run, plan, units, { ...more, eventsPerSecond: this.#rate(progress.appliedEvents) });
   }
 
+  /** What workers have told of last. */
+  get reports(): LiveReport[] {
+    return [...this.#reports.values()];
+  }
+
   stop(): void {
     this.#unsubscribe();
   }

@@ -1,4 +1,4 @@
-import type { RunRecord, UnitRecord } from "@cim-replay/core";
+import { bucketsOf, type RunRecord, unitFor, type UnitRecord } from "@cim-replay/core";
 
 /**
  * Why a run that skips errors must stop, though each unit keeps to the limit by itself; null where it need not. What units
@@ -9,7 +9,11 @@ export function skippedTooMany({ id, settings }: RunRecord, units: readonly Unit
   const { skipErrors } = settings;
   // Without leave to skip, bad events park their aggregates, and all of them are told at the end.
   if (skipErrors === 0) return null;
-  const skipped = units.reduce((sum, unit) => sum + skippedBy(unit), 0);
+  // Each target keeps to the limit by itself, as in a run of its own.
+  const byTarget = bucketsOf(settings).map((_, at) =>
+    units.reduce((sum, unit) => sum + skippedBy(unitFor(unit, at)), 0),
+  );
+  const skipped = Math.max(...byTarget);
   if (skipped <= skipErrors) return null;
   return (
     `${skipped} events cannot be taken so far, and --skip-errors allows ${skipErrors} in all. ` +

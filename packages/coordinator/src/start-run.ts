@@ -1,39 +1,44 @@
 import { hostname } from "node:os";
 import {
+  bucketsOf,
+  eachTarget,
   emptyCounts,
+  figuresByTarget,
   moveRun,
   moveUnit,
   newUnitRecord,
   type Plan,
   ReplayError,
+  type RunBackup,
   SegmentLostError,
   type RunRecord,
   type RunSettings,
+  type UnitRecord,
 } from "@cim-replay/core";
 import { ensureBucket } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
-import { acquireTarget } from "./give-up.ts";
-import { coordinatorId, type LeaseKeeper } from "./lease-keeper.ts";
+import { coordinatorId } from "./lease-keeper.ts";
 import { sweepSegments, toPackAgain } from "./segments.ts";
+import { acquireTargets, type TargetLeases } from "./target-leases.ts";
 
 /** A run and the right to drive it. */
 export interface HeldRun {
   readonly record: RunRecord;
-  readonly lease: LeaseKeeper;
+  readonly lease: TargetLeases;
 }
 
-/** Writes a planned run into the ledger. Throws ReplayError where another run has the same domain and target. */
+/** Writes a planned run into the ledger. Throws ReplayError where another run has the same domain and one of its targets. */
 export async function startRun(
   ctx: ReplayContext,
   command: string,
   settings: RunSettings,
   plan: Plan,
-  backup: RunRecord["backup"] = null,
+  /** By target; none: nothing is known of any. */
+  [backup, ...otherBackups]: readonly RunBackup[] = [],
 ): Promise<HeldRun> {
-  const subject = { domain: settings.domain, target: settings.target, runId: plan.runId };
-  const lease = await acquireTarget(ctx, subject);
+  const lease = await acquireTargets(ctx, settings, plan.runId);
   try {
-    await ensureBucket(ctx.client, settings.target);
+    for (const bucket of bucketsOf(settings)) await ensureBucket(ctx.client, bucket);
     const record: RunRecord = {
       version: 1,
       id: plan.runId,
@@ -45,14 +50,18 @@ export async function startRun(
       startedAt: null,
       endedAt: null,
       coordinator: { id: coordinatorId, host: hostname(), pid: process.pid },
-      backup,
+      backup: backup ?? null,
+      otherBackups,
       adaptive: null,
       summary: null,
     };
     const { runId, slices, partitions, units, sliceUnits } = plan;
+    const targets = bucketsOf(settings).length;
     await ctx.ledger.createRun(record, plan, [
       ...sliceUnits.map(({ id }) => newUnitRecord(runId, id, slices.length, partitions.length, "slice")),
-      ...units.map((unit) => newUnitRecord(runId, unit.id, slices.length, unit.partitions.length)),
+      ...units.map((unit) =>
+        newUnitRecord(runId, unit.id, slices.length, unit.partitions.length, "partition", targets),
+      ),
     ]);
     await sweepSegments(ctx);
     return { record, lease };
@@ -74,7 +83,7 @@ export async function takeOverRun(ctx: ReplayContext, runId: string, changes: Pa
     throw new ReplayError(`Cannot resume run ${runId}: it is ${found.record.state}. Start a new one.`);
   }
   await assertNotOvertaken(ctx, found.record);
-  const lease = await acquireTarget(ctx, { domain: settings.domain, target: settings.target, runId });
+  const lease = await acquireTargets(ctx, settings, runId);
   try {
     await sweepSegments(ctx);
     const units = await ctx.ledger.listUnits(runId);
@@ -103,16 +112,20 @@ export async function takeOverRun(ctx: ReplayContext, runId: string, changes: Pa
 
 /** What a later run has written is newer than this one's plan: going on would find another writer in every entry. */
 async function assertNotOvertaken(ctx: ReplayContext, run: RunRecord): Promise<void> {
-  const { domain, target } = run.settings;
-  const later = (await ctx.ledger.listRuns()).find(
-    (other) =>
-      other.state === "completed" &&
-      other.settings.domain === domain &&
-      other.settings.target === target &&
-      other.settings.aggregateId === run.settings.aggregateId &&
-      other.createdAt > run.createdAt,
-  );
+  const { domain } = run.settings;
+  const buckets = bucketsOf(run.settings);
+  const later = (await ctx.ledger.listRuns())
+    .flatMap(eachTarget)
+    .find(
+      (other) =>
+        other.state === "completed" &&
+        other.settings.domain === domain &&
+        buckets.includes(other.settings.target) &&
+        other.settings.aggregateId === run.settings.aggregateId &&
+        other.createdAt > run.createdAt,
+    );
   if (!later) return;
+  const { target } = later.settings;
   if (later.settings.filter !== null) {
     throw new ReplayError(
       `Cannot resume run ${run.id}: run ${later.id} has replayed a selection of ${domain} into ${target} since, so entries are newer than its plan. ` +
@@ -126,19 +139,20 @@ async function assertNotOvertaken(ctx: ReplayContext, run: RunRecord): Promise<v
 }
 
 /** Back to the last checkpoint that nothing bad has touched; to the start where there is none. */
-function beforeFailure(unit: Parameters<typeof moveUnit>[0]): ReturnType<typeof moveUnit> {
-  const { firstParkedSeq, failure } = unit;
+function beforeFailure(unit: UnitRecord): UnitRecord {
+  const parkedSeqs = figuresByTarget(unit).map(({ firstParkedSeq }) => firstParkedSeq ?? Number.POSITIVE_INFINITY);
   // Where a segment was not what was packed, nothing that was folded of segments is to be trusted.
-  const lastGoodSeq = failure?.kind === SegmentLostError.name ? 0 : (firstParkedSeq ?? Number.POSITIVE_INFINITY);
+  const lastGoodSeq = unit.failure?.kind === SegmentLostError.name ? 0 : Math.min(...parkedSeqs);
   const checkpoints = unit.checkpoints.filter(({ seq }) => seq < lastGoodSeq);
+  // Those of the failure reach further than what is durable; the next checkpoint states its own.
+  const counts = Number.isFinite(lastGoodSeq) ? { counts: emptyCounts() } : {};
+  const unparked = { ...counts, firstParkedSeq: null, parkedAggregates: 0 };
   return {
     ...moveUnit(unit, "pending"),
+    ...unparked,
     checkpoints,
-    cursorSeq: checkpoints.at(-1)?.seq ?? 0,
-    // Those of the failure reach further than what is durable; the next checkpoint states its own.
-    counts: Number.isFinite(lastGoodSeq) ? emptyCounts() : unit.counts,
-    firstParkedSeq: null,
-    parkedAggregates: 0,
+    cursorSeq: checkpoints.at(-1)?.seq ?? unit.heirOf?.checkpoints.at(-1)?.seq ?? 0,
+    otherTargets: unit.otherTargets.map((figures) => ({ ...figures, ...unparked })),
     failure: null,
   };
 }

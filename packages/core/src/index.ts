@@ -26,11 +26,13 @@ export {
   type RunState,
   type RunBackup,
   type RunSummary,
+  type TargetSummary,
   runRecordSchema,
   runSettingsSchema,
 } from "./run.ts";
 export {
   type CheckpointRef,
+  type FoldFigures,
   emptyCounts,
   hasAdvanced,
   moveUnit,
@@ -43,6 +45,21 @@ export {
   unitCountsSchema,
   unitRecordSchema,
 } from "./unit.ts";
+export {
+  bucketsOf,
+  eachTarget,
+  entriesDoneBy,
+  figuresByTarget,
+  planFor,
+  quarantinedBy,
+  type RunTarget,
+  runFor,
+  targetAt,
+  targetsOf,
+  unitFor,
+} from "./targets.ts";
+export { afterSplits, halves, heirsOf, isSplittable, plannedAs, shareOf, splitUnit } from "./split.ts";
+export { type HotAggregate, hotAggregate } from "./hot-aggregate.ts";
 export { type CpuProfile, type WorkerProfile, workerProfileSchema } from "./worker-profile.ts";
 export { type DomainSettings, domainSettingsSchema, ENVELOPE_NAMES } from "./settings.ts";
 export { PROVENANCE_HEADERS, type Provenance, parseProvenance } from "./provenance.ts";

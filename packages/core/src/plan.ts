@@ -17,6 +17,12 @@ const partitionSchema = z.strictObject({
   expected: z.strictObject({ minEvents: seq, maxEvents: seq, aggregates: seq }).nullable(),
 });
 
+const targetSchema = z.strictObject({
+  bucket: z.string(),
+  /** The bucket's last revision when the plan was made: what is newer and not ours is a live writer's. 0 if it is new. */
+  lastRevision: seq,
+});
+
 export const planSchema = z.strictObject({
   version: z.literal(1),
   runId: z.string(),
@@ -55,12 +61,16 @@ export const planSchema = z.strictObject({
   sliceUnits: z.array(z.strictObject({ id: z.string(), slice: z.int().nonnegative() })).default([]),
   /** Of the domain, within the stream when the plan was made; null where ids are not in subjects. */
   expected: z.strictObject({ events: seq, aggregates: seq }).nullable(),
-  target: z.strictObject({
-    bucket: z.string(),
-    /** The bucket's last revision when the plan was made: what is newer and not ours is a live writer's. 0 if it is new. */
-    lastRevision: seq,
+  target: targetSchema,
+  /** Of the run's further projections, in their order; absent where there are none. */
+  otherTargets: z.array(targetSchema).optional(),
+  estimate: z.strictObject({
+    seconds: z.number(),
+    bytes: seq,
+    microsPerEvent: z.number(),
+    /** Mean size of an entry by target, of a sample's states; absent where nothing was sampled. */
+    entryBytes: z.array(z.number()).optional(),
   }),
-  estimate: z.strictObject({ seconds: z.number(), bytes: seq, microsPerEvent: z.number() }),
   warnings: z.array(z.string()),
 });
 

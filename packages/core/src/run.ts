@@ -27,6 +27,13 @@ export type CertificateLevel = (typeof CERTIFICATE_LEVELS)[number];
 
 const positive = z.int().positive();
 
+const projectionRefSchema = z.strictObject({
+  name: z.string(),
+  source: z.enum(["builtin", "file"]),
+  path: z.string().nullable(),
+  sha256: z.string(),
+});
+
 /** What a run does and how, pinned when it is planned: `--resume` needs nothing else. */
 export const runSettingsSchema = z.strictObject({
   domain: z.string(),
@@ -44,12 +51,9 @@ export const runSettingsSchema = z.strictObject({
   /** Of a selective replay: what it takes, its times and domains being settings of the run too. Null: everything. */
   filter: pinnedFilterSchema.nullable().default(null),
   target: z.string(),
-  projection: z.strictObject({
-    name: z.string(),
-    source: z.enum(["builtin", "file"]),
-    path: z.string().nullable(),
-    sha256: z.string(),
-  }),
+  projection: projectionRefSchema,
+  /** Further projections that the same pass folds, each into a bucket of its own; see `targets.ts`. */
+  otherTargets: z.array(z.strictObject({ target: z.string(), projection: projectionRefSchema })).default([]),
   /** Upper bound on partitions and so on units at work. */
   parallel: positive,
   /** How events come to the units that fold them; see `source` of the plan. "auto": the planner's choice. */
@@ -83,6 +87,17 @@ export const runSettingsSchema = z.strictObject({
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
+const backupSchema = z.strictObject({ file: z.string().nullable(), note: z.string().nullable() });
+
+const targetSummarySchema = z.strictObject({
+  aggregates: z.int(),
+  quarantined: z.int(),
+  entriesWritten: z.int(),
+  entriesUnchanged: z.int(),
+  orphans: z.int(),
+  pruned: z.int(),
+});
+
 export const runRecordSchema = z.strictObject({
   version: z.literal(1),
   id: z.string(),
@@ -96,7 +111,9 @@ export const runRecordSchema = z.strictObject({
   endedAt: z.iso.datetime().nullable(),
   coordinator: z.strictObject({ id: z.string(), host: z.string(), pid: z.int() }),
   /** What the target held before the run: the archive, or why there is none; null in records of older versions. */
-  backup: z.strictObject({ file: z.string().nullable(), note: z.string().nullable() }).nullable().default(null),
+  backup: backupSchema.nullable().default(null),
+  /** The same of `settings.otherTargets`, in their order. */
+  otherBackups: z.array(backupSchema).default([]),
   /** Where its rate adapts: events that all units together may take in a second now, null: as many as they can; and why. */
   adaptive: z.strictObject({ maxRate: positive.nullable(), reason: z.string().nullable() }).nullable().default(null),
   /** Set when the run ends: what `replay-status` shows afterwards. */
@@ -117,11 +134,14 @@ export const runRecordSchema = z.strictObject({
         .strictObject({ level: z.enum(CERTIFICATE_LEVELS), holds: z.boolean(), discrepancies: z.int() })
         .nullable()
         .default(null),
+      /** Only of a run with several: of each target by itself, in the run's order; what stands above is of all together. */
+      targets: z.array(targetSummarySchema).optional(),
     })
     .nullable(),
 });
 export type RunRecord = z.infer<typeof runRecordSchema>;
 export type RunSummary = NonNullable<RunRecord["summary"]>;
+export type TargetSummary = z.infer<typeof targetSummarySchema>;
 export type RunBackup = NonNullable<RunRecord["backup"]>;
 
 /** What holds a run back now: what was asked for, and what others' suffering asks for. */

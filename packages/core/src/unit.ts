@@ -8,15 +8,17 @@ import { ReplayError } from "./errors.ts";
  * - A release (pause, SIGTERM, lost server) puts a running unit back to pending, at its last checkpoint.
  * - `done` is final, but for a slice unit: where the segments that it packed are gone, a resumed run has it pack them again.
  * - `failed` goes back to pending only when its run is resumed.
+ * - `split` is final: its partitions are those of two new units from its last checkpoint on (`split.ts`).
  */
-const UNIT_STATES = ["pending", "running", "done", "failed"] as const;
+const UNIT_STATES = ["pending", "running", "done", "failed", "split"] as const;
 export type UnitState = (typeof UNIT_STATES)[number];
 
 const unitTransitions: Record<UnitState, readonly UnitState[]> = {
   pending: ["running"],
-  running: ["running", "pending", "done", "failed"],
+  running: ["running", "pending", "done", "failed", "split"],
   done: [],
   failed: ["pending"],
+  split: [],
 };
 
 /** Who folds partitions, and, in a run with source `shuffle`, who packs a slice's events into segments for them. */
@@ -98,6 +100,29 @@ export type CheckpointRef = z.infer<typeof checkpointSchema>;
 const contentDigestSchema = z.strictObject({ events: count, sha256: z.string() });
 const entriesDigestSchema = z.strictObject({ entries: count, sha256: z.string() });
 
+/** What a unit's fold with one projection has come to; of a run with several, each has its own. */
+const foldFigures = {
+  /** Up to `cursorSeq`. */
+  counts: unitCountsSchema,
+  /**
+   * By partition of the unit, in its order (of a slice unit: by partition of the plan): events of it delivered, whatever
+   * became of them; and aggregates.
+   */
+  deliveredByPartition: z.array(count),
+  aggregatesByPartition: z.array(count),
+  /** By partition of the unit, in its order: the entries it wrote. Empty until it is done. */
+  entriesByPartition: z.array(entriesDigestSchema).default([]),
+  /** Sequences found bad: never given to `evolve` again in this run. */
+  badSequences: z.array(count),
+  /** First sequence that parked an aggregate; a resumed run goes back before it. */
+  firstParkedSeq: count.nullable(),
+  parkedAggregates: count,
+  entries: z.strictObject({ written: count, unchanged: count, bytes: count }),
+};
+const foldFiguresSchema = z.strictObject(foldFigures);
+export type FoldFigures = z.infer<typeof foldFiguresSchema>;
+
+const liveFoldSchema = z.strictObject({ applied: count, quarantined: count, entriesWritten: count });
 /** What a slice unit packed for one unit: how many segments, of how many events; the SHA-256 over their SHA-256s. */
 const packedSchema = z.strictObject({
   unit: z.string(),
@@ -124,19 +149,15 @@ export const unitRecordSchema = z.strictObject({
   /** Last sequence whose effect is durable; 0 before the first checkpoint. */
   cursorSeq: count,
   checkpoints: z.array(checkpointSchema),
-  /** Up to `cursorSeq`. */
-  counts: unitCountsSchema,
   /** By slice of the plan, up to `cursorSeq`: messages delivered. */
   deliveredBySlice: z.array(count),
-  /**
-   * By partition of the unit, in its order (of a slice unit: by partition of the plan): events of it delivered, whatever
-   * became of them; and aggregates.
-   */
-  deliveredByPartition: z.array(count),
-  aggregatesByPartition: z.array(count),
-  /** By partition of the unit, in its order: the messages it was handed, and the entries it wrote. Empty until it is done. */
+  /** By partition of the unit, in its order: the messages it was handed. Empty until it is done. */
   contentByPartition: z.array(contentDigestSchema).default([]),
-  entriesByPartition: z.array(entriesDigestSchema).default([]),
+  ...foldFigures,
+  /** Of its aggregates the one with most events, up to `cursorSeq`; null before a checkpoint, and where entries were gone on from. */
+  hottest: z.strictObject({ aggregateId: z.string(), events: count }).nullable().default(null),
+  /** Of the run's further projections, in their order. */
+  otherTargets: z.array(foldFiguresSchema).default([]),
   /** Of a slice unit that is done, by unit of the plan. The segments are those of its epoch. */
   packed: z.array(packedSchema).default([]),
   /** What the owner has read so far, not yet durable. */
@@ -148,14 +169,24 @@ export const unitRecordSchema = z.strictObject({
     entriesWritten: count,
     lastEventAtMs: z.number().nullable(),
     memoryBytes: count,
+    /** Only where there are several targets: of each by itself, where the figures above are of the first or of all. */
+    byTarget: z.array(liveFoldSchema).optional(),
   }),
-  /** Sequences found bad: never given to `evolve` again in this run. */
-  badSequences: z.array(count),
-  /** First sequence that parked an aggregate; a resumed run goes back before it. */
-  firstParkedSeq: count.nullable(),
-  parkedAggregates: count,
-  entries: z.strictObject({ written: count, unchanged: count, bytes: count }),
   failure: z.strictObject({ kind: z.string(), message: z.string() }).nullable(),
+  /** Of a split one: the units that go on for it. */
+  splitInto: z.array(z.strictObject({ id: z.string(), partitions: z.array(count) })).default([]),
+  /** Of one of those: from which unit's states it goes on, until it has a checkpoint of its own. */
+  heirOf: z
+    .strictObject({
+      unit: z.string(),
+      /** All that the other had, in its order; and those that are this unit's. */
+      partitions: z.array(count),
+      own: z.array(count),
+      takesRest: z.boolean(),
+      checkpoints: z.array(checkpointSchema),
+    })
+    .nullable()
+    .default(null),
 });
 export type UnitRecord = z.infer<typeof unitRecordSchema>;
 
@@ -165,6 +196,7 @@ export function newUnitRecord(
   slices: number,
   partitions: number,
   kind: UnitKind = "partition",
+  targets = 1,
 ): UnitRecord {
   return {
     version: 1,
@@ -179,12 +211,11 @@ export function newUnitRecord(
     progressAt: null,
     cursorSeq: 0,
     checkpoints: [],
-    counts: emptyCounts(),
     deliveredBySlice: new Array<number>(slices).fill(0),
-    deliveredByPartition: new Array<number>(partitions).fill(0),
-    aggregatesByPartition: new Array<number>(partitions).fill(0),
     contentByPartition: [],
-    entriesByPartition: [],
+    ...noFigures(partitions),
+    hottest: null,
+    otherTargets: Array.from({ length: targets - 1 }, () => noFigures(partitions)),
     packed: [],
     live: {
       readSeq: 0,
@@ -195,11 +226,22 @@ export function newUnitRecord(
       lastEventAtMs: null,
       memoryBytes: 0,
     },
+    failure: null,
+    splitInto: [],
+    heirOf: null,
+  };
+}
+
+function noFigures(partitions: number): FoldFigures {
+  return {
+    counts: emptyCounts(),
+    deliveredByPartition: new Array<number>(partitions).fill(0),
+    aggregatesByPartition: new Array<number>(partitions).fill(0),
+    entriesByPartition: [],
     badSequences: [],
     firstParkedSeq: null,
     parkedAggregates: 0,
     entries: { written: 0, unchanged: 0, bytes: 0 },
-    failure: null,
   };
 }
 

@@ -7,15 +7,11 @@ const checkSchema = z.object({
   evidence: z.record(z.string(), count),
 });
 
-/** What is shown of a certificate. Its whole shape is the verifier's business: docs/certificate.md. */
-const schema = z.object({
+/** Of the entries in one bucket. */
+const ofTarget = {
   verdict: z.enum(["holds", "fails", "incomplete"]),
-  level: z.string(),
-  issuedAt: z.string(),
-  tool: z.object({ version: z.string() }),
-  planSha256: z.string().nullable(),
+  bucket: z.string(),
   projection: z.object({ name: z.string(), sha256: z.string() }).nullable(),
-  range: z.object({ fromSeq: count, toSeq: count }),
   checks: z.object({
     coverage: checkSchema,
     counts: checkSchema,
@@ -37,6 +33,20 @@ const schema = z.object({
       }),
     ),
   }),
+};
+const targetSchema = z.object(ofTarget);
+export type TargetView = z.infer<typeof targetSchema>;
+
+/** What is shown of a certificate. Its whole shape is the verifier's business: docs/certificate.md. */
+const schema = z.object({
+  ...ofTarget,
+  level: z.string(),
+  issuedAt: z.string(),
+  tool: z.object({ version: z.string() }),
+  planSha256: z.string().nullable(),
+  range: z.object({ fromSeq: count, toSeq: count }),
+  /** Of a run with several targets: all but the first. */
+  otherTargets: z.array(targetSchema).default([]),
   signature: z.object({ algorithm: z.string(), keyFingerprint: z.string() }).optional(),
 });
 export type CertificateView = z.infer<typeof schema>;

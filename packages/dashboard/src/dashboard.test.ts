@@ -109,6 +109,7 @@ async function look(runId: string) {
       workers: 0,
       memoryBytes: 0,
       checkpoints: 0,
+      hot: null,
     },
   };
   return { figures, units: (units ?? []).map(({ record }) => record), isAbandoned: run.record.state === "running" };

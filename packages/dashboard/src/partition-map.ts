@@ -14,7 +14,7 @@ export interface MappedPartition {
   readonly deliveredEvents: number;
 }
 
-const STATES = { pending: "waiting", running: "running", done: "done", failed: "failed" } as const;
+const STATES = { pending: "waiting", running: "running", done: "done", failed: "failed", split: "done" } as const;
 
 /** Every partition of a plan with what has become of it, by its index. */
 export function partitionMap({ partitions, units }: Plan, records: readonly UnitRecord[]): MappedPartition[] {

@@ -1,4 +1,4 @@
-import type { Plan, RunRecord, UnitRecord } from "@cim-replay/core";
+import type { HotAggregate, Plan, RunRecord, UnitRecord } from "@cim-replay/core";
 
 /** What a run has come to at one moment, as the coordinator puts it together. */
 export interface RunFigures {
@@ -21,6 +21,8 @@ export interface RunFigures {
   /** The largest of the workers. */
   readonly memoryBytes: number;
   readonly checkpoints: number;
+  /** One aggregate with a large share of all events. */
+  readonly hot: HotAggregate | null;
 }
 
 export interface RunLook {

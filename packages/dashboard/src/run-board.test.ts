@@ -41,7 +41,7 @@ function watch(runId: string): RunWatch {
       const figures = {
         ...{ run: run.record, plan, slices: null, totalEvents: 9, durableEvents: 0, readEvents: 0, eventsPerSecond: 0 },
         ...{ lagSeconds: null, etaSeconds: null, entriesWritten: 0, entriesTotal: null, workers: 0, memoryBytes: 0 },
-        ...{ checkpoints: 0, errors: records.reduce((sum, unit) => sum + unit.counts.quarantined, 0) },
+        ...{ checkpoints: 0, hot: null, errors: records.reduce((sum, unit) => sum + unit.counts.quarantined, 0) },
       };
       return { figures, units: records, isAbandoned: false };
     },

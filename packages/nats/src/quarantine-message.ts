@@ -15,6 +15,10 @@ export interface QuarantinedEvent {
   readonly aggregateId: string | null;
   readonly kind: "decode" | "evolve" | "encode";
   readonly reason: string;
+  /** Whose fold it could not be put into; absent in what older versions kept. */
+  readonly projection?: string | undefined;
+  /** The bucket of that projection, where the run has several: each keeps its own. */
+  readonly target?: string | undefined;
   readonly data: Uint8Array;
   readonly headers: EventHeaders | undefined;
   /** Set where the original was too large to keep whole: `data` is then its beginning, and this the whole. */
@@ -32,6 +36,8 @@ const HEADERS = {
   aggregateId: "Cim-Replay-Aggregate-Id",
   kind: "Cim-Replay-Kind",
   reason: "Cim-Replay-Reason",
+  projection: "Cim-Replay-Projection",
+  target: "Cim-Replay-Target",
   /** The producer's headers as pairs, all in one: under their own names the server would act on some of them. */
   original: "Cim-Replay-Original-Headers",
   cut: "Cim-Replay-Cut",
@@ -48,6 +54,8 @@ const factsSchema = z.object({
   aggregateId: z.string().nullable(),
   kind: z.enum(["decode", "evolve", "encode"]),
   reason: z.string(),
+  projection: z.string().optional(),
+  target: z.string().optional(),
   original: z.array(z.tuple([z.string(), z.string()])).optional(),
   cut: z.object({ bytes: z.int(), sha256: z.string() }).optional(),
 });
@@ -66,13 +74,15 @@ export interface QuarantineMessage {
 
 /** Ids, reasons and headers that are too long are cut and say so; a payload is cut to what the server takes. */
 export function encodeQuarantined(event: QuarantinedEvent, maxPayloadBytes: number): QuarantineMessage {
-  const { runId, domain, unit, stream, seq, subject, kind, aggregateId, data } = event;
+  const { runId, domain, unit, stream, seq, subject, kind, aggregateId, projection, target, data } = event;
   const original = event.headers && fitHeaders(event.headers, MAX_ORIGINAL_HEADERS_BYTES);
   const leftOut = original?.leftOut ? ` (${original.leftOut} of its headers left out)` : "";
   const message = writeFacts({
     ...{ runId, domain, unit, stream, seq, subject, kind },
     aggregateId: aggregateId === null ? null : shorten(aggregateId, MAX_ID_CHARACTERS),
     reason: shorten(event.reason, MAX_REASON_CHARACTERS) + leftOut,
+    ...(projection !== undefined && { projection: shorten(projection, MAX_ID_CHARACTERS) }),
+    ...(target !== undefined && { target }),
     ...(original ? { original: original.pairs.map(([name, value]): [string, string] => [name, value]) } : {}),
   });
   const room = Math.max(0, maxPayloadBytes - encodedSize(message) - ROOM_FOR_CUT_BYTES);

@@ -15,13 +15,15 @@ const SUBJECTS = "_CIM_REPLAY.quarantine.>";
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 const READS_AT_ONCE = 16;
 
-/** Where a kept event lies: each run keeps its own. */
+/** Where a kept event lies: each run keeps its own, and where it has several targets each of them. */
 export interface QuarantinePlace {
   readonly runId: string;
   readonly seq: number;
+  /** Of a run with several targets: the bucket of the one that kept it. */
+  readonly target?: string | undefined;
 }
 
-/** Keeps events that could not be decoded or folded: one message an event and run, its subject names both. */
+/** Keeps events that could not be decoded or folded: one message an event, run and target, its subject names them. */
 export class QuarantineStore {
   readonly #client: NatsClient;
 
@@ -41,7 +43,7 @@ export class QuarantineStore {
     return (await ensureStream(client, config, create)) ? new QuarantineStore(client) : null;
   }
 
-  /** Keeps the event; once only, however often and late it is called for the same run and sequence. */
+  /** Keeps the event; once only, however often and late it is called for the same run, sequence and target. */
   async put(event: QuarantinedEvent): Promise<void> {
     const maxPayload = this.#client.nc.info?.max_payload ?? DEFAULT_MAX_PAYLOAD_BYTES;
     const { headers, data } = encodeQuarantined(event, maxPayload);
@@ -56,18 +58,27 @@ export class QuarantineStore {
     });
   }
 
-  /** All of a run, in the order of the source's sequences; complete by the server's subject index. */
-  async *list(runId: string): AsyncGenerator<QuarantinedEvent> {
-    yield* this.read(await this.places(runId));
+  /**
+   * All of a run, or what was kept for one of its targets, in the order of the source's sequences; complete by the server's
+   * subject index.
+   */
+  async *list(runId: string, target?: string): AsyncGenerator<QuarantinedEvent> {
+    yield* this.read((await this.places(runId)).filter((place) => isOf(place, target)));
   }
 
   /** Where every kept event lies, of all runs or of one, by run and sequence; complete by the server's subject index. */
   async places(runId?: string): Promise<QuarantinePlace[]> {
     const what = `list the quarantine${runId === undefined ? "" : ` of run ${runId}`}`;
-    const filter = runId === undefined ? SUBJECTS : `${subjectOfRun(runId)}.*`;
+    const filter = runId === undefined ? SUBJECTS : `${subjectOfRun(runId)}.>`;
     const index = await withRetries(this.#client, what, () => subjectCounts(this.#client, STREAM, filter));
     const places = [...index.keys()].map(placeOf).filter((place) => place !== null);
-    return places.sort((a, b) => (a.runId === b.runId ? a.seq - b.seq : a.runId < b.runId ? -1 : 1));
+    return places.sort((a, b) =>
+      a.runId === b.runId
+        ? a.seq - b.seq || (a.target ?? "").localeCompare(b.target ?? "")
+        : a.runId < b.runId
+          ? -1
+          : 1,
+    );
   }
 
   /** The events at these places, in that order. */
@@ -89,7 +100,7 @@ export class QuarantineStore {
   }
 
   count(runId: string): Promise<number> {
-    return subjectTotal(this.#client, STREAM, `${subjectOfRun(runId)}.*`);
+    return subjectTotal(this.#client, STREAM, `${subjectOfRun(runId)}.>`);
   }
 
   async #get(subject: string): Promise<QuarantinedEvent> {
@@ -107,13 +118,18 @@ function subjectOfRun(runId: string): string {
   return `_CIM_REPLAY.${entryKey("quarantine", runId)}`;
 }
 
-function subjectOf({ runId, seq }: QuarantinePlace): string {
-  return `${subjectOfRun(runId)}.${seq}`;
+function subjectOf({ runId, seq, target }: QuarantinePlace): string {
+  return `${subjectOfRun(runId)}.${seq}${target === undefined ? "" : `.${target}`}`;
+}
+
+/** What a run with one target kept belongs to that, without naming it. */
+function isOf(place: QuarantinePlace, target: string | undefined): boolean {
+  return target === undefined || place.target === undefined || place.target === target;
 }
 
 /** Null for a subject that is none of `subjectOf`. */
 function placeOf(subject: string): QuarantinePlace | null {
-  const [, key, seq] = /^_CIM_REPLAY\.(quarantine\.[^.]+)\.(\d+)$/.exec(subject) ?? [];
+  const [, key, seq, target] = /^_CIM_REPLAY\.(quarantine\.[^.]+)\.(\d+)(?:\.([^.]+))?$/.exec(subject) ?? [];
   const runId = key === undefined ? undefined : parseEntryKey(key)?.aggregateId;
-  return runId === undefined ? null : { runId, seq: Number(seq) };
+  return runId === undefined ? null : { runId, seq: Number(seq), ...(target !== undefined && { target }) };
 }

@@ -15,6 +15,7 @@ export function settingsOf(stream: string, changes: Partial<RunSettings> = {}): 
     filter: null,
     target: `TARGET_${stream}`,
     projection: { name: "graph", source: "builtin", path: null, sha256: "00" },
+    otherTargets: [],
     parallel: 4,
     source: "auto",
     units: null,
@@ -51,6 +52,7 @@ export function runOf(id: string, changes: Partial<RunRecord> = {}): RunRecord {
     coordinator: { id: "c", host: "h", pid: 1 },
     backup: null,
     adaptive: null,
+    otherBackups: [],
     summary: null,
     ...changes,
   };

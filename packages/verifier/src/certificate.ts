@@ -30,28 +30,12 @@ const behindSchema = z.strictObject({ key: z.string(), events: count, lastSeq: c
 
 const begunSchema = z.strictObject({ key: z.string(), events: count });
 
-export const certificateSchema = z.strictObject({
-  version: z.literal(1),
-  tool: z.strictObject({ name: z.literal("cim-replay"), version: z.string() }),
-  /** Null where a bucket is certified and no run. */
-  runId: z.string().nullable(),
-  domain: z.string(),
-  /** Null: the whole domain. */
-  aggregateId: z.string().nullable(),
+/** What is said of the entries in one bucket. */
+const ofTarget = {
   bucket: z.string(),
-  /** As it was when it was verified. */
-  stream: z.strictObject({ name: z.string(), created: z.string(), firstSeq: count, lastSeq: count }),
-  range: z.strictObject({ fromSeq: count, toSeq: count }),
-  /** Of the plan's canonical JSON. */
-  planSha256: sha256.nullable(),
   projection: z.strictObject({ name: z.string(), sha256: z.string() }).nullable(),
-  /** The moment that all entries were held to, where one was asked for. */
-  asOf: z
-    .strictObject({ time: z.iso.datetime(), basis: z.enum(["event", "server"]), toSeq: count.optional() })
-    .optional(),
   /** Runs among those that wrote the entries which took a selection of events: their entries are held to it. */
   selections: z.array(z.strictObject({ run: z.string(), filterSha256: sha256 })).optional(),
-  level: z.enum(LEVELS),
   checks: z.strictObject({
     coverage: checkSchema,
     counts: checkSchema,
@@ -79,6 +63,34 @@ export const certificateSchema = z.strictObject({
     .optional(),
   discrepancies: discrepanciesSchema,
   verdict: z.enum(["holds", "fails", "incomplete"]),
+};
+const targetPartSchema = z.strictObject(ofTarget);
+export type TargetPart = z.infer<typeof targetPartSchema>;
+
+export const certificateSchema = z.strictObject({
+  ...ofTarget,
+  version: z.literal(1),
+  tool: z.strictObject({ name: z.literal("cim-replay"), version: z.string() }),
+  /** Null where a bucket is certified and no run. */
+  runId: z.string().nullable(),
+  domain: z.string(),
+  /** Null: the whole domain. */
+  aggregateId: z.string().nullable(),
+  /** As it was when it was verified. */
+  stream: z.strictObject({ name: z.string(), created: z.string(), firstSeq: count, lastSeq: count }),
+  range: z.strictObject({ fromSeq: count, toSeq: count }),
+  /** Of the plan's canonical JSON. */
+  planSha256: sha256.nullable(),
+  /** The moment that all entries were held to, where one was asked for. */
+  asOf: z
+    .strictObject({ time: z.iso.datetime(), basis: z.enum(["event", "server"]), toSeq: count.optional() })
+    .optional(),
+  level: z.enum(LEVELS),
+  /**
+   * Only of a run with several targets: the same of each but the first, which stands above. The verdict above is then that
+   * of all together.
+   */
+  otherTargets: z.array(targetPartSchema).min(1).optional(),
   issuedAt: z.iso.datetime(),
   signature: z
     .strictObject({
@@ -92,16 +104,46 @@ export const certificateSchema = z.strictObject({
 });
 export type Certificate = z.infer<typeof certificateSchema>;
 
+type Judged = Pick<TargetPart, "checks" | "discrepancies" | "expired">;
+
 /**
  * `holds`: nothing found wrong by any check; what was not compared says so, and is no failure. `incomplete`: so too, but
- * entries are there that can never be compared again.
+ * entries are there that can never be compared again. Of several targets, the worst that is found of one.
  */
 export function verdictOf(
-  certificate: Pick<Certificate, "checks" | "discrepancies" | "expired">,
-): Certificate["verdict"] {
-  const failed = CHECKS.some((check) => certificate.checks[check].verdict === "fails");
-  if (failed || certificate.discrepancies.total > 0) return "fails";
-  return certificate.expired === undefined ? "holds" : "incomplete";
+  judged: Judged & { readonly otherTargets?: readonly Judged[] | undefined },
+): TargetPart["verdict"] {
+  const verdicts = [judged, ...(judged.otherTargets ?? [])].map(verdictOfOne);
+  return (["fails", "incomplete"] as const).find((verdict) => verdicts.includes(verdict)) ?? "holds";
+}
+
+function verdictOfOne({ checks, discrepancies, expired }: Judged): TargetPart["verdict"] {
+  const failed = CHECKS.some((check) => checks[check].verdict === "fails");
+  if (failed || discrepancies.total > 0) return "fails";
+  return expired === undefined ? "holds" : "incomplete";
+}
+
+/** What the certificate says of each target, the first one's own verdict with it. */
+export function targetParts(certificate: Certificate): [TargetPart, ...TargetPart[]] {
+  const { otherTargets = [] } = certificate;
+  return [{ ...partOf(certificate), verdict: verdictOfOne(certificate) }, ...otherTargets];
+}
+
+/** One certificate of several for the same run, which differ in their targets. */
+export function joined([first, ...others]: readonly [Certificate, ...Certificate[]]): Certificate {
+  if (others.length === 0) return first;
+  const otherTargets = others.map(partOf);
+  return { ...first, otherTargets, verdict: verdictOf({ ...first, otherTargets }) };
+}
+
+function partOf(certificate: Certificate): TargetPart {
+  const { bucket, projection, selections, checks, partitions, leftOut, behind, expired } = certificate;
+  const { discrepancies, verdict } = certificate;
+  return {
+    ...{ bucket, projection, checks, partitions, leftOut, behind, discrepancies, verdict },
+    ...(selections && { selections }),
+    ...(expired && { expired }),
+  };
 }
 
 /** The one text of a certificate: canonical JSON and an end of line. */
@@ -127,7 +169,10 @@ export function parseCertificate(text: string): Certificate {
   }
   const certificate = parsed.data;
   if (text.trim() !== canonicalJson(certificate)) throw unreadable("it is not in canonical form, so it was edited");
-  if (certificate.verdict !== verdictOf(certificate)) throw unreadable("its verdict is not what its checks say");
+  const asChecked = (certificate.otherTargets ?? []).every((part) => part.verdict === verdictOf(part));
+  if (certificate.verdict !== verdictOf(certificate) || !asChecked) {
+    throw unreadable("its verdict is not what its checks say");
+  }
   return certificate;
 }
 

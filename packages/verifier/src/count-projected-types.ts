@@ -17,6 +17,14 @@ export interface TypeCount {
   readonly events: number;
 }
 
+interface TypesTask {
+  readonly domain: string;
+  /** That the entries are in. */
+  readonly bucket: string;
+  readonly domainSettings: DomainSettings;
+  readonly signal: AbortSignal;
+}
+
 /**
  * The events that entries account for, by type, most first: those of the stream up to each entry's last sequence, without
  * those that the entry's run put into the quarantine. Throws UsageError where there is no such stream. Where a run was cut by
@@ -25,7 +33,7 @@ export interface TypeCount {
 export async function countProjectedTypes(
   client: NatsClient,
   { entries }: ProjectedCounts,
-  { domain, domainSettings, signal }: { domain: string; domainSettings: DomainSettings; signal: AbortSignal },
+  { domain, bucket, domainSettings, signal }: TypesTask,
 ): Promise<TypeCount[]> {
   const facts = await requireStream(client, domainSettings.stream);
   const byId = new Map<string, ProjectedEntry>();
@@ -35,7 +43,7 @@ export async function countProjectedTypes(
     lastSeq = Math.max(lastSeq, entry.lastSeq);
   }
   const codec = compileDomain(domain, domainSettings);
-  const quarantined = await quarantinedSequences(client, entries.values());
+  const quarantined = await quarantinedSequences(client, bucket, entries.values());
   const types = new TypeTable();
   const messages = readStream(client, {
     stream: facts.name,
@@ -80,6 +88,7 @@ class TypeTable {
 /** By run. */
 async function quarantinedSequences(
   client: NatsClient,
+  bucket: string,
   entries: Iterable<ProjectedEntry>,
 ): Promise<Map<string, Set<number>>> {
   const sequences = new Map<string, Set<number>>();
@@ -89,7 +98,7 @@ async function quarantinedSequences(
     if (sequences.has(run)) continue;
     const ofRun = new Set<number>();
     sequences.set(run, ofRun);
-    for await (const { seq } of store.list(run)) ofRun.add(seq);
+    for await (const { seq } of store.list(run, bucket)) ofRun.add(seq);
   }
   return sequences;
 }

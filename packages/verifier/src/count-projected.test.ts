@@ -89,7 +89,9 @@ describe("the events of a domain's entries", () => {
     });
     const counts = await countProjected(client, name, "graph");
     const signal = new AbortController().signal;
-    expect(await countProjectedTypes(client, counts, { domain: "graph", domainSettings, signal })).toEqual([
+    expect(
+      await countProjectedTypes(client, counts, { domain: "graph", bucket: name, domainSettings, signal }),
+    ).toEqual([
       { type: "nodeadded", spellings: ["NodeAdded", "node_added"], events: 2 },
       { type: "edgeadded", spellings: ["EdgeAdded"], events: 1 },
     ]);

@@ -10,6 +10,9 @@ export {
   type Level,
   LEVELS,
   parseCertificate,
+  planSha256,
+  type TargetPart,
+  targetParts,
 } from "./certificate.ts";
 export type { IndexCount } from "./witness.ts";
 export type { Check, Discrepancy } from "./discrepancies.ts";

@@ -1,4 +1,4 @@
-import type { Plan, RunRecord } from "@cim-replay/core";
+import { type Plan, planFor, type RunRecord, runFor, targetAt } from "@cim-replay/core";
 import { type CompiledFilter, compileFilter } from "@cim-replay/filter";
 import { type Ledger, type NatsClient, QuarantineStore } from "@cim-replay/nats";
 import type { LeftOut } from "./certificate.ts";
@@ -70,7 +70,7 @@ export class TermsOfRuns {
     const known = this.#known.get(runId);
     if (known) return known;
     const { present } = this.#scope;
-    const leftOut = await leftOutBy(this.#client, runId);
+    const leftOut = await leftOutBy(this.#client, runId, this.#scope.bucket);
     const found = given ?? (await this.#find(runId));
     const terms = found
       ? termsOf(found.run, found.plan, present, leftOut)
@@ -87,8 +87,9 @@ export class TermsOfRuns {
   async #find(runId: string) {
     const [run, plan] = await Promise.all([this.#ledger?.getRun(runId), this.#ledger?.getPlan(runId)]);
     const { domain, bucket } = this.#scope;
-    const isOurs = run?.record.settings.domain === domain && run.record.settings.target === bucket;
-    return run && plan && isOurs ? { run: run.record, plan } : null;
+    if (!run || !plan || run.record.settings.domain !== domain) return null;
+    const at = targetAt(run.record.settings, bucket);
+    return at < 0 ? null : { run: runFor(run.record, at), plan: planFor(plan, at) };
   }
 }
 
@@ -112,11 +113,11 @@ function termsOf(run: RunRecord, { range, stream, filter }: Plan, present: Terms
   };
 }
 
-async function leftOutBy(client: NatsClient, runId: string): Promise<Terms["leftOut"]> {
+async function leftOutBy(client: NatsClient, runId: string, bucket: string): Promise<Terms["leftOut"]> {
   const events = new Map<number, LeftOutEvent>();
   const store = await QuarantineStore.open(client, { create: false });
   if (!store) return events;
-  for await (const { seq, aggregateId, kind, reason, subject } of store.list(runId)) {
+  for await (const { seq, aggregateId, kind, reason, subject } of store.list(runId, bucket)) {
     events.set(seq, { sequence: seq, aggregateId, kind, reason, subject });
   }
   return events;

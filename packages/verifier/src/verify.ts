@@ -239,7 +239,7 @@ function issue(
     range: { fromSeq: scene.range.fromSeq, toSeq: scene.range.toSeq },
     ...(asOf && { asOf: statedMoment(asOf) }),
     ...(runs.selections.length > 0 && { selections: [...runs.selections] }),
-    planSha256: evidence ? planSha256(evidence.plan) : null,
+    planSha256: evidence ? planSha256(evidence.wholePlan ?? evidence.plan) : null,
     projection: projection && { name: projection.ref.name, sha256: projection.ref.sha256 },
     ...outcome,
     leftOut: { total: runs.leftOut.length, first: runs.leftOut.slice(0, MAX_LISTED) },

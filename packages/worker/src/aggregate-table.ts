@@ -1,4 +1,4 @@
-import { entryKey, ReplayError } from "@cim-replay/core";
+import { entryKey, ReplayError, type UnitRecord } from "@cim-replay/core";
 import { KeyIndex } from "./key-index.ts";
 
 /** One aggregate at work. Mutable: it is touched once an event. */
@@ -44,6 +44,8 @@ export interface Aggregates {
   /** By partition, and in each by key; the unit's last step, after which nothing is changed. */
   sorted(): Iterable<Aggregate>;
   countIn(partition: number): number;
+  /** The one with most events; null where none has any. Those that an entry held before this run are not told apart. */
+  readonly hottest: UnitRecord["hottest"];
 }
 
 /** All in memory. */
@@ -103,6 +105,10 @@ export class AggregateTable implements Aggregates {
     return this.#countByPartition[partition] ?? 0;
   }
 
+  get hottest(): UnitRecord["hottest"] {
+    return this.#all.reduce<UnitRecord["hottest"]>(hotter, null);
+  }
+
   add(routeKey: string, id: string, partition: number): Aggregate {
     if (routeKey !== id) this.#rename(routeKey, id);
     const aggregate = newAggregate(this.#all.length, { routeKey, id, key: entryKey(this.#domain, id), partition });
@@ -139,6 +145,12 @@ export function newAggregate(
 ): Aggregate {
   const nothing = { appliedUpToSeq: 0, lastCid: null, lastEnvelopeSequence: null, parked: false, changed: false };
   return { index, ...identity, state: undefined, events: 0, lastSeq: 0, ...nothing };
+}
+
+/** What was the hottest, or the aggregate where it is hotter. */
+export function hotter(hottest: UnitRecord["hottest"], aggregate: Aggregate): UnitRecord["hottest"] {
+  const { id, events, appliedUpToSeq } = aggregate;
+  return appliedUpToSeq === 0 && events > (hottest?.events ?? 0) ? { aggregateId: id, events } : hottest;
 }
 
 /** By UTF-16 code units, as JavaScript compares texts everywhere. */

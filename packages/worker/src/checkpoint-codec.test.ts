@@ -29,12 +29,12 @@ function tableOf(states: readonly unknown[]): AggregateTable {
 }
 
 function restore(chunks: readonly Uint8Array[], table = new AggregateTable("graph")) {
-  const metas = chunks.map((chunk) => unpackCheckpoint(chunk, table));
+  const metas = chunks.map((chunk) => unpackCheckpoint(chunk, [table]));
   return { table, metas };
 }
 
 function packAll(table: AggregateTable): Uint8Array[] {
-  return [...packCheckpoint(table.all(), meta, { knownBelow: 0, maxBytes: MAX_BYTES })];
+  return [...packCheckpoint([{ aggregates: table.all(), knownBelow: 0 }], meta, MAX_BYTES)];
 }
 
 describe("a packed checkpoint", () => {
@@ -78,7 +78,7 @@ describe("a packed checkpoint", () => {
     const changed = table.at(1) as Aggregate;
     changed.state = "b, changed";
     const added = Object.assign(table.add("route-new", "id-new", 0), { state: "new" });
-    const delta = [...packCheckpoint([changed, added], meta, { knownBelow: 2, maxBytes: MAX_BYTES })];
+    const delta = [...packCheckpoint([{ aggregates: [changed, added], knownBelow: 2 }], meta, MAX_BYTES)];
     const { table: restored } = restore([...base, ...delta]);
     expect(restored.all()).toEqual(table.all());
     const names = (chunks: Uint8Array[]) => Buffer.concat(chunks).toString("latin1");
@@ -114,14 +114,14 @@ describe("a packed checkpoint", () => {
   it("keeps each chunk under the most that a message holds", () => {
     const states = Array.from({ length: 300 }, (_, i) => "x".repeat(i % 50 === 0 ? 3_000 : 10));
     const table = tableOf(states);
-    const chunks = [...packCheckpoint(table.all(), meta, { knownBelow: 0, maxBytes: 4_000 })];
+    const chunks = [...packCheckpoint([{ aggregates: table.all(), knownBelow: 0 }], meta, 4_000)];
     for (const chunk of chunks) expect(chunk.length).toBeLessThanOrEqual(4_000);
     expect(restore(chunks).table.all()).toEqual(table.all());
   });
 
   it("names the entry of a state that alone is too large", () => {
     const table = tableOf(["small", "x".repeat(5_000), "small"]);
-    expect(() => [...packCheckpoint(table.all(), meta, { knownBelow: 0, maxBytes: 4_000 })]).toThrow(
+    expect(() => [...packCheckpoint([{ aggregates: table.all(), knownBelow: 0 }], meta, 4_000)]).toThrow(
       /state of graph\.id-1: it packs to 5\d\d\d bytes, a message holds 4000.*--checkpoint-interval none/,
     );
   });

@@ -5,13 +5,19 @@ import type { DigestMark } from "./content-digest.ts";
 import { assertPackable } from "./packable.ts";
 import { packChunk, unpackChunk } from "./packed-chunk.ts";
 
-/** What a checkpoint holds beside states: everything a unit needs to go on as if it had never stopped. */
-export interface CheckpointMeta {
+/** Where one projection's fold has come to, beside its states. */
+export interface FoldMark {
   readonly counts: UnitCounts;
-  readonly deliveredBySlice: number[];
   readonly deliveredByPartition: number[];
   readonly firstParkedSeq: number | null;
   readonly parkedAggregates: number;
+}
+
+/** What a checkpoint holds beside states: everything a unit needs to go on as if it had never stopped. */
+export interface CheckpointMeta extends FoldMark {
+  readonly deliveredBySlice: number[];
+  /** Of the run's further projections, in their order; absent where there are none. */
+  readonly otherTargets?: FoldMark[] | undefined;
   /** By partition, at the start of the block of sequences in which the checkpoint lies. */
   readonly content: DigestMark[];
 }
@@ -19,17 +25,23 @@ export interface CheckpointMeta {
 const TARGET_CHUNK_BYTES = 256 * 1024;
 
 const numbers = z.array(z.int().nonnegative());
+const foldMark = {
+  counts: unitCountsSchema,
+  deliveredByPartition: numbers,
+  firstParkedSeq: z.int().nullable(),
+  parkedAggregates: z.int().nonnegative(),
+};
 const chunkSchema = z.strictObject({
   meta: z
     .strictObject({
-      counts: unitCountsSchema,
+      ...foldMark,
       deliveredBySlice: numbers,
-      deliveredByPartition: numbers,
-      firstParkedSeq: z.int().nullable(),
-      parkedAggregates: z.int().nonnegative(),
+      otherTargets: z.array(z.strictObject(foldMark)).optional(),
       content: z.array(z.strictObject({ events: z.int().nonnegative(), chain: z.string() })),
     })
     .nullable(),
+  /** Whose states these are; absent: the first target's. */
+  target: z.int().positive().optional(),
   rows: z.array(
     z.tuple([
       z.int().nonnegative(),
@@ -48,28 +60,42 @@ const chunkSchema = z.strictObject({
 type Chunk = z.infer<typeof chunkSchema>;
 type Row = Chunk["rows"][number];
 
+/** Of one target: aggregates, and the table's size at the checkpoint before, whose chain names the older ones. */
+export interface StatesToPack {
+  readonly aggregates: Iterable<Aggregate>;
+  readonly knownBelow: number;
+}
+
 /**
- * Packs aggregates into chunks of at most `maxBytes`. `knownBelow` is the table's size at the checkpoint before, whose
- * chain names the older aggregates. Throws ReplayError where a state cannot be packed, or alone is too large.
+ * Packs each target's aggregates into chunks of at most `maxBytes`. Throws ReplayError where a state cannot be packed, or
+ * alone is too large.
  */
 export function* packCheckpoint(
-  aggregates: Iterable<Aggregate>,
+  targets: readonly StatesToPack[],
   meta: CheckpointMeta,
-  options: { knownBelow: number; maxBytes: number },
+  maxBytes: number,
 ): Generator<Uint8Array> {
   yield packChunk({ meta, rows: [] } satisfies Chunk, () => undefined);
+  for (const [at, states] of targets.entries()) yield* packStates(states, at === 0 ? {} : { target: at }, maxBytes);
+}
+
+function* packStates(
+  { aggregates, knownBelow }: StatesToPack,
+  of: Pick<Chunk, "target">,
+  maxBytes: number,
+): Generator<Uint8Array> {
   const source = aggregates[Symbol.iterator]();
   const waiting: Aggregate[] = [];
   for (let rowsPerChunk = 128; ; ) {
     fill(waiting, source, rowsPerChunk);
     if (waiting.length === 0) return;
     const some = waiting.slice(0, rowsPerChunk);
-    const rows = some.map((aggregate) => toRow(aggregate, options.knownBelow));
-    const bytes = packChunk({ meta: null, rows } satisfies Chunk, () => {
+    const rows = some.map((aggregate) => toRow(aggregate, knownBelow));
+    const bytes = packChunk({ meta: null, ...of, rows } satisfies Chunk, () => {
       for (const { state, key } of some) assertPackable(state, key);
     });
-    if (bytes.length > options.maxBytes) {
-      if (rows.length === 1) throw tooLarge(some[0], bytes.length, options.maxBytes);
+    if (bytes.length > maxBytes) {
+      if (rows.length === 1) throw tooLarge(some[0], bytes.length, maxBytes);
       rowsPerChunk = Math.max(1, rowsPerChunk >> 1);
       continue;
     }
@@ -88,11 +114,14 @@ function fill(waiting: Aggregate[], source: Iterator<Aggregate>, count: number):
 }
 
 /**
- * Puts a chunk's states into the table; returns the meta where the chunk is a checkpoint's first. Throws ReplayError where
+ * Puts a chunk's states into its target's table; returns the meta where the chunk is a checkpoint's first. Throws ReplayError where
  * the bytes are no chunk, or not the one that follows.
  */
-export function unpackCheckpoint(bytes: Uint8Array, table: Aggregates): CheckpointMeta | null {
+export function unpackCheckpoint(bytes: Uint8Array, tables: readonly Aggregates[]): CheckpointMeta | null {
   const chunk = parseChunk(bytes);
+  const table = tables[chunk.target ?? 0];
+  if (!table)
+    throw new ReplayError("Cannot read a checkpoint: it is of more targets than the run has. Start a new run.");
   for (const row of chunk.rows) restoreRow(row, table);
   return chunk.meta;
 }

@@ -2,7 +2,7 @@ import { emptyCounts, silentLog } from "@cim-replay/core";
 import { CheckpointStore, connectNats, type NatsClient } from "@cim-replay/nats";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { AggregateTable } from "./aggregate-table.ts";
-import { Checkpointer, restoreCheckpoints } from "./checkpointer.ts";
+import { Checkpointer, type Restored, restoreCheckpoints } from "./checkpointer.ts";
 import { startRunWith } from "./run.fixture.ts";
 import { UnitClaim } from "./unit-claim.ts";
 
@@ -40,7 +40,7 @@ async function open(maxBytes = 100_000) {
     claim,
     table,
     record,
-    checkpointer: new Checkpointer(store, claim, { maxBytes, knownBelow: 0 }),
+    checkpointer: new Checkpointer(store, claim, { maxBytes, knownBelow: [0] }),
   };
 }
 
@@ -51,14 +51,19 @@ function change(table: AggregateTable, id: string, state: unknown): void {
   table.markChanged(aggregate);
 }
 
+/** With room for everything. */
+function placeOf(table: AggregateTable): Restored {
+  return { tables: [table], relieve: async () => undefined };
+}
+
 describe("Checkpointer", () => {
   it("chains what changed onto a base, and all of it comes back", async () => {
     const { checkpointer, table, record } = await open();
     for (const id of ["a", "b", "c"]) change(table, id, { n: 1, text: id.repeat(100) });
-    await checkpointer.begin(table, meta(3), 30);
+    await checkpointer.begin([table], meta(3), 30);
     change(table, "b", { n: 2 });
     change(table, "d", { n: 1 });
-    await checkpointer.begin(table, meta(5), 50);
+    await checkpointer.begin([table], meta(5), 50);
     // Folding goes on behind it: what happens now is not part of the checkpoint.
     change(table, "a", { n: 99 });
     await checkpointer.settle();
@@ -69,7 +74,7 @@ describe("Checkpointer", () => {
       { number: 2, seq: 50, base: false, aggregates: 4, rows: 2, epoch: 1 },
     ]);
     const restored = new AggregateTable("graph");
-    expect(await restoreCheckpoints(store, unit, () => restored)).toEqual(meta(5));
+    expect(await restoreCheckpoints(store, unit, placeOf(restored))).toEqual(meta(5));
     expect(restored.all().map(({ id, state, events }) => [id, state, events])).toEqual([
       ["a", { n: 1, text: "a".repeat(100) }, 1],
       ["b", { n: 2 }, 2],
@@ -83,7 +88,7 @@ describe("Checkpointer", () => {
     for (const id of ["a", "b"]) change(table, id, { text: "x".repeat(2_000), n: 0 });
     for (let n = 1; n <= 40; n++) {
       for (const id of ["a", "b"]) change(table, id, { text: "x".repeat(2_000), n });
-      await checkpointer.begin(table, meta(n), n);
+      await checkpointer.begin([table], meta(n), n);
     }
     await checkpointer.settle();
     const { checkpoints, cursorSeq } = await record();
@@ -92,7 +97,7 @@ describe("Checkpointer", () => {
     expect(checkpoints[0]?.number).toBeGreaterThan(1);
     expect(checkpoints.length).toBeLessThan(12);
     const restored = new AggregateTable("graph");
-    await restoreCheckpoints(store, await record(), () => restored);
+    await restoreCheckpoints(store, await record(), placeOf(restored));
     expect(restored.all().map(({ state }) => (state as { n: number }).n)).toEqual([40, 40]);
     expect(checkpointer.committed).toBe(40);
   });
@@ -100,37 +105,37 @@ describe("Checkpointer", () => {
   it("goes on with the chain of an attempt before", async () => {
     const { ledger, job, claim, checkpointer, table, record } = await open();
     for (const id of ["a", "b", "c"]) change(table, id, { n: 1, text: id.repeat(500) });
-    await checkpointer.begin(table, meta(3), 3);
+    await checkpointer.begin([table], meta(3), 3);
     await checkpointer.settle();
     await claim.end((unit) => ({ ...unit, state: "pending" }));
     const second = await UnitClaim.take(ledger, job, "w2", silentLog);
     if (!second) throw new Error("no second claim");
     const restored = new AggregateTable("graph");
-    await restoreCheckpoints(store, second.record, () => restored);
-    const next = new Checkpointer(store, second, { maxBytes: 100_000, knownBelow: restored.size });
+    await restoreCheckpoints(store, second.record, placeOf(restored));
+    const next = new Checkpointer(store, second, { maxBytes: 100_000, knownBelow: [restored.size] });
     change(restored, "b", "changed");
-    await next.begin(restored, meta(4), 4);
+    await next.begin([restored], meta(4), 4);
     await next.settle();
     expect((await record()).checkpoints).toMatchObject([
       { number: 1, epoch: 1, base: true },
       { number: 2, epoch: 2, base: false, rows: 1 },
     ]);
     const again = new AggregateTable("graph");
-    await restoreCheckpoints(store, await record(), () => again);
+    await restoreCheckpoints(store, await record(), placeOf(again));
     expect(again.all().map(({ state }) => state)).toEqual(restored.all().map(({ state }) => state));
   });
 
   it("commits nothing once another epoch has the unit, and says so at the next chance", async () => {
     const { ledger, job, checkpointer, table, record } = await open();
     change(table, "a", 1);
-    await checkpointer.begin(table, meta(1), 1);
+    await checkpointer.begin([table], meta(1), 1);
     await checkpointer.settle();
     const fresh = await ledger.getUnit(job.runId, job.unit);
     if (!fresh) throw new Error("no unit");
     await ledger.putUnit({ ...fresh.record, epoch: 2, owner: "w2" }, fresh.revision);
     change(table, "a", 2);
-    await checkpointer.begin(table, meta(2), 2);
-    await expect(checkpointer.begin(table, meta(3), 3)).rejects.toThrow(/epoch 1 is superseded/);
+    await checkpointer.begin([table], meta(2), 2);
+    await expect(checkpointer.begin([table], meta(3), 3)).rejects.toThrow(/epoch 1 is superseded/);
     await expect(checkpointer.settle()).rejects.toThrow(/superseded/);
     expect(await record()).toMatchObject({ cursorSeq: 1, epoch: 2, checkpoints: [{ number: 1 }] });
   });
@@ -138,10 +143,10 @@ describe("Checkpointer", () => {
   it("fails where a chunk of the chain is gone", async () => {
     const { checkpointer, table, record, job } = await open();
     change(table, "a", 1);
-    await checkpointer.begin(table, meta(1), 1);
+    await checkpointer.begin([table], meta(1), 1);
     await checkpointer.settle();
     await store.purge(job.runId, job.unit);
-    await expect(restoreCheckpoints(store, await record(), () => new AggregateTable("graph"))).rejects.toThrow(
+    await expect(restoreCheckpoints(store, await record(), placeOf(new AggregateTable("graph")))).rejects.toThrow(
       /Cannot read checkpoint 1 of unit u0/,
     );
   });

@@ -16,47 +16,67 @@ const UNLIMITED_CACHE_BYTES = 32 * 1024 * 1024;
  * process's own.
  */
 export class DiskFile {
-  readonly records: RecordFile;
   readonly db: DatabaseSync;
-  #maps = 0;
+  readonly #folder: string;
+  readonly #records: RecordFile[] = [];
+  #tables = 0;
 
-  private constructor(records: RecordFile, db: DatabaseSync) {
-    this.records = records;
+  private constructor(db: DatabaseSync, folder: string) {
     this.db = db;
+    this.#folder = folder;
   }
 
   /** Throws ReplayError where the folder for temporary files cannot be written. */
   static open(memoryLimitBytes: number | null, folder = tmpdir()): DiskFile {
     const cacheBytes = memoryLimitBytes === null ? UNLIMITED_CACHE_BYTES : memoryLimitBytes * CACHE_SHARE;
-    try {
-      const own = mkdtempSync(join(folder, "cim-replay-states-"));
-      try {
-        const db = new DatabaseSync(join(own, "keys.db"));
-        // Nothing of it is to outlive the process: no journal, no waiting for the disk, one transaction for ever.
-        db.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE");
-        db.exec(`PRAGMA temp_store = FILE; PRAGMA cache_size = -${Math.ceil(cacheBytes / 1024)}; BEGIN`);
-        // So that the file is there before it loses its name.
-        db.exec("CREATE TABLE opened (id INTEGER PRIMARY KEY)");
-        return new DiskFile(new RecordFile(join(own, "records")), db);
-      } finally {
-        // The open file goes on without a name, and goes with the process however that ends.
-        rmSync(own, { recursive: true });
-      }
-    } catch (error) {
-      throw new ReplayError(
-        `Cannot keep states on disk in ${folder}: ${errorMessage(error)}. Let TMPDIR name a folder with room, or run with --buffer-mode memory.`,
-      );
-    }
+    const db = withoutName(folder, (own) => {
+      const opened = new DatabaseSync(join(own, "keys.db"));
+      // Nothing of it is to outlive the process: no journal, no waiting for the disk, one transaction for ever.
+      opened.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE");
+      opened.exec(`PRAGMA temp_store = FILE; PRAGMA cache_size = -${Math.ceil(cacheBytes / 1024)}; BEGIN`);
+      // So that the file is there before it loses its name.
+      opened.exec("CREATE TABLE opened (id INTEGER PRIMARY KEY)");
+      return opened;
+    });
+    return new DiskFile(db, folder);
+  }
+
+  /** Closed with this. */
+  newRecords(): RecordFile {
+    const records = withoutName(this.#folder, (own) => new RecordFile(join(own, "records")));
+    this.#records.push(records);
+    return records;
+  }
+
+  /** A name that no other table of the database has. */
+  newTable(what: string): string {
+    return `${what}_${this.#tables++}`;
   }
 
   map<Value>(): KeyedValues<Value> {
-    return new DiskMap<Value>(this.db, `map_${this.#maps++}`);
+    return new DiskMap<Value>(this.db, this.newTable("map"));
   }
 
   close(): void {
     if (!this.db.isOpen) return;
     this.db.close();
-    this.records.close();
+    for (const records of this.#records) records.close();
+  }
+}
+
+/** Opens a file in a folder that is gone afterwards: it goes on without a name, and goes with the process however that ends. */
+function withoutName<Opened>(folder: string, open: (own: string) => Opened): Opened {
+  try {
+    const own = mkdtempSync(join(folder, "cim-replay-states-"));
+    try {
+      return open(own);
+    } finally {
+      rmSync(own, { recursive: true });
+    }
+  } catch (error) {
+    throw new ReplayError(
+      `Cannot keep states on disk in ${folder}: ${errorMessage(error)}. Let TMPDIR name a folder with room, or run with --buffer-mode memory.`,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
-import { entryKey, NOWHERE, PositionIndex } from "@cim-replay/core";
-import { type Aggregate, type Aggregates, newAggregate, twoKeys } from "./aggregate-table.ts";
+import { entryKey, NOWHERE, PositionIndex, type UnitRecord } from "@cim-replay/core";
+import { type Aggregate, type Aggregates, hotter, newAggregate, twoKeys } from "./aggregate-table.ts";
 import type { DiskFile } from "./disk-file.ts";
 import { hashOf, isSame } from "./key-index.ts";
 import type { KeyedValues } from "./keyed-values.ts";
@@ -41,6 +41,8 @@ export class DiskTable implements Aggregates {
   readonly #records: RecordFile;
   readonly #addKey: StatementSync;
   readonly #byKey: StatementSync;
+  /** Of those that have changed since they were put here. */
+  hottest: UnitRecord["hottest"] = null;
   #changed = new Uint8Array(1_024);
   #changedCount = 0;
   #hotBytes = 0;
@@ -51,11 +53,12 @@ export class DiskTable implements Aggregates {
     this.#domain = domain;
     this.#hotLimit = hotBytes;
     this.#renamed = file.map();
-    this.#records = file.records;
-    file.db.exec("CREATE TABLE keys (id INTEGER PRIMARY KEY, partition INTEGER NOT NULL, key TEXT NOT NULL)");
-    this.#addKey = file.db.prepare("INSERT INTO keys (id, partition, key) VALUES (?, ?, ?)");
+    this.#records = file.newRecords();
+    const keys = file.newTable("keys");
+    file.db.exec(`CREATE TABLE ${keys} (id INTEGER PRIMARY KEY, partition INTEGER NOT NULL, key TEXT NOT NULL)`);
+    this.#addKey = file.db.prepare(`INSERT INTO ${keys} (id, partition, key) VALUES (?, ?, ?)`);
     // Keys are ASCII, so that bytes and UTF-16 sort alike.
-    this.#byKey = file.db.prepare("SELECT id FROM keys ORDER BY partition, key");
+    this.#byKey = file.db.prepare(`SELECT id FROM ${keys} ORDER BY partition, key`);
   }
 
   get(routeKey: string): Aggregate | undefined {
@@ -94,11 +97,14 @@ export class DiskTable implements Aggregates {
   /** Takes over one of another table, in the order of their numbers. */
   adopt(aggregate: Aggregate): void {
     if (aggregate.routeKey !== aggregate.id) this.#renamed.set(aggregate.id, aggregate.routeKey);
+    this.hottest = hotter(this.hottest, aggregate);
     this.#insert(aggregate);
     if (aggregate.changed) this.markChanged(aggregate);
   }
 
-  markChanged({ index }: Aggregate): void {
+  markChanged(aggregate: Aggregate): void {
+    const { index } = aggregate;
+    this.hottest = hotter(this.hottest, aggregate);
     if (this.#changed[index] === 0) {
       this.#changed[index] = 1;
       this.#changedCount += 1;

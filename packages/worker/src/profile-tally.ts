@@ -50,5 +50,6 @@ const FIGURES = 8;
 function figuresOf({ context, pass, entriesWritten }: UnitAttempt): number[] {
   const { fetch, fold, checkpoint, write } = context.stages;
   const { delivered = 0, applied = 0 } = pass?.counts ?? {};
-  return [fetch, fold, checkpoint, write, delivered, applied, entriesWritten, context.recoveries];
+  const entries = entriesWritten.reduce((sum, written) => sum + written, 0);
+  return [fetch, fold, checkpoint, write, delivered, applied, entries, context.recoveries];
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
 
 const SEGMENT_BYTES = 8 * 1024 * 1024;
 /** In front of each record: its position and its length. */
@@ -9,7 +9,7 @@ const CLEAN_ABOVE_TIMES = 2;
 const NOWHERE = -1;
 
 /**
- * Records by position in a file without a name, the newest of each. Only ever written at its end, segment by segment, and read
+ * Records by position in a file, the newest of each. Only ever written at its end, segment by segment, and read
  * into one buffer, so that it takes twelve bytes of memory a record and two segments. Space of what was replaced is used again.
  */
 export class RecordFile {
@@ -34,8 +34,6 @@ export class RecordFile {
     this.#segmentBytes = segmentBytes;
     this.#filling = Buffer.allocUnsafe(segmentBytes);
     this.#fd = openSync(path, "wx+", 0o600);
-    // Goes on without a name, and goes with the process however that ends.
-    rmSync(path);
   }
 
   /** Bytes that the file takes. */

@@ -1,17 +1,26 @@
 import {
+  bucketsOf,
   type CompiledProjection,
   compileDomain,
   errorMessage,
+  type FoldFigures,
   type Log,
   moveUnit,
   type Plan,
+  planFor,
+  plannedAs,
   type ProjectionRef,
   parseEntryKey,
   partitionRouter,
   ratesOf,
   ReplayError,
+  type RunRecord,
+  type RunTarget,
+  runFor,
   SupersededError,
+  targetsOf,
   traced,
+  type UnitRecord,
   UnreachableError,
 } from "@cim-replay/core";
 import {
@@ -31,10 +40,10 @@ import { NotPackedError } from "./shuffle/packed-slices.ts";
 import { SegmentSource } from "./shuffle/segment-source.ts";
 import { SlicePass } from "./shuffle/slice-pass.ts";
 import { RunStoppedError, UnitClaim } from "./unit-claim.ts";
-import type { AttemptContext, AttemptPass, UnitContext } from "./unit-context.ts";
+import type { AttemptContext, AttemptPass, UnitContext, UnitTarget } from "./unit-context.ts";
 import { UnitPass } from "./unit-pass.ts";
 import type { OpenSource } from "./unit-source.ts";
-import { writeEntries } from "./write-entries.ts";
+import { type EntriesWritten, writeEntries } from "./write-entries.ts";
 
 export interface UnitServices {
   readonly client: NatsClient;
@@ -52,7 +61,8 @@ export interface UnitServices {
 export interface UnitAttempt {
   readonly context: AttemptContext;
   pass: AttemptPass | null;
-  entriesWritten: number;
+  /** By target, in the run's order. */
+  readonly entriesWritten: number[];
 }
 
 /** The worker is told to leave: its units are given back at a checkpoint. */
@@ -81,7 +91,7 @@ export async function runUnit(
   let stopListening = () => {};
   try {
     const context = await openAttempt(services, job, claim, signal, log);
-    const at: UnitAttempt = { context, pass: null, entriesWritten: 0 };
+    const at: UnitAttempt = { context, pass: null, entriesWritten: [] };
     attempt = at;
     onAttempt(attempt);
     const { pace } = attempt.context;
@@ -91,7 +101,7 @@ export async function runUnit(
     const spanOf = { "cim_replay.run": job.runId, "cim_replay.unit": job.unit, "cim_replay.epoch": claim.record.epoch };
     await traced(
       "unit",
-      { ...spanOf, "cim_replay.domain": plan.domain, "cim_replay.target": run.settings.target },
+      { ...spanOf, "cim_replay.domain": plan.domain, "cim_replay.target": bucketsOf(run.settings).join(",") },
       async () => {
         if (claim.record.kind === "slice") await packSlice(services, context, at);
         else await foldPartitions(services, await openPartitions(services, context), at);
@@ -129,25 +139,40 @@ async function foldPartitions(services: UnitServices, context: UnitContext, atte
     const pass = await UnitPass.start(context, openSource);
     attempt.pass = pass;
     if ((await readTraced(pass, context)) === "rewind") {
-      const bad = pass.fold.toSkip;
+      const [bad = [], ...badOfOthers] = pass.folds.all.map(({ fold }) => fold.toSkip);
       pass.close();
-      await claim.update((unit) => ({ ...unit, badSequences: [...unit.badSequences, ...bad] }));
-      context.log.warn({ sequences: bad.slice(0, 10) }, "events left out; folding again from the last checkpoint");
+      await claim.update((unit) => ({
+        ...unit,
+        badSequences: [...unit.badSequences, ...bad],
+        otherTargets: unit.otherTargets.map((figures, i) => ({
+          ...figures,
+          badSequences: [...figures.badSequences, ...(badOfOthers[i] ?? [])],
+        })),
+      }));
+      const sequences = [bad, ...badOfOthers].flat().slice(0, 10);
+      context.log.warn({ sequences }, "events left out; folding again from the last checkpoint");
       continue;
     }
     const startedAt = performance.now();
-    const entries = await traced("write", { "cim_replay.aggregates": pass.fold.aggregates.size }, () =>
-      writeEntries({
-        ...context,
-        working: pass.working,
-        partitions: context.unit.partitions.length,
-        onWritten: ({ written, unchanged }) => {
-          attempt.entriesWritten = written + unchanged;
-        },
-      }),
-    );
+    const entries: EntriesWritten[] = [];
+    const { working } = pass.folds;
+    for (const [at, { target, fold }] of pass.folds.all.entries()) {
+      const written = await traced("write", { "cim_replay.aggregates": fold.aggregates.size }, () =>
+        writeEntries({
+          ...context,
+          ...target,
+          working,
+          at,
+          partitions: context.unit.partitions.length,
+          onWritten: (so) => {
+            attempt.entriesWritten[at] = so.written + so.unchanged;
+          },
+        }),
+      );
+      entries.push(written);
+    }
     context.stages.write += performance.now() - startedAt;
-    const { shelved } = pass.working;
+    const { shelved } = working;
     if (shelved > 0) context.log.info({ shelved }, "aggregates were put on disk, some of them again and again");
     await finish(services, context, pass, entries);
     return;
@@ -185,32 +210,56 @@ async function finish(
   services: UnitServices,
   { claim, plan, unit, run }: UnitContext,
   pass: UnitPass,
-  entries: Awaited<ReturnType<typeof writeEntries>>,
+  entries: readonly EntriesWritten[],
 ): Promise<void> {
-  const { fold } = pass;
-  const aggregatesByPartition = unit.partitions.map((_, at) => fold.aggregates.countIn(at));
-  await requirePermissions(services.client, plan, run.settings.target);
-  const isParked = fold.firstParkedSeq !== null;
+  for (const bucket of bucketsOf(run.settings)) await requirePermissions(services.client, plan, bucket);
+  const failure = failureOf(pass);
+  const figures = pass.folds.all.map((_, at) => figuresOf(pass, at, entries[at], unit.partitions.length));
+  const [first, ...otherTargets] = figures;
   await claim.end((record) => ({
-    ...moveUnit(record, isParked ? "failed" : "done"),
-    cursorSeq: isParked ? record.cursorSeq : Math.max(plan.range.toSeq, 0),
-    counts: fold.counts,
+    ...moveUnit(record, failure ? "failed" : "done"),
+    ...first,
+    otherTargets,
+    hottest: hottestOf(pass.folds.working.table(0).hottest, record.hottest),
+    cursorSeq: failure ? record.cursorSeq : Math.max(plan.range.toSeq, 0),
     deliveredBySlice: pass.deliveredBySlice,
-    deliveredByPartition: pass.deliveredByPartition,
-    aggregatesByPartition,
     contentByPartition: pass.contentByPartition(),
-    entriesByPartition: [...entries.digests],
+    failure,
+  }));
+  if (!failure) await services.checkpoints.purge(plan.runId, unit.id);
+}
+
+/** What the unit has come to for one target; what was found bad before stays as the record has it. */
+function figuresOf(pass: UnitPass, at: number, entries: EntriesWritten | undefined, partitions: number): FoldFigures {
+  const { fold } = pass.folds.all[at] ?? { fold: pass.fold };
+  // Entries may have had to make room since the fold.
+  const table = pass.folds.working.table(at);
+  const { written = 0, unchanged = 0, bytes = 0, digests = [] } = entries ?? {};
+  return {
+    counts: fold.counts,
+    deliveredByPartition: pass.folds.deliveredByPartition(at),
+    aggregatesByPartition: Array.from({ length: partitions }, (_, partition) => table.countIn(partition)),
+    entriesByPartition: [...digests],
+    badSequences: [...fold.badSequences],
     firstParkedSeq: fold.firstParkedSeq,
     parkedAggregates: fold.parkedAggregates,
-    entries: { written: entries.written, unchanged: entries.unchanged, bytes: entries.bytes },
-    failure: isParked
-      ? {
-          kind: "bad-events",
-          message: `${fold.counts.quarantined} events cannot be taken, the first at sequence ${fold.firstParkedSeq}.`,
-        }
-      : null,
-  }));
-  if (!isParked) await services.checkpoints.purge(plan.runId, unit.id);
+    entries: { written, unchanged, bytes },
+  };
+}
+
+function hottestOf(one: UnitRecord["hottest"], other: UnitRecord["hottest"]): UnitRecord["hottest"] {
+  return (one?.events ?? 0) >= (other?.events ?? 0) ? one : other;
+}
+
+/** Null where every event was taken, or may be left out. */
+function failureOf({ folds }: UnitPass): UnitRecord["failure"] {
+  const parked = folds.all.filter(({ fold }) => fold.firstParkedSeq !== null);
+  if (parked.length === 0) return null;
+  const texts = parked.map(({ target, fold }) => {
+    const by = folds.all.length > 1 ? ` by ${target.projection.name} (${target.plan.target.bucket})` : "";
+    return `${fold.counts.quarantined} events cannot be taken${by}, the first at sequence ${fold.firstParkedSeq}.`;
+  });
+  return { kind: "bad-events", message: texts.join(" ") };
 }
 
 /** What was sent without waiting for an answer (progress, the end of a read) may have been refused. */
@@ -287,22 +336,36 @@ async function openAttempt(
   };
 }
 
+async function openTargets(
+  loadProjection: UnitServices["loadProjection"],
+  run: RunRecord,
+  plan: Plan,
+): Promise<UnitContext["targets"]> {
+  const open = async ({ projection }: RunTarget, at: number): Promise<UnitTarget> => ({
+    run: runFor(run, at),
+    plan: planFor(plan, at),
+    projection: await loadProjection(projection),
+    careful: new Set(),
+  });
+  const [first, ...others] = targetsOf(run.settings);
+  return [await open(first, 0), ...(await Promise.all(others.map((target, i) => open(target, i + 1))))];
+}
+
 /** The same context with what folding takes: what counts there is seen through the attempt. */
 async function openPartitions(
   { checkpoints, quarantine, loadProjection }: UnitServices,
   context: AttemptContext,
 ): Promise<UnitContext> {
   const { plan, run, claim } = context;
-  const unit = plan.units.find(({ id }) => id === claim.record.id);
+  const unit = plannedAs(plan, claim.record);
   if (!unit) throw new ReplayError(`Cannot do unit ${claim.record.id}: run ${plan.runId} has no plan of it.`);
   return Object.assign(context, {
     checkpoints,
     quarantine,
     unit,
-    projection: await loadProjection(run.settings.projection),
+    targets: await openTargets(loadProjection, run, plan),
     filter: plan.filter ? await filterOf(plan.filter) : null,
     ...routing(plan, unit.partitions),
-    careful: new Set<string>(),
   });
 }
 
@@ -333,9 +396,7 @@ function liveOf(attempt: UnitAttempt) {
     return {
       readSeq: Math.max(0, pass.readSeq),
       delivered: counts.delivered,
-      applied: counts.applied,
-      quarantined: counts.quarantined,
-      entriesWritten: attempt.entriesWritten,
+      ...pass.live(attempt.entriesWritten),
       lastEventAtMs,
       memoryBytes: process.memoryUsage.rss(),
     };

@@ -1,4 +1,13 @@
-import type { CompiledProjection, DomainCodec, Log, Plan, PlannedUnit, RunRecord, UnitCounts } from "@cim-replay/core";
+import type {
+  CompiledProjection,
+  DomainCodec,
+  Log,
+  Plan,
+  PlannedUnit,
+  RunRecord,
+  UnitCounts,
+  UnitRecord,
+} from "@cim-replay/core";
 import type { CheckpointStore, NatsClient, QuarantineStore, ReadGauge } from "@cim-replay/nats";
 import type { CompiledFilter } from "@cim-replay/filter";
 import type { Pace } from "./pace.ts";
@@ -13,6 +22,15 @@ interface StageTimes {
   checkpoint: number;
   /** Of entries; of a slice: waiting until segments are stored. */
   write: number;
+}
+
+/** One of the run's targets, with the run and its plan as it sees them. */
+export interface UnitTarget {
+  readonly run: RunRecord;
+  readonly plan: Plan;
+  readonly projection: CompiledProjection;
+  /** See UnitFoldOptions; outlives a pass. */
+  readonly careful: Set<string>;
 }
 
 /** What an attempt at a unit of either kind needs. */
@@ -38,19 +56,23 @@ export interface UnitContext extends AttemptContext {
   readonly checkpoints: CheckpointStore;
   readonly quarantine: QuarantineStore;
   readonly unit: PlannedUnit;
-  readonly projection: CompiledProjection;
+  /** In the run's order. */
+  readonly targets: readonly [UnitTarget, ...UnitTarget[]];
   /** Null: every event of the domain is taken. */
   readonly filter: CompiledFilter | null;
   /** Of a routing key, or of an entry key; the position in the unit's list, -1 where it is another unit's. */
   readonly partitionOf: (routeKey: string) => number;
   readonly partitionOfKey: (entryKey: string) => number;
-  /** See UnitFoldOptions; outlives a pass. */
-  readonly careful: Set<string>;
 }
+
+/** Of the first target, or of all; with several, of each by itself. */
+export type LiveFigures = Pick<UnitRecord["live"], "applied" | "quarantined" | "entriesWritten" | "byTarget">;
 
 /** What the outside sees of a pass over messages, whoever does it. */
 export interface AttemptPass {
   readonly counts: UnitCounts;
+  /** What of the unit is not durable yet; `entriesWritten` by target. */
+  live(entriesWritten: readonly number[]): LiveFigures;
   readonly readSeq: number;
   readonly lastEventAtMs: number | null;
   /** Makes durable what can be, for a unit that is given back. */

@@ -65,11 +65,9 @@ describe("UnitFold, going on", () => {
     const second = foldOf();
     second.restore({
       counts,
-      deliveredBySlice: [2],
       deliveredByPartition,
       firstParkedSeq,
       parkedAggregates,
-      content: [],
     });
     takeAll(second, [eventOf("b", 3)]);
     expect(second.counts).toMatchObject({ delivered: 3, applied: 3 });

@@ -10,7 +10,7 @@ import {
 } from "@cim-replay/core";
 import type { CompiledFilter } from "@cim-replay/filter";
 import { type Aggregate, type Aggregates, assertSameId } from "./aggregate-table.ts";
-import type { CheckpointMeta } from "./checkpoint-codec.ts";
+import type { FoldMark } from "./checkpoint-codec.ts";
 import type { ContentDigest } from "./content-digest.ts";
 import { copyOf } from "./packed-chunk.ts";
 import { RepeatedIds } from "./repeated-ids.ts";
@@ -48,7 +48,7 @@ export interface UnitFoldOptions {
   readonly careful: Set<string>;
   /** How many the unit has. */
   readonly partitions: number;
-  readonly digest: ContentDigest;
+  readonly digest: Pick<ContentDigest, "add">;
   /** Gives an aggregate what its entry already holds, in a run that goes on from entries; returns how many events. */
   readonly seed?: (aggregate: Aggregate) => number;
 }
@@ -69,6 +69,9 @@ export class UnitFold {
   parkedAggregates = 0;
   lastEvent: DecodedEvent | null = null;
 
+  /** Never given to `evolve`: those that were found bad in an earlier pass. */
+  readonly badSequences: ReadonlySet<number>;
+
   /** Not the aggregates, which may be others by now. */
   readonly #options: Omit<UnitFoldOptions, "aggregates">;
   readonly #repeatedIds = new RepeatedIds();
@@ -76,11 +79,12 @@ export class UnitFold {
   constructor({ aggregates, ...options }: UnitFoldOptions) {
     this.#options = options;
     this.aggregates = aggregates;
+    this.badSequences = options.badSequences;
     this.deliveredByPartition = new Array<number>(options.partitions).fill(0);
   }
 
   /** Goes on from a checkpoint, whose states are in the table already. */
-  restore(meta: CheckpointMeta): void {
+  restore(meta: FoldMark): void {
     this.counts = { ...meta.counts };
     this.deliveredByPartition = [...meta.deliveredByPartition];
     this.firstParkedSeq = meta.firstParkedSeq;

@@ -1,13 +1,12 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { ReplayError, type StreamMessage, traced, type UnitCounts } from "@cim-replay/core";
 import { CheckpointSchedule } from "./checkpoint-schedule.ts";
-import { Checkpointer, restoreCheckpoints } from "./checkpointer.ts";
-import { blockStart, ContentDigest } from "./content-digest.ts";
-import { type ExistingEntries, readExistingEntries } from "./continue-from-entries.ts";
-import type { AttemptPass, UnitContext } from "./unit-context.ts";
-import { UnitFold, type UnitFoldOptions } from "./unit-fold.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { blockStart } from "./content-digest.ts";
+import type { AttemptPass, LiveFigures, UnitContext } from "./unit-context.ts";
+import type { UnitFold } from "./unit-fold.ts";
+import { UnitFolds } from "./unit-folds.ts";
 import type { OpenSource, UnitSource } from "./unit-source.ts";
-import { WorkingSet } from "./working-set.ts";
 
 /** Between two turns of the event loop, whatever the batch size. */
 const FOLD_AT_MOST_MS = 100;
@@ -17,96 +16,63 @@ const MAX_BAD_EVENTS = 10_000;
 
 /** One reading of a unit's range, from its last checkpoint to the end: fetch, decode, fold, checkpoint. */
 export class UnitPass implements AttemptPass {
-  readonly fold: UnitFold;
-  readonly working: WorkingSet;
+  readonly folds: UnitFolds;
   readonly #context: UnitContext;
   readonly #source: UnitSource;
   readonly #checkpointer: Checkpointer;
-  readonly #digest: ContentDigest;
   /** First sequence to fold; reading begins at the start of its block, for the digest. */
   readonly #fromSeq: number;
   readonly #readFromSeq: number;
-  readonly #existing: ExistingEntries | null;
   #lastSeq: number;
   readonly #schedule: CheckpointSchedule;
 
   private constructor(
     context: UnitContext,
-    fold: UnitFold,
-    parts: {
-      source: UnitSource;
-      checkpointer: Checkpointer;
-      digest: ContentDigest;
-      fromSeq: number;
-      readFromSeq: number;
-      existing: ExistingEntries | null;
-      working: WorkingSet;
-    },
+    folds: UnitFolds,
+    parts: { source: UnitSource; checkpointer: Checkpointer; fromSeq: number; readFromSeq: number },
   ) {
     this.#context = context;
-    this.fold = fold;
-    this.working = parts.working;
+    this.folds = folds;
     this.#source = parts.source;
     this.#checkpointer = parts.checkpointer;
-    this.#digest = parts.digest;
     this.#fromSeq = parts.fromSeq;
     this.#readFromSeq = parts.readFromSeq;
-    this.#existing = parts.existing;
     this.#lastSeq = parts.fromSeq - 1;
     this.#schedule = new CheckpointSchedule(context.run.settings.checkpointInterval, this.#own());
   }
 
   /** Stands where the unit's last checkpoint left it, or at the start. */
   static async start(context: UnitContext, openSource: OpenSource): Promise<UnitPass> {
-    const { plan, run, log } = context;
-    const working = await WorkingSet.open(plan.domain, run.settings, log);
-    try {
-      return await UnitPass.#startWith(context, openSource, working);
-    } catch (error) {
-      working.close();
-      throw error;
-    }
-  }
-
-  static async #startWith(context: UnitContext, openSource: OpenSource, working: WorkingSet): Promise<UnitPass> {
-    const { claim, plan, run, unit } = context;
-    const record = claim.record;
-    const existing = run.settings.continueFromEntries
-      ? await readExistingEntries({ ...context, partitions: unit.partitions.length, working })
-      : null;
-    const meta = await restoreCheckpoints(
-      context.checkpoints,
-      record,
-      () => working.aggregates,
-      () => working.relieve(record.counts.delivered),
-    );
-    const fromSeq = Math.max(plan.range.fromSeq, record.cursorSeq + 1);
+    const { claim, plan } = context;
+    const fromSeq = Math.max(plan.range.fromSeq, claim.record.cursorSeq + 1);
     const readFromSeq = Math.max(plan.range.fromSeq, blockStart(fromSeq));
-    const digest = new ContentDigest(unit.partitions.length, readFromSeq, meta?.content ?? null);
-    const fold = new UnitFold({
-      ...foldOptions(context),
-      aggregates: working.aggregates,
-      digest,
-      ...(existing && { seed: existing.seed }),
-    });
-    if (meta) fold.restore(meta);
-    return new UnitPass(context, fold, {
+    const folds = await UnitFolds.open(context, readFromSeq);
+    return new UnitPass(context, folds, {
       fromSeq,
       readFromSeq,
-      digest,
-      existing,
-      working,
-      source: openSource({ fromSeq, deliveredBySlice: meta?.deliveredBySlice ?? plan.slices.map(() => 0) }),
+      source: openSource({
+        fromSeq,
+        deliveredBySlice: folds.restored?.deliveredBySlice ?? plan.slices.map(() => 0),
+      }),
       checkpointer: new Checkpointer(context.checkpoints, claim, {
         maxBytes: context.maxMessageBytes,
-        knownBelow: fold.aggregates.size,
+        knownBelow: folds.tables().map(({ size }) => size),
       }),
     });
   }
 
+  /** Of the first target; what it has read and decoded, the others have too. */
+  get fold(): UnitFold {
+    return this.folds.first;
+  }
+
   /** Its states are gone then. */
   close(): void {
-    this.working.close();
+    this.folds.close();
+  }
+
+  live(entriesWritten: readonly number[]): LiveFigures {
+    return this.folds.live(entriesWritten);
   }
 
   get counts(): UnitCounts {
@@ -121,15 +87,9 @@ export class UnitPass implements AttemptPass {
     return [...this.#source.deliveredBySlice];
   }
 
-  /** With what entries hold whose aggregates had no event in the range. */
-  get deliveredByPartition(): number[] {
-    const others = this.#existing?.eventsOfOthers(this.fold.aggregates.all());
-    return this.fold.deliveredByPartition.map((delivered, at) => delivered + (others?.[at] ?? 0));
-  }
-
   /** Once the read has ended. */
   contentByPartition(): { events: number; sha256: string }[] {
-    return this.#digest.end();
+    return this.folds.digest.end();
   }
 
   get readSeq(): number {
@@ -146,10 +106,10 @@ export class UnitPass implements AttemptPass {
       for (let from = 0; from < batch.length; ) {
         const [first, ownBefore] = [from, this.#own()];
         from = this.#foldBatch(batch, from, Math.min(from + pace.step(settings.batchSize), batch.length));
-        if (this.fold.badEvents.length > 0) await this.#quarantine();
+        if (this.folds.hasBadEvents) await this.#quarantine();
         const isDue = this.#context.checkpointRequested || this.#schedule.isDue(this.#own(), this.#readShare());
         if (isDue && (await this.checkpoint()) === "rewind") return "rewind";
-        await this.#relieve();
+        await this.folds.relieve();
         // The event loop must turn, or locks, heartbeats and sockets starve.
         await turn();
         signal.throwIfAborted();
@@ -158,14 +118,15 @@ export class UnitPass implements AttemptPass {
       waitingSince = performance.now();
     }
     await this.#checkpointer.settle();
-    if (this.fold.toSkip.length > 0) return "rewind";
-    this.fold.counts.deleted = this.#source.close();
+    if (this.folds.mustRewind) return "rewind";
+    const deleted = this.#source.close();
+    for (const { fold } of this.folds.all) fold.counts.deleted = deleted;
     return "ended";
   }
 
   /** Makes durable what was folded; "rewind" where that is not to be trusted. */
   async checkpoint(): Promise<"begun" | "rewind"> {
-    if (this.fold.toSkip.length > 0) {
+    if (this.folds.mustRewind) {
       // One still on its way would land under the next pass, and a base would remove what that one builds upon.
       await this.#checkpointer.settle();
       return "rewind";
@@ -173,12 +134,7 @@ export class UnitPass implements AttemptPass {
     const startedAt = performance.now();
     this.#context.checkpointRequested = false;
     await traced("checkpoint", { "cim_replay.seq": this.#lastSeq }, () =>
-      this.#checkpointer.begin(
-        this.fold.aggregates,
-        this.#meta(),
-        this.#lastSeq,
-        this.working.isTight ? () => this.working.watch(this.fold.counts.delivered) : null,
-      ),
+      this.#checkpointer.begin(this.folds.tables(), this.#meta(), this.#lastSeq, this.#whilePacking()),
     );
     const costMs = performance.now() - startedAt;
     this.#schedule.made(this.#own(), costMs);
@@ -193,9 +149,10 @@ export class UnitPass implements AttemptPass {
     await this.#checkpointer.settle();
   }
 
-  async #relieve(): Promise<void> {
-    await this.working.relieve(this.fold.counts.delivered);
-    this.fold.aggregates = this.working.aggregates;
+  /** Null where there is room for a copy of everything. */
+  #whilePacking(): (() => void) | null {
+    const { working } = this.folds;
+    return working.isTight ? () => working.watch(this.fold.counts.delivered) : null;
   }
 
   /** Returns where to go on: a slow projection gets fewer than `to`, so that its worker does not seem dead meanwhile. */
@@ -210,7 +167,7 @@ export class UnitPass implements AttemptPass {
         continue;
       }
       this.#source.delivered(message.seq);
-      this.fold.take(message);
+      this.folds.take(message);
       this.#lastSeq = message.seq;
       if (next % MESSAGES_BETWEEN_CLOCKS === 0 && performance.now() - startedAt > FOLD_AT_MOST_MS) break;
     }
@@ -219,11 +176,10 @@ export class UnitPass implements AttemptPass {
   }
 
   async #quarantine(): Promise<void> {
-    const { plan, run, quarantine, claim } = this.#context;
-    const bad = this.fold.badEvents;
-    this.fold.badEvents = [];
+    const { plan, run, quarantine, claim, targets } = this.#context;
+    const bad = this.folds.takeBadEvents();
     await Promise.all(
-      bad.map(({ message, ...what }) =>
+      bad.map(({ target, event: { message, ...what } }) =>
         quarantine.put({
           runId: run.id,
           domain: plan.domain,
@@ -233,14 +189,16 @@ export class UnitPass implements AttemptPass {
           subject: message.subject,
           data: message.data,
           headers: message.headers,
+          projection: target.projection.name,
+          ...(targets.length > 1 && { target: target.plan.target.bucket }),
           ...what,
         }),
       ),
     );
-    const { quarantined } = this.fold.counts;
+    const quarantined = Math.max(...this.folds.all.map(({ fold }) => fold.counts.quarantined));
     if (quarantined <= Math.max(MAX_BAD_EVENTS, run.settings.skipErrors)) return;
     throw new ReplayError(
-      `Cannot replay ${plan.domain}: ${quarantined} events cannot be taken, the last at sequence ${this.#lastSeq} (${bad.at(-1)?.reason}). ` +
+      `Cannot replay ${plan.domain}: ${quarantined} events cannot be taken, the last at sequence ${this.#lastSeq} (${bad.at(-1)?.event.reason}). ` +
         "That many point at the domain's subject template, envelope or projection: see `replay-status --show-errors`.",
     );
   }
@@ -257,14 +215,10 @@ export class UnitPass implements AttemptPass {
   }
 
   #meta() {
-    const { counts, deliveredByPartition, firstParkedSeq, parkedAggregates } = this.fold;
     return {
-      counts: { ...counts },
+      ...this.folds.marks(),
       deliveredBySlice: this.deliveredBySlice,
-      deliveredByPartition: [...deliveredByPartition],
-      firstParkedSeq,
-      parkedAggregates,
-      content: this.#digest.marks(this.#lastSeq + 1),
+      content: this.folds.digest.marks(this.#lastSeq + 1),
     };
   }
 }
@@ -273,24 +227,4 @@ function bytesOf(batch: readonly StreamMessage[], from: number, to: number): num
   let bytes = 0;
   for (let at = from; at < to; at++) bytes += batch[at]?.data.byteLength ?? 0;
   return bytes;
-}
-
-function foldOptions(context: UnitContext): Omit<UnitFoldOptions, "aggregates" | "digest"> {
-  const { claim, run, unit, codec, projection, filter, partitionOf, careful } = context;
-  const { timeBasis, fromTimeMs, toTimeMs, continueFromEntries, skipErrors } = run.settings;
-  const byEventTime = timeBasis === "event";
-  return {
-    codec,
-    projection,
-    filter,
-    partitionOf,
-    careful,
-    skipErrors,
-    takesNameless: unit.partitions.includes(0),
-    // A run that goes on from entries takes all that they lack: leaving out what is older would leave a hole.
-    fromTimeMs: byEventTime && !continueFromEntries ? fromTimeMs : null,
-    toTimeMs: byEventTime ? toTimeMs : null,
-    badSequences: new Set(claim.record.badSequences),
-    partitions: unit.partitions.length,
-  };
 }

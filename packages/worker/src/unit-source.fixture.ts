@@ -5,6 +5,7 @@ import {
   domainSettingsSchema,
   newUnitRecord,
   type Plan,
+  type RunSettings,
   silentLog,
 } from "@cim-replay/core";
 import { Ledger, type NatsClient, SegmentStore, streamFacts } from "@cim-replay/nats";
@@ -43,6 +44,7 @@ export class StagedRun {
     stream: string,
     cut: Cut & Pick<Plan, "deleted">,
     kind: Plan["source"]["kind"],
+    changes: Partial<RunSettings> = {},
   ): Promise<StagedRun> {
     const ledger = await Ledger.open(client, { create: true });
     const facts = await streamFacts(client, stream);
@@ -54,7 +56,7 @@ export class StagedRun {
       ...cut,
       sliceUnits: kind === "shuffle" ? cut.slices.map((_, slice) => ({ id: `s${slice}`, slice })) : [],
     });
-    const settings = settingsOf(stream, { domain: "shop", domainSettings: domainOf(stream) });
+    const settings = settingsOf(stream, { domain: "shop", domainSettings: domainOf(stream), ...changes });
     await ledger.createRun(runOf(runId, { settings }), plan, [
       ...plan.sliceUnits.map(({ id }) => newUnitRecord(runId, id, plan.slices.length, plan.partitions.length, "slice")),
       ...plan.units.map(({ id, partitions }) => newUnitRecord(runId, id, plan.slices.length, partitions.length)),
@@ -74,13 +76,18 @@ export class StagedRun {
     context.claim.stop(new Error("over"));
   }
 
-  async open(unit: string, start: SourceStart): Promise<UnitSource> {
+  /** `watch`: what a shuffled unit reads its segments through. */
+  async open(
+    unit: string,
+    start: SourceStart,
+    watch: (store: Pick<SegmentStore, "read">) => Pick<SegmentStore, "read"> = (store) => store,
+  ): Promise<UnitSource> {
     const planned = this.plan.units.find(({ id }) => id === unit);
     if (!planned) throw new Error("no such unit");
     const context = { ...(await this.#attempt(unit)), unit: planned } as unknown as UnitContext;
     context.claim.stop(new Error("only reads"));
     if (this.plan.source.kind === "direct") return new DirectSource(context, this.#deleted, start);
-    return new SegmentSource(context, { ledger: this.#ledger, segments: await this.#segments() }, start);
+    return new SegmentSource(context, { ledger: this.#ledger, segments: watch(await this.#segments()) }, start);
   }
 
   async end(): Promise<void> {

@@ -8,10 +8,9 @@ import {
   SourceChangedError,
   type StreamMessage,
 } from "@cim-replay/core";
-import { connectNats, deletedWithin, deletionsSha256, type NatsClient } from "@cim-replay/nats";
+import { connectNats, deletedWithin, deletionsSha256, type NatsClient, OrderedWriter } from "@cim-replay/nats";
 import { readAllMessages, uniqueName } from "@cim-replay/testkit";
 import fc from "fast-check";
-import { headers } from "nats";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type Cut, domainOf, StagedRun } from "./unit-source.fixture.ts";
 
@@ -43,10 +42,14 @@ async function publishStream(): Promise<string> {
     const id = n % 11 === 0 ? "größe" : `a${(n * 7) % 23}`;
     const domain = n % 5 === 0 ? "other" : "shop";
     const payload = JSON.stringify({ n, text: n === 500 ? "x".repeat(900_000) : "ä".repeat(n % 3) });
-    const more = headers();
-    more.append("Trace", `${n}`);
-    more.append("Trace", "again");
-    await client.js.publish(`${name}.${domain}.${id}.Added`, payload, n % 13 === 0 ? { headers: more } : {});
+    const more = [["Trace", `${n}`] as const, ["Trace", "again"] as const];
+    const message = { subject: `${name}.${domain}.${id}.Added`, data: Buffer.from(payload) };
+    // Some without any, of which the reader makes other messages.
+    if (n % 13 === 0) {
+      const writer = new OrderedWriter(client, name, n - 1, "Renamed");
+      writer.put({ ...message, headers: more });
+      await writer.flush();
+    } else await client.js.publish(message.subject, message.data);
   }
   return name;
 }

@@ -149,6 +149,7 @@ function report(client: NatsClient, workerId: string, attempts: ReadonlyMap<stri
 
 function liveReport(workerId: string, name: string, attempt: UnitAttempt): LiveReport {
   const { context, pass, entriesWritten } = attempt;
+  const live = pass?.live(entriesWritten);
   const [runId = "", unit = ""] = name.split("/");
   const counts = pass?.counts;
   return {
@@ -158,9 +159,9 @@ function liveReport(workerId: string, name: string, attempt: UnitAttempt): LiveR
     epoch: context.claim.record.epoch,
     readSeq: Math.max(0, pass?.readSeq ?? 0),
     delivered: counts?.delivered ?? 0,
-    applied: counts?.applied ?? 0,
-    quarantined: counts?.quarantined ?? 0,
-    entriesWritten,
+    applied: live?.applied ?? 0,
+    quarantined: live?.quarantined ?? 0,
+    entriesWritten: live?.entriesWritten ?? 0,
     lastEventAtMs: pass?.lastEventAtMs ?? null,
     memoryBytes: process.memoryUsage.rss(),
     inFlightBytes: context.gauge.heldBytes,

@@ -15,7 +15,7 @@ async function openSet(bufferMode: MemorySettings["bufferMode"], share: () => nu
   const log: Log = { ...silentLog, warn: (_, text) => void warnings.push(text) };
   const settings = { bufferMode, memoryLimitBytes: LIMIT, gcInterval: null };
   const guard = new MemoryGuard(settings, { rss: () => share() * LIMIT, collect: () => undefined });
-  const set = await WorkingSet.open("graph", settings, log, guard);
+  const set = await WorkingSet.open({ domain: "graph", targets: 1 }, settings, log, guard);
   opened.push(set);
   return { set, warnings };
 }
@@ -27,10 +27,10 @@ test("near the limit it moves to disk by itself, says so, and nothing else chang
   const { set, warnings } = await openSet("auto", () => share);
   const notes = set.map<number>();
   notes.set("graph.a1", 7);
-  const fold = takeAll(foldOf({ aggregates: set.aggregates }), messages.slice(0, 600));
+  const fold = takeAll(foldOf({ aggregates: set.table(0) }), messages.slice(0, 600));
   await set.relieve(600);
   expect([set.isOnDisk, warnings]).toEqual([false, []]);
-  set.aggregates.takeChanged();
+  set.table(0).takeChanged();
   takeAll(fold, messages.slice(600, 700));
   share = 0.8;
   await new Promise((resolve) => setTimeout(resolve, 110));
@@ -39,8 +39,8 @@ test("near the limit it moves to disk by itself, says so, and nothing else chang
   expect(warnings).toEqual([
     "memory nears its limit (410 MiB of 512 MiB): what waits for events moves to disk, which is slower",
   ]);
-  fold.aggregates = set.aggregates;
-  expect(set.aggregates.takeChanged().length).toBe(100);
+  fold.aggregates = set.table(0);
+  expect(set.table(0).takeChanged().length).toBe(100);
   takeAll(fold, messages.slice(700));
   expect(states(fold)).toEqual(states(takeAll(foldOf(), messages)));
   expect([notes.get("graph.a1"), notes.get("graph.a2"), [...notes.entries()]]).toEqual([

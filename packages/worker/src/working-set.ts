@@ -10,6 +10,11 @@ const MOVED_BETWEEN_TURNS = 1_000;
 
 export type MemorySettings = Pick<RunSettings, "memoryLimitBytes" | "gcInterval" | "bufferMode">;
 
+interface SetSize {
+  readonly domain: string;
+  readonly targets: number;
+}
+
 /** A map that may move to a file while it is in use. */
 class MovableMap<Value> implements KeyedValues<Value> {
   #values: KeyedValues<Value>;
@@ -42,37 +47,52 @@ class MovableMap<Value> implements KeyedValues<Value> {
 }
 
 /**
- * All that a unit holds which grows with its aggregates: their table, and maps by entry key. In memory as long as they fit under
+ * All that a unit holds which grows with its aggregates: a table of them for each target, and maps by entry key. In memory as long as they fit under
  * the limit, then mostly in a file, or from the start; see the setting `buffer-mode`.
  */
 export class WorkingSet {
-  aggregates: Aggregates;
-  readonly #inMemory: AggregateTable;
+  /** By target. */
+  tables: readonly Aggregates[];
+  readonly #inMemory: readonly AggregateTable[];
   readonly #domain: string;
+  readonly #settings: MemorySettings;
   readonly #mode: RunSettings["bufferMode"];
   readonly #guard: MemoryGuard;
   readonly #log: Log;
   readonly #maps: MovableMap<unknown>[] = [];
   #file: DiskFile | null = null;
-  #table: DiskTable | null = null;
+  #onDisk: readonly DiskTable[] = [];
 
-  private constructor(domain: string, settings: MemorySettings, log: Log, guard: MemoryGuard) {
+  private constructor({ domain, targets }: SetSize, settings: MemorySettings, log: Log, guard: MemoryGuard) {
     this.#domain = domain;
+    this.#settings = settings;
     this.#mode = settings.bufferMode;
     this.#guard = guard;
     this.#log = log;
-    this.aggregates = this.#inMemory = new AggregateTable(domain);
+    this.tables = this.#inMemory = Array.from({ length: targets }, () => new AggregateTable(domain));
   }
 
   static async open(
-    domain: string,
+    size: SetSize,
     settings: MemorySettings,
     log: Log,
     guard = new MemoryGuard(settings),
   ): Promise<WorkingSet> {
-    const set = new WorkingSet(domain, settings, log, guard);
+    const set = new WorkingSet(size, settings, log, guard);
     if (settings.bufferMode === "disk") await set.#moveToDisk();
     return set;
+  }
+
+  /** With nothing in it. */
+  emptyCopy(): Promise<WorkingSet> {
+    const size = { domain: this.#domain, targets: this.tables.length };
+    return WorkingSet.open(size, this.#settings, this.#log, this.#guard);
+  }
+
+  table(at: number): Aggregates {
+    const table = this.tables[at];
+    if (!table) throw new Error(`no target ${at}`);
+    return table;
   }
 
   get isOnDisk(): boolean {
@@ -81,7 +101,7 @@ export class WorkingSet {
 
   /** Aggregates that were put into the file, again and again where they had more events. */
   get shelved(): number {
-    return this.#table?.shelved ?? 0;
+    return this.#onDisk.reduce((sum, table) => sum + table.shelved, 0);
   }
 
   /** A copy of everything would not fit beside it. */
@@ -108,14 +128,14 @@ export class WorkingSet {
     if (look === "near" || look === "over") {
       const [has, limit] = [formatSize(this.#guard.bytes), formatSize(this.#guard.limitBytes ?? 0)];
       this.#log.warn(
-        { events, aggregates: this.aggregates.size },
+        { events, aggregates: this.tables.reduce((sum, table) => sum + table.size, 0) },
         `memory nears its limit (${has} of ${limit}): what waits for events moves to disk, which is slower`,
       );
       await this.#moveToDisk();
     }
   }
 
-  /** As `relieve`, in the middle of reading `aggregates`: nothing moves. */
+  /** As `relieve`, in the middle of reading a table: nothing moves. */
   watch(events: number): void {
     if (this.#guard.look(events) === "over") throw this.#exceeded(events);
   }
@@ -133,16 +153,25 @@ export class WorkingSet {
     ]);
     const file = File.open(this.#guard.limitBytes);
     this.#file = file;
-    const table = new Table(this.#domain, file, hotBytesUnder(this.#guard.limitBytes));
-    for (const aggregate of this.#inMemory.drain()) {
-      table.adopt(aggregate);
-      if (table.size % MOVED_BETWEEN_TURNS !== 0) continue;
+    const hotBytes = hotBytesUnder(this.#guard.limitBytes) / this.tables.length;
+    const tables: DiskTable[] = [];
+    for (const inMemory of this.#inMemory) {
+      const table = new Table(this.#domain, file, hotBytes);
+      await this.#move(inMemory, table);
+      tables.push(table);
+    }
+    this.tables = this.#onDisk = tables;
+    for (const map of this.#maps) map.moveTo(file);
+  }
+
+  async #move(from: AggregateTable, to: DiskTable): Promise<void> {
+    for (const aggregate of from.drain()) {
+      to.adopt(aggregate);
+      if (to.size % MOVED_BETWEEN_TURNS !== 0) continue;
       // Heartbeats and locks starve where the event loop does not turn.
       await turn();
       this.#guard.look(0);
     }
-    this.aggregates = this.#table = table;
-    for (const map of this.#maps) map.moveTo(file);
   }
 
   #exceeded(events: number): ReplayError {

@@ -47,7 +47,7 @@ async function planNow(epoch = 0): Promise<void> {
 async function write(states: Record<string, unknown>, projection: CompiledProjection = plain) {
   const working = await workingSet(mode);
   for (const [id, state] of Object.entries(states))
-    Object.assign(working.aggregates.add(id, id, 0), { state, events: 2, lastSeq: 9 });
+    Object.assign(working.table(0).add(id, id, 0), { state, events: 2, lastSeq: 9 });
   const { signal } = claim;
   return await writeEntries({
     client,
@@ -55,6 +55,7 @@ async function write(states: Record<string, unknown>, projection: CompiledProjec
     claim,
     projection,
     working,
+    at: 0,
     partitions: 1,
     pace,
     signal,
@@ -87,7 +88,7 @@ describe.each(["memory", "disk"] as const)("writeEntries, with what it writes in
   it("writes each complete aggregate with its provenance, and leaves parked and empty ones alone", async () => {
     await planNow();
     const working = await workingSet(mode);
-    const table = working.aggregates;
+    const table = working.table(0);
     Object.assign(table.add("a", "a", 0), { state: { z: 1, a: 2 }, events: 3, lastSeq: 7 });
     Object.assign(table.add("parked", "parked", 0), { state: {}, events: 1, lastSeq: 2, parked: true });
     table.add("empty", "empty", 0);
@@ -98,6 +99,7 @@ describe.each(["memory", "disk"] as const)("writeEntries, with what it writes in
       claim,
       projection: plain,
       working,
+      at: 0,
       partitions: 1,
       pace,
       signal: claim.signal,

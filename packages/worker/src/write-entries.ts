@@ -23,11 +23,16 @@ import type { Pace } from "./pace.ts";
 import type { UnitClaim } from "./unit-claim.ts";
 import type { WorkingSet } from "./working-set.ts";
 
-export interface EntriesWritten {
+interface Counts {
   written: number;
   /** Already there from an earlier attempt of this run, byte for byte. */
   unchanged: number;
   bytes: number;
+}
+
+export interface EntriesWritten extends Readonly<Counts> {
+  /** By partition of the unit. */
+  readonly digests: readonly EntriesDigest[];
 }
 
 interface WriteOptions {
@@ -36,16 +41,18 @@ interface WriteOptions {
   readonly claim: UnitClaim;
   readonly projection: CompiledProjection;
   readonly working: WorkingSet;
+  /** Which of its tables. */
+  readonly at: number;
   readonly pace: Pace;
   readonly partitions: number;
   readonly signal: AbortSignal;
-  readonly onWritten: (entries: EntriesWritten) => void;
+  readonly onWritten: (entries: Readonly<Counts>) => void;
 }
 
 interface Writing {
   readonly heads: KeyedValues<EntryHead>;
   readonly writer: EntryWriter;
-  readonly entries: EntriesWritten;
+  readonly entries: Counts;
   readonly digests: EntriesDigests;
 }
 
@@ -56,16 +63,14 @@ const PROOF_AT_LEAST_EVERY_MS = 100;
  * Writes each complete aggregate's entry once. A write carries the revision that the entry had when the run was planned,
  * or the one that an older epoch of this run gave it: whoever else writes there is noticed, and nothing of theirs is lost.
  */
-export async function writeEntries(
-  options: WriteOptions,
-): Promise<EntriesWritten & { readonly digests: readonly EntriesDigest[] }> {
+export async function writeEntries(options: WriteOptions): Promise<EntriesWritten> {
   const { client, plan, claim, partitions, working } = options;
   // Nothing was there, and nobody of this run was at these before: each unit reading all that the others wrote adds up.
   const isFirst = plan.target.lastRevision === 0 && claim.record.epoch === 1;
   const heads = isFirst ? working.map<EntryHead>() : await headsBefore(options);
   const bucket = await bucketFacts(client, plan.target.bucket);
   const writer = new EntryWriter(client, plan.target.bucket, bucket ? { maxValueSize: bucket.maxValueSize } : {});
-  const entries: EntriesWritten = { written: 0, unchanged: 0, bytes: 0 };
+  const entries: Counts = { written: 0, unchanged: 0, bytes: 0 };
   const digests = new EntriesDigests(partitions);
   try {
     await putAll(options, { heads, writer, entries, digests });
@@ -82,13 +87,13 @@ export async function writeEntries(
 }
 
 async function putAll(
-  { plan, claim, projection, signal, onWritten, working, pace }: WriteOptions,
+  { plan, claim, projection, signal, onWritten, working, at, pace }: WriteOptions,
   { heads, writer, entries, digests }: Writing,
 ): Promise<void> {
   let untilProof = 0;
   let provedAt = performance.now();
   let pacedAt = 0;
-  for (const aggregate of working.aggregates.sorted()) {
+  for (const aggregate of working.table(at).sorted()) {
     if (!isComplete(aggregate)) continue;
     if (untilProof-- === 0 || performance.now() - provedAt > PROOF_AT_LEAST_EVERY_MS) {
       untilProof = PUTS_BETWEEN_PROOFS;
@@ -142,9 +147,9 @@ function isComplete({ events, parked }: Aggregate): boolean {
 }
 
 /** What the target holds now of the aggregates; in a file, where memory has no room for a list of those, of the whole domain. */
-async function headsBefore({ client, plan, working }: WriteOptions): Promise<KeyedValues<EntryHead>> {
+async function headsBefore({ client, plan, working, at }: WriteOptions): Promise<KeyedValues<EntryHead>> {
   const heads = working.map<EntryHead>();
-  const only = working.aggregates.size === 1 ? working.aggregates.at(0) : undefined;
+  const only = working.table(at).size === 1 ? working.table(at).at(0) : undefined;
   if (only) {
     const entry = await getEntry(client, plan.target.bucket, only.key);
     if (entry) heads.set(only.key, entry);
@@ -152,7 +157,7 @@ async function headsBefore({ client, plan, working }: WriteOptions): Promise<Key
   }
   let wanted: ReadonlySet<string> | null = null;
   for await (const batch of readHeads(client, plan.target.bucket, `${plan.domain}.>`)) {
-    wanted = working.isOnDisk ? null : (wanted ?? keysOf(working.aggregates.all()));
+    wanted = working.isOnDisk ? null : (wanted ?? keysOf(working.table(at).all()));
     for (const head of batch) if (wanted === null || wanted.has(head.key)) heads.set(head.key, head);
     await working.relieve(0);
   }

@@ -2,7 +2,7 @@ import { type CheckedArchive, type Restored, restoreArchive } from "@cim-replay/
 import { formatCount, UsageError } from "@cim-replay/core";
 import type { NatsClient } from "@cim-replay/nats";
 import type { Invocation } from "../command.ts";
-import { bucketOf } from "../replay/run-settings.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { whileAudited } from "../while-audited.ts";
 import { whileTargetsAreHeld } from "./hold-targets.ts";

@@ -11,7 +11,7 @@ import { backupJson, backupText } from "../output/archive-text.ts";
 import { json } from "../output/run-record.ts";
 import { toolVersion } from "../output/tool-version.ts";
 import { checkWritable } from "../output/write-whole-file.ts";
-import { bucketOf } from "../replay/run-settings.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { withNats } from "../session.ts";
 import { callFlag, connectionSettings } from "../settings/flags.ts";
 import { text } from "../settings/values.ts";

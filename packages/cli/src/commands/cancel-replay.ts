@@ -1,6 +1,6 @@
 import { cancelRun, forgetSegments } from "@cim-replay/coordinator";
 import { silentLog } from "@cim-replay/core";
-import { audit } from "../audit.ts";
+import { audit, auditedTarget } from "../audit.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { json, runJson } from "../output/run-record.ts";
@@ -25,8 +25,12 @@ export const command: CommandModule = {
       const { id } = await pickUnfinishedRun(ledger, { tool: invocation.tool, run: given.run, domain: given.domain });
       const cancelled = await cancelRun(ledger, id, given.reason ?? "Cancelled by cancel-replay.");
       await forgetSegments({ client, log: silentLog }, id);
-      const { domain, target } = cancelled.settings;
-      const audited = { command: invocation.tool, step: "done" as const, domain, target, runId: id };
+      const audited = {
+        command: invocation.tool,
+        step: "done" as const,
+        ...auditedTarget(cancelled.settings),
+        runId: id,
+      };
       const note = (line: string) => invocation.screen.note(line);
       await audit(client, { ...audited, outcome: cancelled.reason }, note);
       invocation.print(

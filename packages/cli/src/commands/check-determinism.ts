@@ -1,11 +1,11 @@
 import { domainSettingsSchema, UsageError } from "@cim-replay/core";
-import { builtinFor } from "@cim-replay/projections";
 import { checkDeterminism, sampleAggregates } from "@cim-replay/verifier";
 import { resolveProjection } from "@cim-replay/worker";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { determinismJson, determinismText } from "../output/determinism-text.ts";
 import { exactJson } from "../output/short-value.ts";
+import { onlyProjection } from "../replay/named-projections.ts";
 import { withNats } from "../session.ts";
 import { callFlag, connectionSettings } from "../settings/flags.ts";
 import { count, text } from "../settings/values.ts";
@@ -30,8 +30,7 @@ export const command: CommandModule = {
     const { domain, sample: aggregates = DEFAULT_AGGREGATES, format } = given;
     if (domain === undefined) throw new UsageError("Cannot check: no domain is named. Give --domain.");
     const domainSettings = loaded.domains.get(domain) ?? domainSettingsSchema.parse({});
-    const named = loaded.settings.projection ?? domainSettings.projection ?? builtinFor(domain).name;
-    const { ref, projection } = await resolveProjection(named);
+    const { ref, projection } = await resolveProjection(onlyProjection(domain, loaded, domainSettings));
     const signal = new AbortController().signal;
     const sample = await withNats(loaded.settings, invocation.tool, (client) =>
       sampleAggregates({

@@ -4,7 +4,7 @@ import type { Invocation, CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { aggregatesJson, aggregatesText, typesText } from "../output/projected-text.ts";
 import { json } from "../output/run-record.ts";
-import { bucketOf } from "../replay/run-settings.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { withNats } from "../session.ts";
 import { callFlag, connectionSettings } from "../settings/flags.ts";
 import { oneOf, text } from "../settings/values.ts";
@@ -32,7 +32,7 @@ export const command: CommandModule = {
       if (by !== "type") return { counts, types: null };
       const domainSettings = loaded.domains.get(domain) ?? domainSettingsSchema.parse({});
       const signal = new AbortController().signal;
-      return { counts, types: await countProjectedTypes(client, counts, { domain, domainSettings, signal }) };
+      return { counts, types: await countProjectedTypes(client, counts, { domain, bucket, domainSettings, signal }) };
     });
     if (counts.entries.size === 0) invocation.screen.note(`Bucket ${bucket} holds no entry of ${domain}.`);
     if (types) noteDifference(invocation, counts, types);

@@ -8,7 +8,7 @@ import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { checkpointJson, checkpointText } from "../output/checkpoint-text.ts";
 import { json } from "../output/run-record.ts";
-import { bucketOf } from "../replay/run-settings.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { withNats } from "../session.ts";
 import { callFlag, connectionSettings } from "../settings/flags.ts";
 import type { LoadedSettings } from "../settings/load.ts";

@@ -5,7 +5,7 @@ import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { diffJson, diffText, isDifferent } from "../output/diff-text.ts";
 import { exactJson } from "../output/short-value.ts";
-import { bucketOf } from "../replay/run-settings.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { withNats } from "../session.ts";
 import { callFlag, connectionSettings } from "../settings/flags.ts";
 import { countOrZero, text } from "../settings/values.ts";

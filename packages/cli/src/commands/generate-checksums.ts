@@ -6,7 +6,7 @@ import { EXIT } from "../exit-status.ts";
 import { checksumsJson, checksumsText } from "../output/checksums-text.ts";
 import { json } from "../output/run-record.ts";
 import { checkWritable, writeWholeFile } from "../output/write-whole-file.ts";
-import { bucketOf } from "../replay/run-settings.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { withNats } from "../session.ts";
 import { callFlag, connectionSettings } from "../settings/flags.ts";
 import { text } from "../settings/values.ts";

@@ -12,7 +12,7 @@ import {
   type ReplayedDomains,
   replayDomainsToMoment,
 } from "../replay/point-in-time.ts";
-import { bucketOf } from "../replay/run-settings.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import type { ReplayRunner } from "../replay/runner.ts";
 import { listenToSignals } from "../replay/signals.ts";
 import { everyDomain } from "../replay/which-domains.ts";

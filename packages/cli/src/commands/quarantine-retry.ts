@@ -49,13 +49,13 @@ async function retryAll(
   const open: { event: QuarantinedEvent; keeper: RunRecord }[] = [];
   const retried: Retried[] = [];
   for await (const event of store.read(places)) {
-    const keeper = resolutions.runOf(event.runId);
+    const keeper = resolutions.runOf(event);
     if (!keeper) retried.push(notRetried(event, "–", `the ledger has no run ${event.runId} any more`));
     else if ((await resolutions.resolvedBy(event)) === null) open.push({ event, keeper });
   }
   const { groups, nameless } = groupForRetry(open, loaded);
   for (const event of nameless) {
-    const target = resolutions.runOf(event.runId)?.settings.target ?? "–";
+    const target = resolutions.runOf(event)?.settings.target ?? "–";
     retried.push(notRetried(event, target, "it still cannot be decoded, and names no aggregate"));
   }
   for (const group of groups) {

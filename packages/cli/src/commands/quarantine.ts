@@ -102,7 +102,7 @@ async function fitting(store: QuarantineStore, { run, domain }: Flags, seq: numb
   if (domain === undefined) return places;
   const fit: QuarantinePlace[] = [];
   for await (const event of store.read(places)) if (event.domain === domain) fit.push(event);
-  return fit.map(({ runId, seq: at }) => ({ runId, seq: at }));
+  return fit.map(({ runId, seq: at, target }) => ({ runId, seq: at, target }));
 }
 
 function nothingKept({ print, screen }: Invocation, { run, domain, format }: Flags, seq: number | null): number {

@@ -5,7 +5,8 @@ import type { CommandModule } from "../command.ts";
 import { replaySettings } from "../replay/flags.ts";
 import { runRequest } from "../replay/replay.ts";
 import type { ReplayRequest } from "../replay/request.ts";
-import { bucketOf, PROJECTIONS_BUCKET } from "../replay/run-settings.ts";
+import { projectionsToReplay } from "../replay/named-projections.ts";
+import { PROJECTIONS_BUCKET } from "../settings/bucket-names.ts";
 import { dryRunSelection } from "../selective/dry-run.ts";
 import { withNats } from "../session.ts";
 import { callFlag, type CallFlagValues } from "../settings/flags.ts";
@@ -67,14 +68,24 @@ function fileOf({ filter, dryRun, execute }: Flags): string {
 }
 
 /** Why it is not replayed; null where nothing is in the way. */
-function refusalOf({ filter }: PinnedFilter, { settings }: LoadedSettings, isForced: boolean): string | null {
+function refusalOf({ filter }: PinnedFilter, loaded: LoadedSettings, isForced: boolean): string | null {
   const partial = partialCriteria(filter);
-  if (bucketOf(settings.target) !== PROJECTIONS_BUCKET || partial.length === 0 || isForced) return null;
+  if (!writesWhereServicesRead(filter, loaded) || partial.length === 0 || isForced) return null;
   const [only, ...others] = partial;
   const which = others.length === 0 ? `${only} leaves` : `${partial.join(", ")} leave`;
   return (
     `Cannot replay this selection into ${PROJECTIONS_BUCKET}: the filter's ${which} out events of aggregates, and what services read there ` +
     "would be states that never were. Name another --target, e.g. --target test-projection; --force writes them all the same."
+  );
+}
+
+function writesWhereServicesRead({ domains }: PinnedFilter["filter"], loaded: LoadedSettings): boolean {
+  // Of domains that are not known yet, what is set for all.
+  const named = domains ?? [""];
+  return named.some((domain) =>
+    projectionsToReplay(domain, loaded, loaded.domains.get(domain) ?? domainSettingsSchema.parse({})).some(
+      ({ bucket }) => bucket === PROJECTIONS_BUCKET,
+    ),
   );
 }
 

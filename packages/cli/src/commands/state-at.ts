@@ -1,5 +1,4 @@
 import { domainSettingsSchema, UsageError } from "@cim-replay/core";
-import { builtinFor } from "@cim-replay/projections";
 import { type StateAt, stateAt, type StateAtTask } from "@cim-replay/verifier";
 import { resolveProjection } from "@cim-replay/worker";
 import { noteUnfinishedStream } from "../archives/unfinished-restore.ts";
@@ -8,6 +7,7 @@ import { EXIT } from "../exit-status.ts";
 import { exactJson } from "../output/short-value.ts";
 import { stateJson, stateText } from "../output/state-text.ts";
 import { lastSeqBy } from "../replay/server-moment.ts";
+import { onlyProjection } from "../replay/named-projections.ts";
 import { withNats } from "../session.ts";
 import { callFlag, connectionSettings } from "../settings/flags.ts";
 import { count, flag, type PreciseTime, preciseTime, text } from "../settings/values.ts";
@@ -32,8 +32,7 @@ export const command: CommandModule = {
     }
     const at = momentOf(given.seq, given.time, loaded.settings.timeBasis);
     const domainSettings = loaded.domains.get(domain) ?? domainSettingsSchema.parse({});
-    const named = loaded.settings.projection ?? domainSettings.projection ?? builtinFor(domain).name;
-    const { ref, projection } = await resolveProjection(named);
+    const { ref, projection } = await resolveProjection(onlyProjection(domain, loaded, domainSettings));
     const signal = new AbortController().signal;
     const state = await withNats(loaded.settings, invocation.tool, async (client) => {
       await noteUnfinishedStream(client, domainSettings.stream, invocation.screen);

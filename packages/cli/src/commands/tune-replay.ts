@@ -1,6 +1,6 @@
 import { tuneRun } from "@cim-replay/coordinator";
 import { isUnfinished, ReplayError, type RunSettings, UsageError } from "@cim-replay/core";
-import { audit } from "../audit.ts";
+import { audit, auditedTarget } from "../audit.ts";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { rateText } from "../output/rate-text.ts";
@@ -38,9 +38,9 @@ export const command: CommandModule = {
       }
       const tuned = await tuneRun(ledger, found.id, rates);
       const { id, settings } = tuned;
-      const { domain, target, maxRate, maxBytesRate, adaptiveRate } = settings;
+      const { domain, maxRate, maxBytesRate, adaptiveRate } = settings;
       const outcome = rateText(tuned).join(", ") || "no limit";
-      const audited = { command: invocation.tool, step: "done" as const, domain, target, runId: id };
+      const audited = { command: invocation.tool, step: "done" as const, ...auditedTarget(settings), runId: id };
       await audit(client, { ...audited, parameters: { ...rates }, outcome }, (line) => invocation.screen.note(line));
       invocation.print(
         given.format === "json"

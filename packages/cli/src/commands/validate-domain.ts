@@ -17,7 +17,8 @@ import { json } from "../output/run-record.ts";
 import { toolVersion } from "../output/tool-version.ts";
 import { validationText } from "../output/validation-text.ts";
 import { checkWritable, writeWholeFile } from "../output/write-whole-file.ts";
-import { bucketOf } from "../replay/run-settings.ts";
+import { projectionNamedFor } from "../replay/named-projections.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { withNats } from "../session.ts";
 import { callFlag, connectionSettings } from "../settings/flags.ts";
 import { oneOf, text } from "../settings/values.ts";
@@ -41,9 +42,9 @@ export const command: CommandModule = {
     const { domain, report, format } = given;
     if (domain === undefined) throw new UsageError("Cannot validate: no domain is named. Give --domain.");
     const domainSettings = loaded.domains.get(domain) ?? domainSettingsSchema.parse({});
-    const rules = await rulesFor(domain, domainSettings, given.rules);
-    if (report !== undefined) await checkWritable(report);
     const bucket = bucketOf(loaded.settings.target);
+    const rules = await rulesFor({ domain, bucket, settings: domainSettings }, given.rules);
+    if (report !== undefined) await checkWritable(report);
     const validation = await withNats(loaded.settings, invocation.tool, async (client) => {
       await noteUnfinishedRestore(client, bucket, invocation.screen);
       const signal = new AbortController().signal;
@@ -65,9 +66,12 @@ const RENDERERS = {
 };
 
 /** Those in the file, else those that fit the values that the domain's projection writes. */
-async function rulesFor(domain: string, settings: DomainSettings, file: string | undefined): Promise<RuleSet> {
+async function rulesFor(
+  { domain, bucket, settings }: { domain: string; bucket: string; settings: DomainSettings },
+  file: string | undefined,
+): Promise<RuleSet> {
   if (file !== undefined) return readRulesFile(file);
-  const projection = settings.projection ?? builtinFor(domain).name;
+  const projection = projectionNamedFor(bucket, null, settings) ?? builtinFor(domain).name;
   const rules = builtinRules(projection);
   if (rules) return rules;
   throw new UsageError(

@@ -5,7 +5,7 @@ import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { checksumsVerdictJson, checksumsVerdictText } from "../output/checksums-text.ts";
 import { json } from "../output/run-record.ts";
-import { bucketOf } from "../replay/run-settings.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { withNats } from "../session.ts";
 import { callFlag, connectionSettings } from "../settings/flags.ts";
 import { text } from "../settings/values.ts";

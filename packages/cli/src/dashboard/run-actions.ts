@@ -2,7 +2,7 @@ import { cancelRun, continueRun, forgetSegments, isCoordinated, pauseRun, planRe
 import { ReplayError, type RunRecord, silentLog } from "@cim-replay/core";
 import type { Preview, ReplayForm, RunActions } from "@cim-replay/dashboard";
 import { Ledger, type NatsClient } from "@cim-replay/nats";
-import { audit } from "../audit.ts";
+import { audit, auditedTarget } from "../audit.ts";
 import type { Invocation } from "../command.ts";
 import { readRequest } from "../replay/request.ts";
 import { newRunId } from "../replay/run-id.ts";
@@ -23,15 +23,15 @@ export function runActions(invocation: Invocation, client: NatsClient, children:
     if (run) return run.record;
     throw new ReplayError(`Cannot find run ${runId}: the ledger has none of that id. See \`replay-list\`.`);
   };
-  const record = (command: string, { id, settings: { domain, target } }: RunRecord, who: string, outcome: string) => {
-    const audited = { command, step: "done" as const, domain, target, runId: id, outcome, actsFor: who };
+  const record = (command: string, { id, settings }: RunRecord, who: string, outcome: string) => {
+    const audited = { command, step: "done" as const, ...auditedTarget(settings), runId: id, outcome, actsFor: who };
     return audit(client, audited, (line) => invocation.screen.note(line));
   };
   const preview = async (form: ReplayForm): Promise<Preview> => {
     const { loaded, flags } = requestOf(invocation, form);
     const domain = flags.domain ?? "";
-    const { settings, projection } = await runSettingsFor(domain, loaded, flags);
-    const plan = await planReplay(client, settings, projection, newRunId());
+    const { settings, projections } = await runSettingsFor(domain, loaded, flags);
+    const plan = await planReplay(client, settings, projections, newRunId());
     return { plan, command: [TOOL, ...argumentsOf(form)].join(" ") };
   };
 

@@ -14,7 +14,8 @@ import {
   signalProbes,
   verifyProbes,
 } from "@cim-replay/nats";
-import { bucketOf } from "../replay/run-settings.ts";
+import { namedBuckets } from "../replay/named-projections.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { natsOptions } from "../session.ts";
 import { redactUrls } from "../redact.ts";
 import type { LoadedSettings } from "../settings/load.ts";
@@ -49,7 +50,7 @@ export async function checkNats(loaded: LoadedSettings, tool: string): Promise<C
 
 async function findingsOf(client: NatsClient, loaded: LoadedSettings): Promise<readonly Finding[]> {
   const streams = eventStreams(loaded);
-  const buckets = [...new Set([bucketOf(loaded.settings.target), LEDGER_BUCKET])];
+  const buckets = [...new Set([bucketOf(loaded.settings.target), ...namedBuckets(loaded), LEDGER_BUCKET])];
   const permissions = await checkPermissions(client, await probesFor(client, streams, buckets));
   const isDenied = permissions.some(({ verdict }) => verdict === "problem");
   const about = `NATS at ${client.nc.getServer()}`;

@@ -1,4 +1,4 @@
-import type { RunRecord } from "@cim-replay/core";
+import { eachTarget, type RunRecord } from "@cim-replay/core";
 
 /** Of the runs of one domain into one target. */
 export interface Outcome {
@@ -13,7 +13,7 @@ export interface Outcome {
 /** What somebody still has to look at. A run's own command ends with the run, and is rarely scraped once it knows. */
 export function outcomesOf(runs: readonly RunRecord[]): readonly Outcome[] {
   const outcomes = new Map<string, Outcome>();
-  for (const run of runs.toSorted((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt))) {
+  for (const run of runs.flatMap(eachTarget).toSorted((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt))) {
     const { domain, target, aggregateId, filter } = run.settings;
     const id = `${domain} ${target}`;
     const before = outcomes.get(id) ?? { domain, target, failed: 0, refuted: 0 };

@@ -1,5 +1,5 @@
 import type { Progress } from "@cim-replay/coordinator";
-import { ratesOf } from "@cim-replay/core";
+import { bucketsOf, ratesOf } from "@cim-replay/core";
 import type { Registry } from "prom-client";
 import { type MetricDefinition, metricSet, type Reading } from "./metric-set.ts";
 
@@ -50,7 +50,7 @@ const runMetrics: readonly RunMetric[] = [
   counter("events_read_total", "Events that workers have read.", (p) => p.readEvents),
   counter("events_applied_total", "Events folded into states.", (p) => p.appliedEvents),
   counter("events_durable_total", "Events whose effect survives any crash.", (p) => p.durableEvents),
-  counter("entries_written_total", "Entries written to the target bucket.", (p) => p.entriesWritten),
+  counter("entries_written_total", "Entries written, of all targets.", (p) => p.entriesWritten),
   gauge("entries_planned", "Entries that the run will write, where that is known.", (p) => p.entriesTotal),
   counter("checkpoints_total", "Checkpoints committed.", (p) => p.checkpoints),
   counter("retries_total", "Lost consumers and connections that readers mended.", (p) => p.recoveries),
@@ -103,12 +103,12 @@ const runMetrics: readonly RunMetric[] = [
   {
     name: "cim_replay_run_info",
     kind: "gauge",
-    help: "1 for the run that this process coordinates, with its domain, target and state.",
+    help: "1 for each target of the run that this process coordinates, with its domain and state.",
     labels: ["domain", "target", "state"],
     read: ({ progress }) => {
       if (!progress) return null;
       const { settings, state } = progress.run;
-      return [{ labels: { domain: settings.domain, target: settings.target, state }, value: 1 }];
+      return bucketsOf(settings).map((target) => ({ labels: { domain: settings.domain, target, state }, value: 1 }));
     },
   },
 ];

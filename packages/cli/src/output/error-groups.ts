@@ -1,10 +1,13 @@
 import type { QuarantinedEvent } from "@cim-replay/nats";
+import { refusedBy } from "./quarantine-text.ts";
 
 const MOST_RANGES = 50;
 const SAMPLES = 3;
 
 export interface ErrorGroup {
   readonly kind: QuarantinedEvent["kind"];
+  /** Of a run with several targets: which projection could not take them. */
+  readonly by: string | null;
   /** Of the first of them; the others' differ in numbers, quoted texts and ids at most. */
   readonly reason: string;
   count: number;
@@ -20,9 +23,10 @@ export class ErrorGroups {
   total = 0;
 
   add(event: QuarantinedEvent): void {
-    const { kind, reason, seq } = event;
-    const key = `${kind} ${alike(reason)}`;
-    const group = this.#groups.get(key) ?? { kind, reason, count: 0, ranges: [], isCut: false, samples: [] };
+    const { kind, reason, seq, target = "" } = event;
+    const by = target === "" ? null : refusedBy(event);
+    const key = `${kind} ${target} ${alike(reason)}`;
+    const group = this.#groups.get(key) ?? { kind, by, reason, count: 0, ranges: [], isCut: false, samples: [] };
     this.#groups.set(key, group);
     this.total += 1;
     group.count += 1;

@@ -14,19 +14,30 @@ export function errorsText(groups: ErrorGroups, runId: string): string {
   return [title, "", ...list.map(groupText), show].join("\n");
 }
 
-export function errorJson({ seq, kind, stream, subject, aggregateId, unit, reason }: QuarantinedEvent): object {
-  return { sequence: seq, kind, stream, subject, aggregate_id: aggregateId, unit, reason };
+export function errorJson(event: QuarantinedEvent): object {
+  const { seq, kind, stream, subject, aggregateId, unit, reason, projection, target } = event;
+  const by = { projection: projection ?? null, ...(target !== undefined && { target }) };
+  return { sequence: seq, kind, stream, subject, aggregate_id: aggregateId, unit, ...by, reason };
 }
 
-export function groupJson({ kind, reason, count, ranges, isCut, samples }: ErrorGroup): object {
-  return { kind, reason, count, sequences: ranges, sequences_cut: isCut, samples: samples.map(errorJson) };
+export function groupJson({ kind, by, reason, count, ranges, isCut, samples }: ErrorGroup): object {
+  return {
+    kind,
+    ...(by !== null && { refused_by: by }),
+    reason,
+    count,
+    sequences: ranges,
+    sequences_cut: isCut,
+    samples: samples.map(errorJson),
+  };
 }
 
 function groupText(group: ErrorGroup): string {
   const samples = group.samples.map(
     ({ seq, subject, data }) => `  e.g. ${seq}  ${printable(subject)}  ${payloadSample(data)}`,
   );
-  const title = `${formatCount(group.count)} × ${group.kind}: ${printable(group.reason)}`;
+  const by = group.by === null ? "" : ` (${group.by})`;
+  const title = `${formatCount(group.count)} × ${group.kind}${by}: ${printable(group.reason)}`;
   return [title, `  sequences ${sequencesText(group)}`, ...samples, ""].join("\n");
 }
 

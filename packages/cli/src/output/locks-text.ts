@@ -1,5 +1,5 @@
 import { ageText, type LockFacts } from "@cim-replay/coordinator";
-import { formatCount, type UnitRecord } from "@cim-replay/core";
+import { bucketsOf, formatCount, type UnitRecord } from "@cim-replay/core";
 import type { ReadConsumer } from "@cim-replay/nats";
 import { renderFacts, renderTable } from "./table.ts";
 
@@ -11,7 +11,7 @@ export function locksText(
   nowMs: number,
 ): string {
   const { run } = facts;
-  const title = `run ${run.id} of ${run.settings.domain} into ${run.settings.target}: ${run.state}`;
+  const title = `run ${run.id} of ${run.settings.domain} into ${bucketsOf(run.settings).join(", ")}: ${run.state}`;
   const found = diagnosis.length > 0 ? diagnosis.map((line) => `! ${line}`) : ["Nothing is wrong."];
   if (consumers === null) return [title, "", ...found].join("\n");
   return [
@@ -33,7 +33,12 @@ export function locksJson(
       ...{ name, created_at: createdAt, delivered_seq: deliveredSeq, pending, requests },
     })),
   };
-  const of = { run_id: run.id, domain: run.settings.domain, target: run.settings.target, state: run.state };
+  const of = {
+    run_id: run.id,
+    domain: run.settings.domain,
+    target: bucketsOf(run.settings).join(", "),
+    state: run.state,
+  };
   return { ...of, coordinated: isCoordinated, redis: queue !== null, diagnosis, ...(locks && { locks }) };
 }
 

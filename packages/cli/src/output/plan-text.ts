@@ -1,4 +1,12 @@
-import { formatCount, formatDuration, formatSize, type Partition, type Plan, type RunSettings } from "@cim-replay/core";
+import {
+  formatCount,
+  formatDuration,
+  formatSize,
+  type Partition,
+  type Plan,
+  type RunSettings,
+  targetsOf,
+} from "@cim-replay/core";
 import { count } from "./progress-lines.ts";
 import { renderFacts, renderTable } from "./table.ts";
 
@@ -21,11 +29,10 @@ export function planText(plan: Plan, settings: RunSettings): string {
         ? `${formatCount(plan.expected.events)} of ${formatCount(plan.expected.aggregates)} aggregates`
         : "known when read: subjects hold no aggregate id",
     ],
-    [
-      "projection",
-      `${settings.projection.name} (${settings.projection.source}, ${settings.projection.sha256.slice(0, 12)})`,
-    ],
-    ["writes", `${keysText(plan, settings)} in bucket ${plan.target.bucket}`],
+    ...targetsOf(settings).flatMap(({ bucket, projection }, at): [string, string][] => [
+      ["projection", `${projection.name} (${projection.source}, ${projection.sha256.slice(0, 12)})`],
+      ["writes", `${keysText(plan, settings)} in bucket ${bucket}${bytesText(plan, at)}`],
+    ]),
     ["source", `${plan.source.kind}: ${plan.source.reason}`],
     ...segmentsText(plan),
     [
@@ -81,6 +88,14 @@ function keysText(plan: Plan, settings: RunSettings): string {
   return plan.expected
     ? `up to ${formatCount(plan.expected.aggregates)} keys ${plan.domain}.*`
     : `keys ${plan.domain}.*`;
+}
+
+/** States of a sample are young: those of the whole range are as large or larger. */
+function bytesText({ estimate, expected }: Plan, at: number): string {
+  const mean = estimate.entryBytes?.[at];
+  if (!mean) return "";
+  const all = expected ? `, at least about ${formatSize(Math.round(mean * expected.aggregates))}` : "";
+  return `${all} (${formatSize(Math.round(mean))} an entry in a sample)`;
 }
 
 function partitionsText(plan: Plan): string {

@@ -1,5 +1,5 @@
 import type { Progress } from "@cim-replay/coordinator";
-import { formatCount, formatDuration, formatSize } from "@cim-replay/core";
+import { bucketsOf, formatCount, formatDuration, formatSize } from "@cim-replay/core";
 import type { Style } from "./style.ts";
 import { rateText } from "./rate-text.ts";
 
@@ -8,7 +8,7 @@ const WIDEST_BAR = 40;
 /** The live area: what is durable (full), what is read (half), what is left; then the figures. */
 export function progressArea(progress: Progress, elapsedMs: number, width: number, style: Style): string[] {
   const { run, plan } = progress;
-  const title = `${style("bold", plan.domain)} → ${run.settings.target}  run ${run.id}  ${stateText(progress)}`;
+  const title = `${style("bold", plan.domain)} → ${bucketsOf(run.settings).join(", ")}  run ${run.id}  ${stateText(progress)}`;
   const bar = barText(progress, Math.max(10, Math.min(WIDEST_BAR, width - 40)));
   const rate = `${formatCount(progress.eventsPerSecond)} events/s`;
   const done = [...unitsText(progress), errorText(progress, style)];

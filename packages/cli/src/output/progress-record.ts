@@ -1,5 +1,5 @@
 import type { Progress } from "@cim-replay/coordinator";
-import { ratesOf } from "@cim-replay/core";
+import { bucketsOf, ratesOf } from "@cim-replay/core";
 
 /** What `replay-progress --format json` prints. The first seven fields are the runbook's; scripts rely on them. */
 export interface ProgressRecord {
@@ -16,6 +16,8 @@ export interface ProgressRecord {
   readonly run_id: string;
   readonly state: string;
   readonly target: string;
+  /** Only of a run with several: all of them, the first one too. */
+  readonly targets?: readonly string[];
   readonly read_events: number;
   readonly applied_events: number;
   /** Events a second that the run is held to, and whether and why it is held back because others suffer. */
@@ -30,10 +32,12 @@ export interface ProgressRecord {
   readonly workers: number;
   readonly memory_bytes: number;
   readonly checkpoints: number;
+  /** Null where events are spread over aggregates well enough. */
+  readonly hot_aggregate: { readonly id: string; readonly events: number; readonly share: number } | null;
 }
 
 export function progressRecord(progress: Progress, nowMs: number): ProgressRecord {
-  const { run, totalEvents, durableEvents, etaSeconds } = progress;
+  const { run, totalEvents, durableEvents, etaSeconds, hot } = progress;
   const going = run.state === "running" || run.state === "verifying";
   return {
     domain: run.settings.domain,
@@ -46,6 +50,7 @@ export function progressRecord(progress: Progress, nowMs: number): ProgressRecor
     run_id: run.id,
     state: run.state,
     target: run.settings.target,
+    ...(run.settings.otherTargets.length > 0 && { targets: bucketsOf(run.settings) }),
     read_events: progress.readEvents,
     applied_events: progress.appliedEvents,
     max_rate: ratesOf(run).maxRate,
@@ -60,6 +65,7 @@ export function progressRecord(progress: Progress, nowMs: number): ProgressRecor
     workers: progress.workers,
     memory_bytes: progress.memoryBytes,
     checkpoints: progress.checkpoints,
+    hot_aggregate: hot && { id: hot.aggregateId, events: hot.events, share: Math.round(hot.share * 1000) / 1000 },
   };
 }
 

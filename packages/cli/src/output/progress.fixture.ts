@@ -50,4 +50,5 @@ export const progress: Progress = {
   recoveries: 2,
   unitsResent: 3,
   checkpoints: 5,
+  hot: null,
 };

@@ -15,6 +15,7 @@ export function keptListText(events: readonly ListedEvent[]): string {
       { title: "sequence", align: "right", value: ({ seq }) => String(seq) },
       { title: "state", value: ({ resolvedBy }) => (resolvedBy === null ? "open" : `resolved by ${resolvedBy}`) },
       { title: "kind", value: ({ kind }) => kind },
+      { title: "refused by", value: refusedBy },
       { title: "subject", value: ({ subject }) => printable(subject) },
       { title: "aggregate", value: ({ aggregateId }) => printable(aggregateId ?? "–") },
       { title: "bytes", align: "right", value: (event) => String(sizeOf(event)) },
@@ -38,6 +39,7 @@ export function keptEventText(event: QuarantinedEvent): string {
     ["subject", printable(event.subject)],
     ["aggregate", printable(event.aggregateId ?? "–")],
     ["kind", event.kind],
+    ["refused by", refusedBy(event)],
     ["reason", printable(event.reason)],
   ]);
   const shown = headers.length === 0 ? "headers: none" : `headers:\n${renderFacts(headers)}`;
@@ -46,10 +48,11 @@ export function keptEventText(event: QuarantinedEvent): string {
 }
 
 export function keptJson(event: QuarantinedEvent, resolvedBy?: string | null): Record<string, unknown> {
-  const { runId, domain, unit, stream, seq, subject, aggregateId, kind, reason } = event;
+  const { runId, domain, unit, stream, seq, subject, aggregateId, kind, reason, projection, target } = event;
   const of = { run_id: runId, domain, unit, stream, sequence: seq, subject, aggregate_id: aggregateId };
   const state = resolvedBy === undefined ? {} : { resolved_by: resolvedBy };
-  return { ...of, kind, reason, bytes: sizeOf(event), ...state };
+  const by = { projection: projection ?? null, ...(target !== undefined && { target }) };
+  return { ...of, kind, ...by, reason, bytes: sizeOf(event), ...state };
 }
 
 /** The payload as text where it is text, else as hex. */
@@ -57,6 +60,13 @@ export function wholeJson(event: QuarantinedEvent): object {
   const text = textOf(event.data);
   const payload = text === null ? { payload_hex: Buffer.from(event.data).toString("hex") } : { payload: text };
   return { ...keptJson(event), headers: event.headers ?? null, cut: event.cut ?? null, ...payload };
+}
+
+/** Whose fold could not take it; what cannot be decoded, none could. */
+export function refusedBy({ kind, projection, target }: QuarantinedEvent): string {
+  const where = target === undefined ? "" : ` into ${target}`;
+  if (kind === "decode") return `any${where}`;
+  return `${printable(projection ?? "–")}${where}`;
 }
 
 function sizeOf({ cut, data }: QuarantinedEvent): number {

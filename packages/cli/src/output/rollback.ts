@@ -1,6 +1,6 @@
 import type { RunRecord } from "@cim-replay/core";
 
-/** The command that brings the entries back to what they were before the run; null where nothing was kept. */
+/** The command that brings a target's entries back to what they were before the run; null where nothing was kept. */
 export function rollbackCommand(
   { backup, settings }: Pick<RunRecord, "backup" | "settings">,
   reach = "",

@@ -1,5 +1,5 @@
 import type { SelectedKey, SelectionPreview } from "@cim-replay/coordinator";
-import { type EventFilter, formatCount, formatTime } from "@cim-replay/core";
+import { type EventFilter, formatCount, formatTime, type Plan } from "@cim-replay/core";
 import { count } from "./progress-lines.ts";
 import { printable } from "./short-value.ts";
 import { renderFacts, renderTable } from "./table.ts";
@@ -35,6 +35,7 @@ export function selectionJson(previews: readonly SelectionPreview[], { path, fil
     domains: previews.map(({ plan, byType, byDay, keys, ...counts }) => ({
       domain: plan.domain,
       target: plan.target.bucket,
+      ...(plan.otherTargets && { targets: bucketsIn(plan) }),
       stream: plan.stream.name,
       from_seq: plan.range.fromSeq,
       to_seq: plan.range.toSeq,
@@ -50,6 +51,10 @@ export function selectionJson(previews: readonly SelectionPreview[], { path, fil
       keys: keys.map(({ key, taken, events }) => ({ key, events: taken, of: events })),
     })),
   };
+}
+
+function bucketsIn({ target, otherTargets = [] }: Plan): string[] {
+  return [target, ...otherTargets].map(({ bucket }) => bucket);
 }
 
 function criteriaOf({ filter, timeBasis }: Told): [string, string][] {
@@ -77,7 +82,7 @@ function domainText(preview: SelectionPreview, most: number): string {
   const facts: [string, string][] = [
     ["domain", plan.domain],
     ["read", `${plan.stream.name}, sequences ${formatCount(plan.range.fromSeq)} to ${formatCount(plan.range.toSeq)}`],
-    ["writes", `${count(keys.length, "key")} in bucket ${plan.target.bucket}`],
+    ["writes", `${count(keys.length, "key")} in bucket ${bucketsIn(plan).join(", ")}`],
     ["events", formatCount(preview.taken)],
     ["filtered", `${formatCount(preview.filtered)}${undecidedText(preview)}`],
     ["of other domains", formatCount(preview.foreign)],

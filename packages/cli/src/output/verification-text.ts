@@ -1,5 +1,5 @@
 import { formatCount } from "@cim-replay/core";
-import type { Certificate } from "@cim-replay/verifier";
+import { type Certificate, targetParts } from "@cim-replay/verifier";
 import { renderFacts, renderTable } from "./table.ts";
 
 const MOST_SHOWN = 20;
@@ -15,8 +15,14 @@ const CHECK_NAMES = {
 } as const satisfies Record<keyof Certificate["checks"], string>;
 const CHECKS = Object.keys(CHECK_NAMES) as (keyof Certificate["checks"])[];
 
-/** What was verified, check by check, and the first of what was found wrong. */
+/** What was verified, check by check, and the first of what was found wrong; of several targets, one after the other. */
 export function verificationText(certificate: Certificate): string {
+  return targetParts(certificate)
+    .map((part) => targetText({ ...certificate, ...part }))
+    .join("\n\n");
+}
+
+function targetText(certificate: Certificate): string {
   const { discrepancies } = certificate;
   return [
     headline(certificate),
@@ -35,6 +41,11 @@ export function verificationText(certificate: Certificate): string {
   ].join("\n");
 }
 
+/** Of all targets. */
+export function discrepanciesOf(certificate: Certificate): number {
+  return targetParts(certificate).reduce((sum, { discrepancies }) => sum + discrepancies.total, 0);
+}
+
 /** One line for a domain among others. */
 export function verificationLine(certificate: Certificate): string {
   const { domain, level, verdict, discrepancies, expired } = certificate;
@@ -48,10 +59,12 @@ export function verificationLine(certificate: Certificate): string {
 }
 
 /** The first thing found wrong, for where there is room for one line only. */
-export function firstDiscrepancy({ discrepancies }: Certificate): string {
-  const [first] = discrepancies.first;
-  const others = discrepancies.total - 1;
-  return `${first?.text ?? "a check fails"}${others > 0 ? ` (and ${formatCount(others)} more)` : ""}`;
+export function firstDiscrepancy(certificate: Certificate): string {
+  const [part] = targetParts(certificate).filter(({ verdict }) => verdict === "fails");
+  const [first] = part?.discrepancies.first ?? [];
+  const others = discrepanciesOf(certificate) - 1;
+  const where = certificate.otherTargets && part ? `${part.bucket}: ` : "";
+  return `${where}${first?.text ?? "a check fails"}${others > 0 ? ` (and ${formatCount(others)} more)` : ""}`;
 }
 
 const VERDICTS = {

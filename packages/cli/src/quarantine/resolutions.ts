@@ -1,12 +1,13 @@
 import {
   canonicalJson,
   compileDomain,
+  eachTarget,
   EVERY_EVENT,
   isMalformed,
   type RunRecord,
   type RunSettings,
 } from "@cim-replay/core";
-import type { Ledger, QuarantinedEvent, QuarantineStore } from "@cim-replay/nats";
+import type { Ledger, QuarantinedEvent, QuarantinePlace, QuarantineStore } from "@cim-replay/nats";
 
 /**
  * Says which later run took a kept event: one that completed, over the same target, that had the event's aggregate and
@@ -17,7 +18,7 @@ export class Resolutions {
   readonly #store: QuarantineStore;
   readonly #runs: readonly RunRecord[];
   readonly #ranges = new Map<string, { fromSeq: number; toSeq: number } | null>();
-  readonly #kept = new Map<string, ReadonlySet<number>>();
+  readonly #kept = new Map<string, readonly QuarantinePlace[]>();
 
   private constructor(ledger: Ledger, store: QuarantineStore, runs: readonly RunRecord[]) {
     this.#ledger = ledger;
@@ -26,30 +27,31 @@ export class Resolutions {
   }
 
   static async open(ledger: Ledger, store: QuarantineStore): Promise<Resolutions> {
-    return new Resolutions(ledger, store, await ledger.listRuns());
+    return new Resolutions(ledger, store, (await ledger.listRuns()).flatMap(eachTarget));
   }
 
-  /** The run that kept an event; undefined where the ledger has none such. */
-  runOf(runId: string): RunRecord | undefined {
-    return this.#runs.find(({ id }) => id === runId);
+  /** The run that kept an event, as the target sees it that could not take it; undefined where the ledger has none such. */
+  runOf({ runId, target }: QuarantinePlace): RunRecord | undefined {
+    return this.#runs.find(({ id, settings }) => id === runId && (target === undefined || settings.target === target));
   }
 
   /** The id of the newest run that took the event; null where none has. */
   async resolvedBy(event: QuarantinedEvent): Promise<string | null> {
-    const keeper = this.runOf(event.runId);
+    const keeper = this.runOf(event);
     if (!keeper) return null;
     for (const run of this.#runs) {
-      if (isLaterOver(run, keeper) && hasAggregate(run, event) && (await this.#tookIt(run, event))) return run.id;
+      if (isLaterOver(run, keeper) && hasAggregate(run, event) && (await this.#tookIt(run, event.seq))) return run.id;
     }
     return null;
   }
 
-  async #tookIt({ id }: RunRecord, { seq }: QuarantinedEvent): Promise<boolean> {
+  async #tookIt({ id, settings: { target } }: RunRecord, seq: number): Promise<boolean> {
     if (!this.#ranges.has(id)) this.#ranges.set(id, (await this.#ledger.getPlan(id))?.range ?? null);
     const range = this.#ranges.get(id);
     if (!range || seq < range.fromSeq || seq > range.toSeq) return false;
-    if (!this.#kept.has(id)) this.#kept.set(id, new Set((await this.#store.places(id)).map((place) => place.seq)));
-    return !this.#kept.get(id)?.has(seq);
+    const kept = this.#kept.get(id) ?? (await this.#store.places(id));
+    this.#kept.set(id, kept);
+    return !kept.some((place) => place.seq === seq && (place.target ?? target) === target);
   }
 }
 

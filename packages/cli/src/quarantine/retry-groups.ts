@@ -1,7 +1,9 @@
 import { canonicalJson, EVERY_EVENT, type EventFilter, type PinnedFilter, type RunRecord } from "@cim-replay/core";
 import { pinFilter } from "@cim-replay/filter";
 import type { QuarantinedEvent } from "@cim-replay/nats";
+import { projectionNamedFor } from "../replay/named-projections.ts";
 import type { ReplayRequest } from "../replay/request.ts";
+import { splitProjection } from "../settings/bucket-names.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { aggregateOf } from "./resolutions.ts";
 
@@ -12,6 +14,8 @@ const MOST_AGGREGATES = 1_000;
 export interface RetryGroup {
   /** The run that kept them, or one of several with the same settings. */
   readonly keeper: RunRecord;
+  /** The run has several targets, of which this is one: what the settings name without a bucket may be another's projection. */
+  readonly isOneOfSeveral: boolean;
   /** By aggregate id: the sequences that were kept. */
   readonly aggregates: ReadonlyMap<string, ReadonlySet<number>>;
 }
@@ -21,7 +25,7 @@ export function groupForRetry(
   events: readonly { readonly event: QuarantinedEvent; readonly keeper: RunRecord }[],
   loaded: LoadedSettings,
 ): { groups: RetryGroup[]; nameless: QuarantinedEvent[] } {
-  const byScope = new Map<string, { keeper: RunRecord; aggregates: Map<string, Set<number>> }>();
+  const byScope = new Map<string, Omit<RetryGroup, "aggregates"> & { aggregates: Map<string, Set<number>> }>();
   const nameless: QuarantinedEvent[] = [];
   for (const { event, keeper } of events) {
     const { domain, domainSettings } = keeper.settings;
@@ -31,18 +35,19 @@ export function groupForRetry(
       continue;
     }
     const scope = scopeOf(keeper);
-    const group = byScope.get(scope) ?? { keeper, aggregates: new Map<string, Set<number>>() };
+    const isOneOfSeveral = event.target !== undefined;
+    const group = byScope.get(scope) ?? { keeper, isOneOfSeveral, aggregates: new Map<string, Set<number>>() };
     byScope.set(scope, group);
     group.aggregates.set(id, (group.aggregates.get(id) ?? new Set()).add(event.seq));
   }
   return { groups: [...byScope.values()].flatMap(inParts), nameless };
 }
 
-function inParts({ keeper, aggregates }: RetryGroup): RetryGroup[] {
+function inParts({ aggregates, ...rest }: RetryGroup): RetryGroup[] {
   const all = [...aggregates];
   const parts: RetryGroup[] = [];
   for (let at = 0; at < all.length; at += MOST_AGGREGATES) {
-    parts.push({ keeper, aggregates: new Map(all.slice(at, at + MOST_AGGREGATES)) });
+    parts.push({ ...rest, aggregates: new Map(all.slice(at, at + MOST_AGGREGATES)) });
   }
   return parts;
 }
@@ -69,7 +74,7 @@ function filterOf({ filter, continueFromEntries, fromTimeMs, toTimeMs, domain }:
  * as they are now: something was mended since. Up to the stream's present, unless that run had an end.
  */
 export function requestOf(
-  { keeper }: RetryGroup,
+  { keeper, isOneOfSeveral }: RetryGroup,
   aggregateIds: readonly string[],
   loaded: LoadedSettings,
 ): ReplayRequest & { readonly filter: PinnedFilter } {
@@ -78,7 +83,12 @@ export function requestOf(
   const domains = new Map(loaded.domains);
   if (!domains.has(domain)) domains.set(domain, settings.domainSettings);
   const { path, name } = settings.projection;
-  const projection = loaded.settings.projection ?? domains.get(domain)?.projection ?? path ?? name;
+  const given = loaded.settings.projection;
+  const written = [domains.get(domain)?.projection ?? []].flat();
+  const projection = isOneOfSeveral
+    ? written.filter((text) => splitProjection(text).bucket === settings.target)
+    : written;
+  const named = projectionNamedFor(settings.target, given, { projection }) ?? path ?? name;
   return {
     flags: {
       ...{ domain, aggregateId: undefined, fromBeginning: undefined, fromSeq: undefined },
@@ -88,9 +98,10 @@ export function requestOf(
     loaded: {
       ...loaded,
       domains,
+      fromFlags: {},
       settings: {
         ...loaded.settings,
-        ...{ target: settings.target, timeBasis: settings.timeBasis, projection, skipErrors: 0 },
+        ...{ target: settings.target, timeBasis: settings.timeBasis, projection: [named], skipErrors: 0 },
       },
     },
     filter: pinFilter({ ...filterOf(settings), aggregate_ids: [...aggregateIds].sort() }),

@@ -1,5 +1,5 @@
 import { cancelRun, type ReplayContext } from "@cim-replay/coordinator";
-import type { RunRecord } from "@cim-replay/core";
+import { ReplayError, type RunRecord } from "@cim-replay/core";
 import { QuarantineStore } from "@cim-replay/nats";
 import { type TriedFold, tryFold } from "@cim-replay/verifier";
 import type { Invocation } from "../command.ts";
@@ -37,7 +37,9 @@ export async function retryGroup(retrying: Retrying, group: RetryGroup): Promise
   const { ctx, loaded, signal } = retrying;
   const all = requestOf(group, [...group.aggregates.keys()], loaded);
   const { domain } = group.keeper.settings;
-  const { settings, projection } = await runSettingsFor(domain, all.loaded, all.flags, all.filter);
+  const { settings, projections } = await runSettingsFor(domain, all.loaded, all.flags, all.filter);
+  const [projection] = projections;
+  if (!projection) throw new ReplayError(`Cannot fold ${domain} again: it has no projection.`);
   const mustFold = new Set([...group.aggregates.values()].flatMap((sequences) => [...sequences]));
   const tried = await tryFold({ client: ctx.client, settings, projection, mustFold, signal });
   const reasons = new Map([...group.aggregates].map(([id, kept]) => [id, whyNot(tried, id, kept)]));

@@ -1,7 +1,16 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { backupAggregate, keepMoment } from "@cim-replay/archive";
-import { entryKey, errorMessage, type Plan, ReplayError, type RunBackup, type RunSettings } from "@cim-replay/core";
+import {
+  entryKey,
+  errorMessage,
+  type Plan,
+  planFor,
+  ReplayError,
+  type RunBackup,
+  type RunSettings,
+  targetsOf,
+} from "@cim-replay/core";
 import { countKeys, lastRevision, type NatsClient } from "@cim-replay/nats";
 import { progressNotes } from "../archives/progress-notes.ts";
 import { toolVersion } from "../output/tool-version.ts";
@@ -15,10 +24,19 @@ interface BackupTask {
 }
 
 /**
- * Keeps what the target holds of the run's domain (or aggregate) in an archive, before the run is begun. Throws where that
- * fails, or where the target is no longer as it was planned with: the run must not be begun then.
+ * Keeps what each target holds of the run's domain (or aggregate) in an archive of its own, before the run is begun. Throws
+ * where that fails, or where a target is no longer as it was planned with: the run must not be begun then.
  */
-export async function backUpFirst(client: NatsClient, task: BackupTask): Promise<RunBackup> {
+export async function backUpFirst(client: NatsClient, task: BackupTask): Promise<RunBackup[]> {
+  const backups: RunBackup[] = [];
+  for (const [at, { bucket }] of targetsOf(task.run).entries()) {
+    const run = { ...task.run, target: bucket, otherTargets: [] };
+    backups.push(await backUpTarget(client, { ...task, run, plan: planFor(task.plan, at) }));
+  }
+  return backups;
+}
+
+async function backUpTarget(client: NatsClient, task: BackupTask): Promise<RunBackup> {
   const { settings, run, plan } = task;
   if (settings.backupFirst === false) return without("none was asked for");
   if (settings.backupFirst === "auto" && run.aggregateId !== null) return without("one aggregate is replayed alone");

@@ -5,8 +5,8 @@ import { domainSource } from "../archives/domains-to-back-up.ts";
 import { makeCheckpoint } from "../archives/make-checkpoint.ts";
 import type { Invocation } from "../command.ts";
 import type { LoadedSettings } from "../settings/load.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { newRunId } from "./run-id.ts";
-import { bucketOf } from "./run-settings.ts";
 
 /** What a replay in place can be undone with. */
 export interface WayBack {

@@ -16,8 +16,8 @@ export async function dryRun(
   { flags, loaded }: ReplayRequest,
 ): Promise<number> {
   for (const domain of await domainsToReplay(client, loaded, flags)) {
-    const { settings, projection } = await runSettingsFor(domain, loaded, flags);
-    const plan = await planReplay(client, settings, projection, newRunId());
+    const { settings, projections } = await runSettingsFor(domain, loaded, flags);
+    const plan = await planReplay(client, settings, projections, newRunId());
     print(flags.format === "json" ? json(plan) : planText(plan, settings));
   }
   return EXIT.done;

@@ -1,5 +1,8 @@
+import { UsageError } from "@cim-replay/core";
 import type { LoadedSettings } from "../settings/load.ts";
 import type { PreciseTime } from "../settings/values.ts";
+import { projectionNamedFor } from "./named-projections.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import type { ReplayRequest } from "./request.ts";
 
 /** What all domains are brought to. */
@@ -20,6 +23,7 @@ export function replayToMoment(
 ): ReplayRequest {
   const settings = {
     ...loaded.settings,
+    projection: projectionInto(domain, loaded),
     ...(certifyFully && { certify: "full" as const }),
     // Of all domains together there is a checkpoint.
     backupFirst: false as const,
@@ -30,6 +34,22 @@ export function replayToMoment(
       ...{ aggregateId: undefined, fromBeginning: true, fromSeq: undefined, fromTime: undefined },
       ...{ resume: undefined, run: undefined, resumeOnFailure: undefined, dryRun: undefined },
     },
-    loaded: { ...loaded, settings },
+    loaded: { ...loaded, settings, fromFlags: {} },
   };
+}
+
+/**
+ * A bucket is brought to a moment by itself, so that one checkpoint and one command lead back: of several projections that the
+ * domain has, that of this bucket. Null: the usual one. Throws UsageError where none is named for it.
+ */
+function projectionInto(domain: string, { settings, domains }: LoadedSettings): string[] | null {
+  const bucket = bucketOf(settings.target);
+  const { projection } = domains.get(domain) ?? {};
+  const named = projectionNamedFor(bucket, settings.projection, { projection });
+  if (named !== null) return [named];
+  if (projection === undefined && settings.projection === null) return null;
+  const written = [settings.projection ?? projection ?? []].flat();
+  throw new UsageError(
+    `Cannot bring ${domain} in bucket ${bucket} to a moment: its projections are written elsewhere (${written.join(", ")}). Name one of those buckets with --target.`,
+  );
 }

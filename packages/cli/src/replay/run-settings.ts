@@ -5,32 +5,30 @@ import {
   type PinnedFilter,
   type RunSettings,
 } from "@cim-replay/core";
-import { builtinFor } from "@cim-replay/projections";
 import type { Settings } from "../settings/definitions.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import type { ReplayFlags } from "./flags.ts";
+import { projectionsToReplay } from "./named-projections.ts";
 
-/** The bucket that `--target projection` means. */
-export const PROJECTIONS_BUCKET = "CIM_PROJECTIONS";
-
-export function bucketOf(target: string): string {
-  return target === "projection" ? PROJECTIONS_BUCKET : target;
-}
-
-/** What a run of `domain` will be pinned to, and its projection made ready. Throws UsageError. */
+/** What a run of `domain` will be pinned to, and its projections made ready, in the order of its targets. Throws UsageError. */
 export async function runSettingsFor(
   domain: string,
-  { settings, domains }: LoadedSettings,
+  loaded: LoadedSettings,
   flags: ReplayFlags,
   filter: PinnedFilter | null = null,
-): Promise<{ settings: RunSettings; projection: CompiledProjection }> {
+): Promise<{ settings: RunSettings; projections: readonly CompiledProjection[] }> {
+  const { settings, domains } = loaded;
   const domainSettings = domains.get(domain) ?? domainSettingsSchema.parse({});
-  const named = settings.projection ?? domainSettings.projection ?? builtinFor(domain).name;
+  const named = projectionsToReplay(domain, loaded, domainSettings);
   // With it comes the queue's client, which is loaded while the servers are asked.
   const { resolveProjection } = await import("@cim-replay/worker");
-  const { ref, projection } = await resolveProjection(named);
+  const [first, ...others] = named;
+  const resolved = await resolveProjection(first.named);
+  const otherTargets = await Promise.all(
+    others.map(async (other) => ({ target: other.bucket, ...(await resolveProjection(other.named)) })),
+  );
   return {
-    projection,
+    projections: [resolved.projection, ...otherTargets.map(({ projection }) => projection)],
     settings: {
       domain,
       domainSettings,
@@ -43,8 +41,9 @@ export async function runSettingsFor(
       toTimeMs: flags.toTime ?? null,
       timeBasis: settings.timeBasis,
       filter,
-      target: bucketOf(settings.target),
-      projection: ref,
+      target: first.bucket,
+      projection: resolved.ref,
+      otherTargets: otherTargets.map(({ target, ref }) => ({ target, projection: ref })),
       parallel: settings.parallel,
       source: settings.source,
       units: settings.units,

@@ -13,7 +13,7 @@ import {
 } from "@cim-replay/coordinator";
 import { type CompiledProjection, errorMessage, formatCount, type RunRecord, type RunSettings } from "@cim-replay/core";
 import { connectNats } from "@cim-replay/nats";
-import { type Audited, audit } from "../audit.ts";
+import { type Audited, audit, auditedTarget } from "../audit.ts";
 import type { Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { noRun } from "../no-run.ts";
@@ -29,7 +29,8 @@ import { errorMayPass, failureMayPass, waitToRetry } from "./retry.ts";
 import type { IndexCount } from "@cim-replay/verifier";
 import { certifier, indexCountOf } from "../verify/certify.ts";
 import { newRunId } from "./run-id.ts";
-import { bucketOf, changesOnResume, runSettingsFor } from "./run-settings.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
+import { changesOnResume, runSettingsFor } from "./run-settings.ts";
 import { domainsToReplay } from "./which-domains.ts";
 
 /** Runs what a request asks for, one run after another, and tells how each ended. */
@@ -84,14 +85,14 @@ export class ReplayRunner {
   /** Null where the plan was interrupted. */
   async #begin(domain: string): Promise<HeldRun | null> {
     const { flags, loaded, filter } = this.#request;
-    const { settings, projection } = await runSettingsFor(domain, loaded, flags, filter);
+    const { settings, projections } = await runSettingsFor(domain, loaded, flags, filter);
     const localWorkers = await this.#localWorkers();
     if (localWorkers !== 0 && localWorkers !== "if-needed") {
       this.#warming = this.#newPool(settings);
       this.#warming.warm();
     }
     try {
-      return await this.#planAndStart(settings, projection);
+      return await this.#planAndStart(settings, projections);
     } catch (error) {
       await this.#warming?.stop();
       throw error;
@@ -99,9 +100,9 @@ export class ReplayRunner {
   }
 
   /** Null where it was interrupted. */
-  async #planAndStart(settings: RunSettings, projection: CompiledProjection): Promise<HeldRun | null> {
+  async #planAndStart(settings: RunSettings, projections: readonly CompiledProjection[]): Promise<HeldRun | null> {
     const { tool, screen } = this.#invocation;
-    const plan = await planReplay(this.#ctx.client, settings, projection, newRunId(), (counts) => {
+    const plan = await planReplay(this.#ctx.client, settings, projections, newRunId(), (counts) => {
       this.#counted = indexCountOf(counts);
     });
     for (const warning of plan.warnings) screen.note(`${screen.style("yellow", "warning:")} ${warning}`);
@@ -111,10 +112,10 @@ export class ReplayRunner {
       return null;
     }
     const note = (line: string) => screen.note(line);
-    const backup = await backUpFirst(this.#ctx.client, {
+    const backups = await backUpFirst(this.#ctx.client, {
       ...{ settings: this.#request.loaded.settings, run: settings, plan, note },
     });
-    return startRun(this.#ctx, tool, settings, plan, backup);
+    return startRun(this.#ctx, tool, settings, plan, backups);
   }
 
   async #resume(): Promise<HeldRun> {
@@ -147,8 +148,7 @@ export class ReplayRunner {
   }
 
   #audit({ id, settings }: RunRecord, facts: Pick<Audited, "step" | "outcome" | "certificate">): Promise<void> {
-    const { domain, target } = settings;
-    const of = { command: this.#invocation.tool, domain, target, runId: id, parameters: settings };
+    const of = { command: this.#invocation.tool, ...auditedTarget(settings), runId: id, parameters: settings };
     return audit(this.#ctx.client, { ...of, ...facts }, (line) => this.#invocation.screen.note(line));
   }
 

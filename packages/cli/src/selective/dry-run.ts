@@ -22,8 +22,8 @@ export async function dryRunSelection(
 ): Promise<number> {
   const previews: SelectionPreview[] = [];
   for (const domain of filter.filter.domains ?? (await domainsToReplay(client, loaded, flags))) {
-    const { settings, projection } = await runSettingsFor(domain, loaded, flags, filter);
-    const plan = await planReplay(client, settings, projection, newRunId());
+    const { settings, projections } = await runSettingsFor(domain, loaded, flags, filter);
+    const plan = await planReplay(client, settings, projections, newRunId());
     previews.push(await previewSelection(client, settings, plan, new AbortController().signal));
   }
   const told = { ...filter, path, timeBasis: loaded.settings.timeBasis };

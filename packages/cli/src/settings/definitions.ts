@@ -13,6 +13,7 @@ import {
   flagOrAuto,
   oneOf,
   port,
+  projections,
   text,
   textOrNone,
   url,
@@ -27,6 +28,8 @@ export interface Setting<Value> {
   /** The fallback in words, where its value alone would not do. */
   readonly fallbackText: string;
   readonly env: string;
+  /** The flag may be given several times. */
+  readonly repeats: boolean;
 }
 
 function setting<Value>(
@@ -34,7 +37,7 @@ function setting<Value>(
   help: string,
   schema: z.ZodType<Value>,
   fallback: NoInfer<Value>,
-  spelling: { env?: string; fallbackText?: string } = {},
+  spelling: { env?: string; fallbackText?: string; repeats?: boolean } = {},
 ): Setting<Value> {
   const env = spelling.env ?? `CIM_REPLAY_${keyOf(spelled).toUpperCase().replaceAll("-", "_")}`;
   return {
@@ -44,6 +47,7 @@ function setting<Value>(
     fallback,
     env,
     fallbackText: spelling.fallbackText ?? String(fallback ?? "none"),
+    repeats: spelling.repeats ?? false,
   };
 }
 
@@ -164,10 +168,10 @@ export const settings = {
   ),
   projection: setting(
     "--projection <name or file>",
-    "built-in projection or a file (.ts, .js, .mjs)",
-    textOrNone,
+    "built-in projection or a file (.ts, .js, .mjs); several, each as NAME=BUCKET, are folded in one pass",
+    projections,
     null,
-    { fallbackText: "the domain's" },
+    { fallbackText: "the domain's", repeats: true },
   ),
   timeBasis: setting(
     "--time-basis <event|server>",

@@ -4,6 +4,7 @@ import { compileDomain, type DomainSettings, domainSettingsSchema, errorMessage 
 import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { type ServiceEntry, serviceKeys, servicesSchema } from "../services/schema.ts";
+import { splitProjection } from "./bucket-names.ts";
 import { keyOf, type SettingName, type Settings, settingNames, settings } from "./definitions.ts";
 import type { Mistake } from "./mistakes.ts";
 import { nearest } from "./nearest.ts";
@@ -111,14 +112,25 @@ const PATHS: ReadonlySet<SettingName> = new Set<SettingName>([
 
 /** Files that a settings file names lie beside it, wherever the command is started. */
 function pathLike(name: SettingName, value: unknown, folder: string): unknown {
+  if (name === "projection" && Array.isArray(value)) return value.map((each) => fromFolder(String(each), folder));
   if (typeof value !== "string") return value;
-  if (name === "projection") return resolvedProjection(value, folder).projection;
   return PATHS.has(name) ? resolve(folder, value) : value;
 }
 
-function resolvedProjection(projection: string | undefined, folder: string): { projection?: string } {
+function resolvedProjection(
+  projection: DomainSettings["projection"],
+  folder: string,
+): Pick<DomainSettings, "projection"> {
   if (projection === undefined) return {};
-  return { projection: /[/\\]|\.(ts|js|mjs)$/.test(projection) ? resolve(folder, projection) : projection };
+  if (typeof projection === "string") return { projection: fromFolder(projection, folder) };
+  return { projection: projection.map((each) => fromFolder(each, folder)) };
+}
+
+/** With the bucket that it names, where it names one. */
+function fromFolder(projection: string, folder: string): string {
+  const { named } = splitProjection(projection);
+  const isFile = /[/\\]|\.(ts|js|mjs)$/.test(named);
+  return isFile ? resolve(folder, named) + projection.slice(named.length) : projection;
 }
 
 function mistakesOf(issue: z.core.$ZodIssue, at: (keys: readonly PropertyKey[]) => string): Mistake[] {

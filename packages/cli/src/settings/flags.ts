@@ -6,13 +6,19 @@ import type { Mistake } from "./mistakes.ts";
 /** Adds settings as flags of a command. Values stay as written: `loadSettings` reads them, and reports all together. */
 export function addSettingFlags(command: Command, names: readonly SettingName[]): void {
   for (const name of names) {
-    const { flag, help, fallbackText, env } = settings[name];
+    const { flag, help, fallbackText, env, repeats } = settings[name];
     const group = ofEveryCommand.has(name) ? EVERY_COMMAND : "Options:";
-    command.addOption(new Option(flag, `${help} (default: ${fallbackText}; ${env})`).helpGroup(group));
+    const option = new Option(flag, `${help} (default: ${fallbackText}; ${env})`).helpGroup(group);
+    command.addOption(repeats ? option.argParser(gathered) : option);
     // Without a value it can only say yes.
     if (flag.includes(" ")) continue;
     command.addOption(new Option(flag.replace("--", "--no-"), `sets ${flag} aside`).helpGroup(group));
   }
+}
+
+/** Every value of a flag that is given several times. */
+function gathered(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
 }
 
 /** How NATS is reached. Secrets have no flag, which `ps` would show to everybody: they come by a file or the environment. */

@@ -105,6 +105,17 @@ export const words = valueFrom((input) => {
   return list.map((word) => word.trim()).filter((word) => word !== "");
 });
 
+/** Of a flag that is given several times, or of a list; as one text, several that all have a bucket may stand between commas. */
+export const projections = valueFrom(
+  orNone((input) => {
+    const list = Array.isArray(input) ? input.map(readText) : [readText(input)];
+    return list.flatMap((text) => {
+      const parts = text.split(",").map((part) => part.trim());
+      return parts.every((part) => /=[\w-]+$/.test(part)) ? parts : [text];
+    });
+  }),
+);
+
 export function oneOf<const Word extends string>(...choices: readonly Word[]): z.ZodType<Word> {
   return valueFrom((input) => readOneOf(input, choices));
 }

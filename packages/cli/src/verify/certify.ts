@@ -9,8 +9,8 @@ import {
   type VerifyProgress,
 } from "@cim-replay/verifier";
 import { toolVersion } from "../output/tool-version.ts";
-import { firstDiscrepancy } from "../output/verification-text.ts";
-import { projectionOfRun } from "./session.ts";
+import { discrepanciesOf, firstDiscrepancy } from "../output/verification-text.ts";
+import { projectionsOfRun } from "./session.ts";
 
 interface Certifying {
   readonly client: NatsClient;
@@ -40,7 +40,7 @@ export async function certifyAndKeep(options: Certifying): Promise<Certificate> 
   const issued = await certifyRun({
     ...{ client, ledger, ...evidence, level, counted },
     ...(onProgress && { onProgress }),
-    projection: level === "full" ? await projectionOfRun(evidence.run) : null,
+    projections: level === "full" ? await projectionsOfRun(evidence.run) : [],
     ...{ toolVersion: toolVersion(), signal },
   });
   signal.throwIfAborted();
@@ -68,7 +68,7 @@ export function certifier(
     );
     const holds = certificate.verdict === "holds";
     return {
-      ...{ level, holds, discrepancies: certificate.discrepancies.total },
+      ...{ level, holds, discrepancies: discrepanciesOf(certificate) },
       reason: holds
         ? null
         : `The run is not proved: ${firstDiscrepancy(certificate)} See \`cim-replay certify --run ${run.id} --level full\`.`,

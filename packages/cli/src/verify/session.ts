@@ -4,6 +4,7 @@ import {
   formatCount,
   type ProjectionRef,
   type RunRecord,
+  targetsOf,
 } from "@cim-replay/core";
 import { Ledger, type NatsClient } from "@cim-replay/nats";
 import { builtinFor } from "@cim-replay/projections";
@@ -13,7 +14,8 @@ import { noteUnfinishedRestore, noteUnfinishedStream } from "../archives/unfinis
 import type { Invocation } from "../command.ts";
 import type { Screen } from "../output/screen.ts";
 import { toolVersion } from "../output/tool-version.ts";
-import { bucketOf } from "../replay/run-settings.ts";
+import { projectionNamedFor } from "../replay/named-projections.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { withNats } from "../session.ts";
 import { lastEvidence } from "./last-evidence.ts";
 import type { LoadedSettings } from "../settings/load.ts";
@@ -59,7 +61,8 @@ export async function domainToVerify(
   // Those that the run was planned with: its partitions and its stream are theirs.
   const domainSettings = run?.run.settings.domainSettings ?? known ?? domainSettingsSchema.parse({});
   await noteUnfinishedStream(client, domainSettings.stream, screen);
-  const named = loaded.settings.projection ?? (run ? null : (domainSettings.projection ?? null));
+  // What a run has pinned goes before what the settings file names, and after what is named for this call.
+  const named = projectionNamedFor(bucket, loaded.settings.projection, run ? {} : domainSettings);
   const projection = level === "full" ? await projectionFor(domain, named, run?.run ?? null) : null;
   const signal = new AbortController().signal;
   return {
@@ -69,13 +72,17 @@ export async function domainToVerify(
   };
 }
 
-/** The very version that a run has pinned. */
-export async function projectionOfRun({ settings }: RunRecord): Promise<LoadedProjection> {
-  return { ref: settings.projection, projection: await loadProjection(settings.projection) };
+/** The very versions that a run has pinned, in the order of its targets. */
+export function projectionsOfRun({ settings }: RunRecord): Promise<LoadedProjection[]> {
+  return Promise.all(targetsOf(settings).map(({ projection }) => pinned(projection)));
+}
+
+async function pinned(ref: ProjectionRef): Promise<LoadedProjection> {
+  return { ref, projection: await loadProjection(ref) };
 }
 
 function projectionFor(domain: string, named: string | null, run: RunRecord | null): Promise<LoadedProjection> {
-  if (named === null && run) return projectionOfRun(run);
+  if (named === null && run) return pinned(run.settings.projection);
   return resolveProjection(named ?? builtinFor(domain).name);
 }
 

@@ -3,7 +3,7 @@ import { type Certificate, requireBucket, type VerifyDomainOptions, verifyDomain
 import type { Invocation } from "../command.ts";
 import { json } from "../output/run-record.ts";
 import { verificationLine, verificationText } from "../output/verification-text.ts";
-import { bucketOf } from "../replay/run-settings.ts";
+import { bucketOf } from "../settings/bucket-names.ts";
 import { EXIT } from "../exit-status.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { allDomains } from "./all-domains.ts";

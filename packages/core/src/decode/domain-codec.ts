@@ -1,6 +1,7 @@
 import type { DecodedEvent, MalformedEvent, RawSubject, StreamMessage } from "../event.ts";
 import type { DomainSettings } from "../settings.ts";
 import { ENVELOPES } from "./envelopes/table.ts";
+import { DomainEvent } from "./domain-event.ts";
 import { readEvent } from "./read-event.ts";
 import { Malformed } from "./malformed.ts";
 import { payloadOf } from "./payload.ts";
@@ -23,6 +24,8 @@ export interface DomainCodec {
    * subject's. Never throws: a hostile payload is a malformed event.
    */
   decode(message: StreamMessage, routeKey: string | null): DecodedEvent | MalformedEvent;
+  /** What `decode` gave, once more: with a payload and metadata of its own, for another who may change or keep them. */
+  copy(event: DecodedEvent): DecodedEvent;
   /** Server-side subject filters that cover this domain, e.g. `["events.graph.>"]`. */
   readonly subjects: readonly string[];
   /** Filters of one aggregate, e.g. `["events.graph.ID", "events.graph.ID.>"]`; null where subjects cannot hold the id. */
@@ -45,6 +48,7 @@ export function compileDomain(domain: string, settings: DomainSettings): DomainC
         return new Malformed(`the payload is no ${settings.envelope} envelope: ${fields}`);
       return readEvent(fields, { message, routeKey, domain, template });
     },
+    copy: (event) => (event instanceof DomainEvent ? event.copy() : event),
     subjects: template.filters(),
     aggregateSubjects: (aggregateId) => template.filtersOf(aggregateId),
     idInSubject: template.holdsIds,

@@ -1,4 +1,5 @@
 import type { DecodedEvent, EventHeaders, StreamMessage } from "../event.ts";
+import { copyValue } from "./copy-value.ts";
 import type { JsonObject } from "./fields.ts";
 import { NO_HEADERS } from "./headers.ts";
 
@@ -59,6 +60,14 @@ export class DomainEvent implements DecodedEvent {
     this.#cid = parts.cid;
     this.#previousCid = parts.previousCid;
     this.#message = message;
+  }
+
+  /** The same event with a payload and metadata of its own, for another who may change or keep them. */
+  copy(): DomainEvent {
+    const payload = copyValue(this.payload);
+    const metadata = copyValue(this.metadata) as JsonObject;
+    const { timestampMs, cid, previousCid } = this;
+    return new DomainEvent({ ...this, payload, metadata, timestampMs, cid, previousCid }, this.#message);
   }
 
   get headers(): EventHeaders {

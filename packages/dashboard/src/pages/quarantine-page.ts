@@ -21,6 +21,7 @@ ${facts([
   ["subject", html`<code>${event.subject}</code>`],
   ["aggregate", event.aggregateId ?? "unknown"],
   ["failed to", event.kind],
+  ["projection", `${event.projection ?? "–"}${event.target === undefined ? "" : ` into ${event.target}`}`],
 ])}
 <h2>Payload</h2><p class="soft">${format}, ${whole}${isCut ? ", shown in part" : ""}</p>
 <pre tabindex="0">${text}</pre>

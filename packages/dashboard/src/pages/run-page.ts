@@ -1,4 +1,15 @@
-import { formatSize, ratesOf, isUnfinished, type RunRecord, type UnitRecord } from "@cim-replay/core";
+import {
+  bucketsOf,
+  eachTarget,
+  entriesDoneBy,
+  formatSize,
+  isUnfinished,
+  quarantinedBy,
+  ratesOf,
+  type RunRecord,
+  unitFor,
+  type UnitRecord,
+} from "@cim-replay/core";
 import type { AuditRecord, QuarantinePlace } from "@cim-replay/nats";
 import type { CertificateView } from "../certificate-view.ts";
 import type { Part } from "../details.ts";
@@ -37,6 +48,7 @@ export function runPage({ run, latest, history }: KnownRun, details: RunDetails,
         body: actionsOf(run, latest?.isAbandoned ?? false, viewer, details.quarantined.value?.length ?? 0),
       },
       { id: "figures", body: figures ? figuresOf(figures, run, details.nowMs) : html`` },
+      { id: "targets", body: targetsOfRun(run, latest?.units ?? []) },
       { id: "charts", body: chartsOf(history.samples, run.state === "running") },
       {
         id: "partitions",
@@ -62,10 +74,10 @@ function section<Value>(title: string, part: Part<Value>, show: (value: Value) =
 }
 
 function stateOf(run: RunRecord, figures: RunFigures | null, { trouble }: RunDetails): Html {
-  const { domain, target } = run.settings;
+  const { domain } = run.settings;
   const isMoving = figures && isUnfinished(run) && run.state !== "failed";
   const findings = run.summary?.findings ?? [];
-  return html`<h1>${domain} into ${target}</h1><p>${badge(run.state)} run <code>${run.id}</code></p>
+  return html`<h1>${domain} into ${bucketsOf(run.settings).join(", ")}</h1><p>${badge(run.state)} run <code>${run.id}</code></p>
 ${trouble === null ? null : html`<p class="trouble" role="alert">${trouble} What is shown may be old.</p>`}
 ${run.reason === null ? null : html`<p class="${run.state === "failed" ? "trouble" : "soft"}">${run.reason}</p>`}
 ${findings.length > 0 ? html`<ul>${findings.map((finding) => html`<li>${finding}</li>`)}</ul>` : null}
@@ -94,6 +106,7 @@ function figuresOf(figures: RunFigures, run: RunRecord, nowMs: number): Html {
     ["workers", count(figures.workers)],
     ["memory", isRunning ? formatSize(memoryBytes) : "–"],
     ["checkpoints", count(figures.checkpoints)],
+    ...hotOf(figures),
     ["took", duration(tookMs(run, nowMs))],
   ]);
 }
@@ -107,6 +120,39 @@ function heldTo(run: RunRecord): string {
     run.settings.adaptiveRate ? `adaptive${run.adaptive?.reason ? `: ${run.adaptive.reason}` : ""}` : null,
   ].filter((limit) => limit !== null);
   return limits.length === 0 ? "nothing" : limits.join(", ");
+}
+
+/** Of a run with several; else the figures above say it all. */
+/** Its events are folded one after another, whatever the number of workers. */
+function hotOf({ hot }: RunFigures): [string, string][] {
+  return hot ? [["hot aggregate", `${hot.aggregateId}, ${Math.round(hot.share * 100)} % of events`]] : [];
+}
+
+function targetsOfRun(run: RunRecord, units: readonly UnitRecord[]): Html {
+  const targets = eachTarget(run);
+  if (targets.length === 1) return html``;
+  const rows = targets.map((target, at) => ({ target, seen: units.map((unit) => unitFor(unit, at)) }));
+  const sum = (seen: readonly UnitRecord[], of: (unit: UnitRecord) => number) =>
+    count(seen.reduce((total, unit) => total + of(unit), 0));
+  return html`<h2>Targets</h2>${table(
+    counted(rows.length, "target"),
+    [
+      { title: "bucket", cell: ({ target }) => target.settings.target },
+      { title: "projection", cell: ({ target }) => projectionText(target) },
+      { title: "entries written", number: true, cell: ({ seen }) => sum(seen, entriesSoFar) },
+      { title: "quarantined", number: true, cell: ({ seen }) => sum(seen, quarantinedBy) },
+      { title: "backup", cell: ({ target }) => target.backup?.file ?? target.backup?.note ?? "none" },
+    ],
+    rows,
+  )}`;
+}
+
+function entriesSoFar(unit: UnitRecord): number {
+  return unit.state === "running" ? unit.live.entriesWritten : entriesDoneBy(unit);
+}
+
+function projectionText({ settings: { projection } }: RunRecord): string {
+  return `${projection.name} ${projection.sha256.slice(0, 12)}`;
 }
 
 function chartsOf(samples: KnownRun["history"]["samples"], isLive: boolean): Html {
@@ -148,7 +194,7 @@ function quarantineOf(run: RunRecord, places: readonly QuarantinePlace[]): Html 
   const path = `/runs/${encodeURIComponent(run.id)}/quarantine`;
   const more = places.length - MOST_QUARANTINED_SHOWN;
   return html`<p>${counted(places.length, "event")} kept aside, by sequence of the stream:</p>
-<p class="sequences">${places.slice(0, MOST_QUARANTINED_SHOWN).map(({ seq }) => html`<a href="${path}/${seq}">${seq}</a> `)}</p>
+<p class="sequences">${places.slice(0, MOST_QUARANTINED_SHOWN).map(({ seq, target }) => html`<a href="${path}/${seq}${target === undefined ? "" : `?target=${encodeURIComponent(target)}`}">${seq}${target === undefined ? "" : ` (${target})`}</a> `)}</p>
 ${more > 0 ? html`<p class="soft">and ${count(more)} more: <code>quarantine list --run ${run.id} --format json</code></p>` : null}`;
 }
 
@@ -161,7 +207,7 @@ function settingsOf(run: RunRecord, figures: RunFigures | null): Html {
     ["begun (UTC)", moment(run.startedAt)],
     ["ended (UTC)", moment(run.endedAt)],
     ["aggregate", settings.aggregateId ?? "all"],
-    ["projection", `${settings.projection.name} ${settings.projection.sha256.slice(0, 12)}`],
+    ["projection", eachTarget(run).map(projectionText).join(", ")],
     ["certifies at", settings.certify],
     ["skips errors", count(settings.skipErrors)],
     [
@@ -169,7 +215,12 @@ function settingsOf(run: RunRecord, figures: RunFigures | null): Html {
       plan ? `${plan.stream.name}, sequences ${count(plan.range.fromSeq)} to ${count(plan.range.toSeq)}` : "–",
     ],
     ["source", plan ? `${plan.source.kind}: ${plan.source.reason}` : "–"],
-    ["backup", run.backup?.file ?? run.backup?.note ?? "none"],
+    [
+      "backup",
+      eachTarget(run)
+        .map(({ backup }) => backup?.file ?? backup?.note ?? "none")
+        .join(", "),
+    ],
   ])}${(plan?.warnings ?? []).map((warning) => html`<p class="soft">${warning}</p>`)}</details>`;
 }
 

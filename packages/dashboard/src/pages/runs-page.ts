@@ -1,4 +1,4 @@
-import { isUnfinished } from "@cim-replay/core";
+import { bucketsOf, isUnfinished } from "@cim-replay/core";
 import { html } from "../html.ts";
 import type { KnownRun } from "../run-board.ts";
 import type { Page } from "./page.ts";
@@ -53,7 +53,7 @@ function columns(nowMs: number): Column<KnownRun>[] {
     { title: "state", cell: ({ run }) => badge(run.state) },
     { title: "run", cell: ({ run }) => runLink(run.id) },
     { title: "domain", cell: ({ run }) => run.settings.domain },
-    { title: "target", cell: ({ run }) => run.settings.target },
+    { title: "target", cell: ({ run }) => bucketsOf(run.settings).join(", ") },
     { title: "progress", cell: progressOf },
     { title: "events/s", number: true, cell: rateOf },
     { title: "errors", number: true, cell: errorsOf },

@@ -1,4 +1,4 @@
-import { QuarantineStore, type NatsClient } from "@cim-replay/nats";
+import { type NatsClient, type QuarantinePlace, QuarantineStore } from "@cim-replay/nats";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { type Details, partOf } from "../details.ts";
@@ -29,6 +29,8 @@ const runsQuery = z.object({
 const auditQuery = z.object({ domain: z.string().trim().catch("") });
 const runParams = z.object({ run: z.string() });
 const eventParams = z.object({ run: z.string(), seq: z.coerce.number().int().positive() });
+/** Which of a run's targets kept it. */
+const eventQuery = z.object({ target: z.string().optional() });
 
 export interface Sources {
   readonly client: NatsClient;
@@ -73,7 +75,10 @@ export function addPages(app: FastifyInstance, { client, board, details, live }:
     const params = eventParams.safeParse(request.params).data;
     if (!params) return null;
     const store = await QuarantineStore.open(client, { create: false });
-    const places = ((await store?.places(params.run)) ?? []).filter(({ seq }) => seq === params.seq);
+    const { target } = eventQuery.parse(request.query);
+    const isAskedFor = (place: QuarantinePlace) =>
+      place.seq === params.seq && (target === undefined || place.target === target);
+    const places = ((await store?.places(params.run)) ?? []).filter(isAskedFor);
     for await (const event of store?.read(places) ?? []) return quarantinePage(event);
     return null;
   });

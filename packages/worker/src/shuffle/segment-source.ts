@@ -15,11 +15,15 @@ export class SegmentSource implements UnitSource {
   readonly deliveredBySlice: number[];
   readonly #context: UnitContext;
   readonly #ledger: Ledger;
-  readonly #store: SegmentStore;
+  readonly #store: Pick<SegmentStore, "read">;
   readonly #packed: PackedSlice[] = [];
   #slice = 0;
 
-  constructor(context: UnitContext, books: { ledger: Ledger; segments: SegmentStore }, start: SourceStart) {
+  constructor(
+    context: UnitContext,
+    books: { ledger: Ledger; segments: Pick<SegmentStore, "read"> },
+    start: SourceStart,
+  ) {
     this.#context = context;
     this.#ledger = books.ledger;
     this.#store = books.segments;

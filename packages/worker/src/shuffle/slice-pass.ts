@@ -11,10 +11,10 @@ import {
 import type { SegmentStore, SegmentWriter } from "@cim-replay/nats";
 import { SequenceAccountant } from "../accountant.ts";
 import { readRange } from "../read-range.ts";
-import type { AttemptContext, AttemptPass } from "../unit-context.ts";
+import type { AttemptContext, AttemptPass, LiveFigures } from "../unit-context.ts";
 import { SegmentPacker } from "./segment-packer.ts";
 import { placeOf } from "./segment-layout.ts";
-import { FOREIGN, sliceRouter } from "./slice-router.ts";
+import { ELSEWHERE, FOREIGN, sliceRouter } from "./slice-router.ts";
 
 /** Before compression. Larger ones gain nothing; smaller ones cost the server more. */
 const SEGMENT_BYTES = 512 * 1024;
@@ -32,6 +32,12 @@ interface Outgoing {
 export class SlicePass implements AttemptPass {
   readonly counts: UnitCounts = emptyCounts();
   readonly lastEventAtMs = null;
+
+  /** It folds nothing. */
+  live(): LiveFigures {
+    return { applied: 0, quarantined: 0, entriesWritten: 0 };
+  }
+
   readSeq = 0;
   readonly #context: AttemptContext;
   readonly #at: number;
@@ -140,7 +146,7 @@ export class SlicePass implements AttemptPass {
         continue;
       }
       counts.elsewhere += 1;
-      if (partition < 0) continue;
+      if (partition === ELSEWHERE) continue;
       this.#routed[partition] = (this.#routed[partition] ?? 0) + 1;
       this.#packerOf[partition]?.add(message);
     }

@@ -1,0 +1,46 @@
+import { plannedAs, splitUnit } from "@cim-replay/core";
+import { afterEach, describe, expect, it } from "vitest";
+import { claimsFrom, FaultStage } from "../support/fault-stage.ts";
+import { until } from "../support/until.ts";
+
+describe("kill -9 after a unit was split", () => {
+  let stage: FaultStage;
+  afterEach(() => stage.close());
+
+  /** As a coordinator does, in one compare-and-set: the command that is at work makes what follows from it. */
+  async function splitFirst(): Promise<void> {
+    const { id } = await stage.run();
+    const plan = await stage.ledger.getPlan(id);
+    await until(async () => {
+      const [found] = await stage.ledger.listUnits(id);
+      const planned = plan && found && plannedAs(plan, found.record);
+      if (!planned || found.record.cursorSeq < 800 || found.record.state !== "running") return false;
+      const [first = 0, ...rest] = planned.partitions;
+      return (await stage.ledger.putUnit(splitUnit(found.record, [[first], rest]), found.revision)) !== null;
+    }, "a unit that can be split");
+  }
+
+  it("of a worker that goes on for it, and of the command, loses nothing and folds nothing twice", async () => {
+    stage = await FaultStage.open({ events: 4_000, eventMicros: 500, lockDuration: "1s" });
+    const killed = stage.replay("--parallel", "4");
+    await splitFirst();
+    // Before it has a checkpoint of its own.
+    await stage.unit((unit) => unit.heirOf !== null && unit.state === "running");
+    for (const pid of stage.workerPids()) process.kill(pid, "SIGKILL");
+    await stage.unit((unit) => unit.heirOf !== null && unit.checkpoints.length > 0);
+    killed.kill("SIGKILL");
+    await until(() => stage.processes().length === 0, "local workers to leave by themselves", 8_000);
+    const resumed = stage.start("event-replay", ["--resume"]);
+    expect(await resumed.exited, stage.said).toBe(0);
+    expect(await stage.entries()).toEqual(stage.expected);
+    const units = await stage.units();
+    expect(units.map(({ id, state }) => `${id} ${state}`)).toEqual(["u0 split", "u0a done", "u0b done"]);
+    // Whoever took an heir up began behind what was durable before the split.
+    const [, ...claims] = [...claimsFrom(killed.stderr), ...claimsFrom(resumed.stderr)];
+    expect(claims.length).toBeGreaterThan(2);
+    for (const fromSeq of claims) expect(fromSeq).toBeGreaterThan(800);
+    const status = stage.start("replay-status", ["--format", "json"]);
+    expect(await status.exited).toBe(0);
+    expect(JSON.parse(status.stdout)).toMatchObject({ state: "completed", units: { total: 2, done: 2 } });
+  });
+});
