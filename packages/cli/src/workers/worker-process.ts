@@ -1,10 +1,7 @@
 import { devNull } from "node:os";
 import type { Settings } from "../settings/definitions.ts";
 
-/** The rest of the limit is for what the collector does not manage: socket buffers, packed checkpoints, code. */
-const HEAP_SHARE = 0.75;
-const LEAST_REST_BYTES = 128 * 2 ** 20;
-const LEAST_HEAP_MIB = 64;
+const MIB = 2 ** 20;
 const ROOMY_BYTES = 2 ** 30;
 /** Where memory is short by the user's own word, and time is not. */
 const SCANT_SEMI_SPACE_MIB = 8;
@@ -21,8 +18,8 @@ export function nodeFlags({
   const semiSpace = bufferMode === "disk" ? SCANT_SEMI_SPACE_MIB : semiSpaceMib(memoryLimit);
   const flags = [`--max-semi-space-size=${semiSpace}`];
   if (memoryLimit !== null) {
-    const heapMib = Math.floor(Math.min(memoryLimit * HEAP_SHARE, memoryLimit - LEAST_REST_BYTES) / 2 ** 20);
-    flags.push(`--max-old-space-size=${Math.max(LEAST_HEAP_MIB, heapMib)}`);
+    // With less, Node would end the process in the middle of something before the worker itself says what is too much.
+    flags.push(`--max-old-space-size=${Math.ceil(memoryLimit / MIB)}`);
   }
   if (gcInterval !== null) flags.push("--expose-gc");
   return flags;
@@ -33,7 +30,8 @@ export function nodeFlags({
  * that a tight limit has no room for the better size.
  */
 function semiSpaceMib(memoryLimit: number | null): number {
-  return memoryLimit !== null && memoryLimit < ROOMY_BYTES ? 32 : 64;
+  if (memoryLimit === null || memoryLimit >= ROOMY_BYTES) return 64;
+  return memoryLimit >= ROOMY_BYTES / 2 ? 32 : SCANT_SEMI_SPACE_MIB;
 }
 
 /** By environment and not by flags, where `ps` would show a URL's password to everybody. */
