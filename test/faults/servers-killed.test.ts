@@ -69,17 +69,20 @@ describe("a run goes on and ends with the same bytes after", () => {
     await expectCompletes(replay);
   });
 
-  it("kill -9 and restart of nats-server while it folds", async () => {
-    stage = await FaultStage.open();
-    const replay = stage.replay();
-    await folding();
-    await stage.nats.kill();
-    await sleep(1_000);
-    await stage.nats.restart();
-    await expectCompletes(replay);
-    expect(replay.stderr).toMatch(/reading goes on after sequence \d+ of stream EVENTS/);
-    expect(claimsFrom(replay.stderr)).toEqual([1]);
-  });
+  it.each(["own", "library"])(
+    "kill -9 and restart of nats-server while it folds, with the reader: %s",
+    async (reader) => {
+      stage = await FaultStage.open();
+      const replay = stage.replay("--reader", reader);
+      await folding();
+      await stage.nats.kill();
+      await sleep(1_000);
+      await stage.nats.restart();
+      await expectCompletes(replay);
+      expect(replay.stderr).toMatch(/reading goes on after sequence \d+ of stream EVENTS/);
+      expect(claimsFrom(replay.stderr)).toEqual([1]);
+    },
+  );
 
   it("kill -9 and restart of nats-server while it writes entries", async () => {
     stage = await FaultStage.open(WRITING);
@@ -90,13 +93,16 @@ describe("a run goes on and ends with the same bytes after", () => {
     await expectCompletes(replay);
   });
 
-  it("nats-server that answers nothing for some seconds", async () => {
-    stage = await FaultStage.open();
-    const replay = stage.replay();
-    await folding();
-    stage.nats.pause();
-    await sleep(4_000);
-    stage.nats.resume();
-    await expectCompletes(replay);
-  });
+  it.each(["own", "library"])(
+    "nats-server that answers nothing for some seconds, with the reader: %s",
+    async (reader) => {
+      stage = await FaultStage.open();
+      const replay = stage.replay("--reader", reader);
+      await folding();
+      stage.nats.pause();
+      await sleep(4_000);
+      stage.nats.resume();
+      await expectCompletes(replay);
+    },
+  );
 });

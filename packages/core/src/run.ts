@@ -146,8 +146,9 @@ export type RunBackup = NonNullable<RunRecord["backup"]>;
 
 /** What holds a run back now: what was asked for, and what others' suffering asks for. */
 export function ratesOf({ settings, adaptive }: Pick<RunRecord, "settings" | "adaptive">) {
-  const { maxRate, maxBytesRate } = settings;
-  const adapted = adaptive?.maxRate ?? null;
+  const { maxRate, maxBytesRate, adaptiveRate } = settings;
+  // Where it was switched off a moment ago, what it had come to still stands there.
+  const adapted = (adaptiveRate ? adaptive?.maxRate : null) ?? null;
   const both = [maxRate, adapted].filter((rate) => rate !== null);
   return { maxRate: both.length > 0 ? Math.min(...both) : null, maxBytesRate, maxEntriesRate: adapted };
 }
