@@ -3,6 +3,7 @@ import { pinFilter } from "@cim-replay/filter";
 import type { QuarantinedEvent } from "@cim-replay/nats";
 import { projectionNamedFor } from "../replay/named-projections.ts";
 import type { ReplayRequest } from "../replay/request.ts";
+import { splitProjection } from "../settings/bucket-names.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { aggregateOf } from "./resolutions.ts";
 
@@ -13,6 +14,8 @@ const MOST_AGGREGATES = 1_000;
 export interface RetryGroup {
   /** The run that kept them, or one of several with the same settings. */
   readonly keeper: RunRecord;
+  /** The run has several targets, of which this is one: what the settings name without a bucket may be another's projection. */
+  readonly isOneOfSeveral: boolean;
   /** By aggregate id: the sequences that were kept. */
   readonly aggregates: ReadonlyMap<string, ReadonlySet<number>>;
 }
@@ -22,7 +25,7 @@ export function groupForRetry(
   events: readonly { readonly event: QuarantinedEvent; readonly keeper: RunRecord }[],
   loaded: LoadedSettings,
 ): { groups: RetryGroup[]; nameless: QuarantinedEvent[] } {
-  const byScope = new Map<string, { keeper: RunRecord; aggregates: Map<string, Set<number>> }>();
+  const byScope = new Map<string, Omit<RetryGroup, "aggregates"> & { aggregates: Map<string, Set<number>> }>();
   const nameless: QuarantinedEvent[] = [];
   for (const { event, keeper } of events) {
     const { domain, domainSettings } = keeper.settings;
@@ -32,18 +35,19 @@ export function groupForRetry(
       continue;
     }
     const scope = scopeOf(keeper);
-    const group = byScope.get(scope) ?? { keeper, aggregates: new Map<string, Set<number>>() };
+    const isOneOfSeveral = event.target !== undefined;
+    const group = byScope.get(scope) ?? { keeper, isOneOfSeveral, aggregates: new Map<string, Set<number>>() };
     byScope.set(scope, group);
     group.aggregates.set(id, (group.aggregates.get(id) ?? new Set()).add(event.seq));
   }
   return { groups: [...byScope.values()].flatMap(inParts), nameless };
 }
 
-function inParts({ keeper, aggregates }: RetryGroup): RetryGroup[] {
+function inParts({ aggregates, ...rest }: RetryGroup): RetryGroup[] {
   const all = [...aggregates];
   const parts: RetryGroup[] = [];
   for (let at = 0; at < all.length; at += MOST_AGGREGATES) {
-    parts.push({ keeper, aggregates: new Map(all.slice(at, at + MOST_AGGREGATES)) });
+    parts.push({ ...rest, aggregates: new Map(all.slice(at, at + MOST_AGGREGATES)) });
   }
   return parts;
 }
@@ -70,7 +74,7 @@ function filterOf({ filter, continueFromEntries, fromTimeMs, toTimeMs, domain }:
  * as they are now: something was mended since. Up to the stream's present, unless that run had an end.
  */
 export function requestOf(
-  { keeper }: RetryGroup,
+  { keeper, isOneOfSeveral }: RetryGroup,
   aggregateIds: readonly string[],
   loaded: LoadedSettings,
 ): ReplayRequest & { readonly filter: PinnedFilter } {
@@ -80,7 +84,11 @@ export function requestOf(
   if (!domains.has(domain)) domains.set(domain, settings.domainSettings);
   const { path, name } = settings.projection;
   const given = loaded.settings.projection;
-  const named = projectionNamedFor(settings.target, given, domains.get(domain) ?? {}) ?? path ?? name;
+  const written = [domains.get(domain)?.projection ?? []].flat();
+  const projection = isOneOfSeveral
+    ? written.filter((text) => splitProjection(text).bucket === settings.target)
+    : written;
+  const named = projectionNamedFor(settings.target, given, { projection }) ?? path ?? name;
   return {
     flags: {
       ...{ domain, aggregateId: undefined, fromBeginning: undefined, fromSeq: undefined },
