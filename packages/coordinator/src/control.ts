@@ -49,7 +49,10 @@ export async function tuneRun(
   runId: string,
   rates: Partial<Pick<RunSettings, "maxRate" | "maxBytesRate" | "adaptiveRate">>,
 ): Promise<RunRecord> {
-  return ledger.changeRun(runId, (run) => ({ ...run, settings: { ...run.settings, ...rates } }));
+  return ledger.changeRun(runId, (run) => {
+    const settings = { ...run.settings, ...rates };
+    return { ...run, settings, adaptive: settings.adaptiveRate ? run.adaptive : null };
+  });
 }
 
 async function move(ledger: Ledger, runId: string, to: RunState, reason: string | null): Promise<RunRecord> {

@@ -70,6 +70,10 @@ export class RateKeeper {
   async #write(run: RunRecord, adaptive: RunRecord["adaptive"]): Promise<void> {
     if (isDeepStrictEqual(run.adaptive, adaptive)) return;
     this.#options.log.info({ run: run.id, ...adaptive }, "the run's rate was adapted");
-    this.#run = await this.#options.ledger.changeRun(run.id, (record) => ({ ...record, adaptive }));
+    this.#run = await this.#options.ledger.changeRun(run.id, (record) => ({
+      ...record,
+      // It may have been switched off meanwhile.
+      adaptive: record.settings.adaptiveRate ? adaptive : null,
+    }));
   }
 }

@@ -53,8 +53,8 @@ export function chooseUnits(load: Load, costs: StepCosts): UnitChoice {
 }
 
 /**
- * What an event costs more where it goes by way of a segment, measured: the server, for storing it and giving it out again,
- * compressed; who packs and who unpacks, digests and compression included.
+ * What an event of some 300 bytes costs more where it goes by way of a segment, as prototypes had it: the server, for storing it
+ * and giving it out again, compressed; who packs and who unpacks, digests and compression included.
  */
 const SEGMENT_SERVER_MICROS = 1.2;
 const PACK_MICROS = 1.6;

@@ -2,6 +2,10 @@ import { devNull } from "node:os";
 import type { Settings } from "../settings/definitions.ts";
 
 const MIB = 2 ** 20;
+/** The rest of the limit is for what the collector does not manage: socket buffers, packed checkpoints, code. */
+const HEAP_SHARE = 0.75;
+const LEAST_REST_BYTES = 96 * MIB;
+const LEAST_HEAP_MIB = 64;
 const ROOMY_BYTES = 2 ** 30;
 /** Where memory is short by the user's own word, and time is not. */
 const SCANT_SEMI_SPACE_MIB = 8;
@@ -18,11 +22,17 @@ export function nodeFlags({
   const semiSpace = bufferMode === "disk" ? SCANT_SEMI_SPACE_MIB : semiSpaceMib(memoryLimit);
   const flags = [`--max-semi-space-size=${semiSpace}`];
   if (memoryLimit !== null) {
-    // With less, Node would end the process in the middle of something before the worker itself says what is too much.
-    flags.push(`--max-old-space-size=${Math.ceil(memoryLimit / MIB)}`);
+    flags.push(`--max-old-space-size=${heapMib(memoryLimit, bufferMode)}`);
   }
   if (gcInterval !== null) flags.push("--expose-gc");
   return flags;
+}
+
+/** Where nothing may move to disk, Node would else end the process before the worker itself says what is too much. */
+function heapMib(memoryLimit: number, bufferMode: Settings["bufferMode"]): number {
+  if (bufferMode === "memory") return Math.ceil(memoryLimit / MIB);
+  const heapBytes = Math.min(memoryLimit * HEAP_SHARE, memoryLimit - LEAST_REST_BYTES);
+  return Math.max(LEAST_HEAP_MIB, Math.floor(heapBytes / MIB));
 }
 
 /**
