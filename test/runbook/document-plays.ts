@@ -52,6 +52,7 @@ export const documentPlays: readonly DocumentPlay[] = [
     leftOut: { "cim-replay dashboard": WITHOUT_END, CIM_REPLAY_DASHBOARD_PASSWORD_FILE: WITHOUT_END },
   },
   { file: "docs/kubernetes.md", leftOut: { "kubectl ": IN_CLUSTER } },
+  { file: "docs/memory.md" },
   {
     file: "docs/monitoring.md",
     // Nobody listens there: a run does not depend on its traces' being taken.
@@ -88,5 +89,9 @@ export const documentPlays: readonly DocumentPlay[] = [
       "install ": "changes the machine: test/deploy/systemd.test.ts",
       "systemctl ": "changes the machine: test/deploy/systemd.test.ts",
     },
+  },
+  {
+    file: "docs/throttling.md",
+    leftOut: { "tune-replay ": "of a run at work: test/faults/throttled.test.ts" },
   },
 ];
