@@ -1,6 +1,6 @@
 import type { LiveConsumer } from "@cim-replay/nats";
 import { describe, expect, test } from "vitest";
-import { adapt, type AdaptiveState, UNLIMITED } from "./adaptive-rate.ts";
+import { adapt, type AdaptiveState, resumed, stated, UNLIMITED } from "./adaptive-rate.ts";
 
 const LOOK_MS = 400;
 
@@ -96,6 +96,15 @@ describe("a rate that adapts", () => {
   test("does not slow a run that has done nothing yet", () => {
     const look = { atMs: 5_000, signals: null, eventsPerSecond: 0 };
     expect(adapt(UNLIMITED, look).maxRate).toBeNull();
+  });
+
+  test("goes on with what it was when its coordinator was lost, and is let go when it may be as fast as before", () => {
+    const held = live({ apiMs: (rate) => (rate > 3_000 ? 200 : 2) }, 20).state;
+    expect(held.maxRate).not.toBeNull();
+    const again = resumed(stated(held), 1e6);
+    const early = live(QUIET, 4, again);
+    expect(early.rates.every((rate) => rate < BEST)).toBe(true);
+    expect(live(QUIET, 240, again).state.maxRate).toBeNull();
   });
 
   test("a server that was always slow is no worse for the run", () => {

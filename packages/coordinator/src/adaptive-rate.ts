@@ -58,8 +58,15 @@ export function adapt(before: AdaptiveState, look: Look, ceiling: number | null 
 }
 
 /** What of it stands in the run's record. */
-export function stated({ maxRate, reason }: AdaptiveState): NonNullable<RunRecord["adaptive"]> {
-  return { maxRate, reason };
+export function stated({ maxRate, reason, peak }: AdaptiveState): NonNullable<RunRecord["adaptive"]> {
+  return { maxRate, reason, peak: maxRate === null ? null : Math.max(1, Math.round(peak)) };
+}
+
+/** As a coordinator that is gone has left it: held back as before, and not faster before that had time to show. */
+export function resumed(record: RunRecord["adaptive"], atMs: number): AdaptiveState {
+  if (!record || record.maxRate === null) return UNLIMITED;
+  const { maxRate, reason, peak } = record;
+  return { ...UNLIMITED, maxRate, reason, peak: peak ?? maxRate, changedAtMs: atMs };
 }
 
 function remember(before: AdaptiveState, { atMs, signals, eventsPerSecond }: Look): AdaptiveState {

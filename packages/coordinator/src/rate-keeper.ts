@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { errorMessage, type Log, type RunRecord } from "@cim-replay/core";
 import type { Ledger, LiveSignals } from "@cim-replay/nats";
-import { adapt, stated, UNLIMITED } from "./adaptive-rate.ts";
+import { adapt, resumed, stated, UNLIMITED } from "./adaptive-rate.ts";
 
 const LOOK_EVERY_MS = 400;
 
@@ -60,7 +60,7 @@ export class RateKeeper {
       return;
     }
     // One that is resumed goes on with the rate that it had.
-    if (this.#state === UNLIMITED) this.#state = { ...UNLIMITED, ...run.adaptive };
+    if (this.#state === UNLIMITED) this.#state = resumed(run.adaptive, performance.now());
     const signals = await this.#options.look();
     const look = { atMs: performance.now(), signals, eventsPerSecond: this.#eventsPerSecond };
     this.#state = adapt(this.#state, look, run.settings.maxRate);

@@ -27,7 +27,7 @@ export async function sweepSegments(ctx: Pick<ReplayContext, "client" | "log" | 
   }
 }
 
-/** A failed run's segments are gone: where units still have to fold, the slices that they go on from are packed again. */
+/** A failed run's segments are gone: where units still have to fold, all slices are packed again. */
 export function toPackAgain(run: RunRecord, units: readonly UnitRecord[]): (unit: UnitRecord) => UnitRecord | null {
   const unfinished = units.filter(({ kind, state }) => kind === "partition" && state !== "done");
   const isNeeded = run.state === "failed" && unfinished.length > 0;

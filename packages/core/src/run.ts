@@ -115,7 +115,15 @@ export const runRecordSchema = z.strictObject({
   /** The same of `settings.otherTargets`, in their order. */
   otherBackups: z.array(backupSchema).default([]),
   /** Where its rate adapts: events that all units together may take in a second now, null: as many as they can; and why. */
-  adaptive: z.strictObject({ maxRate: positive.nullable(), reason: z.string().nullable() }).nullable().default(null),
+  adaptive: z
+    .strictObject({
+      maxRate: positive.nullable(),
+      reason: z.string().nullable(),
+      /** The most that the run has done, while it is held back: it is let go when it may do that again. */
+      peak: positive.nullable().default(null),
+    })
+    .nullable()
+    .default(null),
   /** Set when the run ends: what `replay-status` shows afterwards. */
   summary: z
     .strictObject({

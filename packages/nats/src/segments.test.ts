@@ -59,9 +59,13 @@ describe("SegmentStore", () => {
     await expect(store.read(origin, "u1", 9, AbortSignal.abort(new Error("stop")))).rejects.toThrow("stop");
   });
 
-  it("removes a slice's segments of every epoch and unit, and no other slice's", async () => {
-    await store.removeSlice(origin);
+  it("removes what attempts at a slice before this one have stored, and nothing of a later one or another slice", async () => {
+    // Whoever wakes up late at an older epoch takes nothing from its successor.
+    await store.removeOlder(origin);
+    expect(Buffer.from(await store.read(origin, "u2", 0, signal)).toString()).toBe("other unit");
+    await store.removeOlder({ ...origin, epoch: 3 });
     await expect(store.read(origin, "u2", 0, signal)).rejects.toThrow(SegmentLostError);
+    expect(Buffer.from(await store.read({ ...origin, epoch: 3 }, "u1", 0, signal)).toString()).toBe("newer");
     expect(Buffer.from(await store.read({ ...origin, slice: 4 }, "u1", 0, signal)).toString()).toBe("other slice");
   });
 

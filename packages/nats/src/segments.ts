@@ -67,9 +67,12 @@ export class SegmentStore {
     }
   }
 
-  /** What any attempt at a slice has left. */
-  async removeSlice({ runId, slice }: Pick<SegmentOrigin, "runId" | "slice">): Promise<void> {
-    await this.#purge(`remove segments of slice ${slice} of run ${runId}`, `${subjectOfRun(runId)}.${slice}.>`);
+  /** What attempts before this one have left. Never what a later one has stored: its owner may only seem to be the last. */
+  async removeOlder({ runId, slice, epoch }: SegmentOrigin): Promise<void> {
+    for (let older = 1; older < epoch; older++) {
+      const filter = `${subjectOfRun(runId)}.${slice}.*.${older}.>`;
+      await this.#purge(`remove segments of slice ${slice} of run ${runId}`, filter);
+    }
   }
 
   async removeRun(runId: string): Promise<void> {

@@ -37,6 +37,8 @@ export interface Aggregates {
   /** Throws ReplayError where another routing key has the same id already. */
   add(routeKey: string, id: string, partition: number): Aggregate;
   markChanged(aggregate: Aggregate): void;
+  /** Comes after what a checkpoint says of one that was just added or asked for was put into it. */
+  restored(aggregate: Aggregate): void;
   /** What changed since the last call; the caller makes it durable before anything else changes. */
   takeChanged(): Iterable<Aggregate> & { readonly length: number };
   /** By number. */
@@ -130,6 +132,8 @@ export class AggregateTable implements Aggregates {
     aggregate.changed = true;
     this.#changed.push(aggregate);
   }
+
+  restored(): void {}
 
   takeChanged(): Aggregate[] {
     const taken = this.#changed;

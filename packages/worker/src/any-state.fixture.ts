@@ -18,6 +18,8 @@ export const { state: anyState } = fc.letrec((tie) => ({
       fc.boolean(),
       fc.constantFrom(null, undefined, Number.NaN, Number.POSITIVE_INFINITY, "\ud800", "\ufffd", 2 ** 53, -(2 ** 63)),
       fc.date(),
+      fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+      fc.float64Array({ maxLength: 4, noNaN: true }),
     ),
     fc.array(tie("state"), { maxLength: 4 }),
     fc.dictionary(key, tie("state"), { maxKeys: 4, noNullPrototype: true }),

@@ -150,6 +150,7 @@ function restoreRow(row: Row, table: Aggregates): void {
     );
   }
   Object.assign(aggregate, { state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked });
+  table.restored(aggregate);
 }
 
 function parseChunk(bytes: Uint8Array): Chunk {

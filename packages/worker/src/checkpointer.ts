@@ -152,14 +152,15 @@ export async function restoreInherited(
 
 /** Those whose partition has a place in the other set; −1 where it has none. */
 async function takeOver(whole: WorkingSet, into: Restored, placeOf: (partition: number) => number): Promise<void> {
-  for (const [at, table] of whole.tables.entries()) {
-    for (const aggregate of table.all()) {
+  for (const [at, inherited] of whole.tables.entries()) {
+    for (const aggregate of inherited.all()) {
       const partition = placeOf(aggregate.partition);
       if (partition < 0) continue;
       const { routeKey, id, state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked } = aggregate;
       const kept = { state, events, lastSeq, appliedUpToSeq, lastCid, lastEnvelopeSequence, parked };
-      const added = into.tables[at]?.add(routeKey, id, partition);
-      if (added) Object.assign(added, kept);
+      const table = into.tables[at];
+      const added = table?.add(routeKey, id, partition);
+      if (added) table?.restored(Object.assign(added, kept));
       await into.relieve(0);
     }
   }

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { errorMessage, ReplayError } from "@cim-replay/core";
 import type { KeyedValues } from "./keyed-values.ts";
+import { onDisk } from "./on-disk.ts";
 import { packChunk, unpackChunk } from "./packed-chunk.ts";
 import { RecordFile } from "./record-file.ts";
 
@@ -66,18 +66,14 @@ export class DiskFile {
 
 /** Opens a file in a folder that is gone afterwards: it goes on without a name, and goes with the process however that ends. */
 function withoutName<Opened>(folder: string, open: (own: string) => Opened): Opened {
-  try {
+  return onDisk(() => {
     const own = mkdtempSync(join(folder, "cim-replay-states-"));
     try {
       return open(own);
     } finally {
       rmSync(own, { recursive: true });
     }
-  } catch (error) {
-    throw new ReplayError(
-      `Cannot keep states on disk in ${folder}: ${errorMessage(error)}. Let TMPDIR name a folder with room, or run with --buffer-mode memory.`,
-    );
-  }
+  }, folder);
 }
 
 class DiskMap<Value> implements KeyedValues<Value> {
@@ -100,10 +96,8 @@ class DiskMap<Value> implements KeyedValues<Value> {
   }
 
   set(key: string, value: Value): void {
-    this.#set.run(
-      key,
-      packChunk(value, () => undefined),
-    );
+    const packed = packChunk(value, () => undefined);
+    onDisk(() => this.#set.run(key, packed));
   }
 
   delete(key: string): void {

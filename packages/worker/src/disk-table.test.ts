@@ -99,6 +99,23 @@ test("a state that grows is measured again, so that the oldest make room for it"
   expect(table.get("large")?.state).toEqual({ text: "l".repeat(4_000) });
 });
 
+test("bytes in a state are its own, whatever is read from the file after them", () => {
+  const table = onDisk();
+  const contents = (at: number) => Buffer.alloc(300, at);
+  for (let at = 0; at < 100; at++) table.add(`a${at}`, `a${at}`, 0).state = { bytes: contents(at) };
+  const kept = [...table.all()].slice(0, 20);
+  expect(kept.map(({ state }) => state)).toEqual(kept.map(({ index }) => ({ bytes: contents(index) })));
+});
+
+test("states that come from a checkpoint are measured before they have had an event, however large they are", () => {
+  const table = onDisk();
+  for (let at = 0; at < 20; at++) {
+    const aggregate = Object.assign(table.add(`a${at}`, `a${at}`, 0), { state: "x".repeat(5_000), events: 7 });
+    table.restored(aggregate);
+  }
+  expect(table.shelved).toBeGreaterThanOrEqual(18);
+});
+
 test("two routing keys of one id are told, also when the first lies on disk", () => {
   const table = onDisk();
   table.add("k", "an id", 0);

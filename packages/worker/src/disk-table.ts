@@ -4,6 +4,7 @@ import { type Aggregate, type Aggregates, hotter, newAggregate, twoKeys } from "
 import type { DiskFile } from "./disk-file.ts";
 import { hashOf, isSame } from "./key-index.ts";
 import type { KeyedValues } from "./keyed-values.ts";
+import { onDisk } from "./on-disk.ts";
 import { assertPackable } from "./packable.ts";
 import { packChunk, unpackChunk } from "./packed-chunk.ts";
 import type { RecordFile } from "./record-file.ts";
@@ -18,7 +19,7 @@ interface Hot {
   /** Packed, when it was last packed; a guess before. */
   bytes: number;
   changes: number;
-  /** It is measured at its second change, fourth, eighth, …: what grows evenly is never taken for less than half. */
+  /** It is measured at its first change, second, fourth, …: what grows evenly is never taken for less than half. */
   measureAt: number;
   /** Asked for since it was last looked at for making room. */
   isRecent: boolean;
@@ -112,6 +113,16 @@ export class DiskTable implements Aggregates {
     const hot = this.#hot.get(index);
     if (!hot || ++hot.changes < hot.measureAt) return;
     hot.measureAt *= 2;
+    this.#measure(hot);
+  }
+
+  restored(aggregate: Aggregate): void {
+    this.hottest = hotter(this.hottest, aggregate);
+    const hot = this.#hot.get(aggregate.index);
+    if (hot) this.#measure(hot);
+  }
+
+  #measure(hot: Hot): void {
     const bytes = pack(hot.aggregate).length + FIXED_BYTES;
     this.#hotBytes += bytes - hot.bytes;
     hot.bytes = bytes;
@@ -147,7 +158,7 @@ export class DiskTable implements Aggregates {
     const bytes = Buffer.from(aggregate.routeKey);
     this.#index.add(hashOf(bytes, 0, bytes.length), this.size);
     this.#countByPartition[aggregate.partition] = this.countIn(aggregate.partition) + 1;
-    this.#addKey.run(aggregate.index, aggregate.partition, aggregate.key);
+    onDisk(() => this.#addKey.run(aggregate.index, aggregate.partition, aggregate.key));
     if (this.size === this.#changed.length) this.#changed = grown(this.#changed);
     this.size += 1;
     this.#keep(aggregate, this.#usualBytes);
@@ -160,7 +171,7 @@ export class DiskTable implements Aggregates {
   }
 
   #keep(aggregate: Aggregate, bytes: number): void {
-    const hot = { aggregate, bytes, changes: 0, measureAt: 2, isRecent: false };
+    const hot = { aggregate, bytes, changes: 0, measureAt: 1, isRecent: false };
     this.#hot.set(aggregate.index, hot);
     this.#hotBytes += bytes;
     if (this.#hotBytes > this.#hotLimit) this.#makeRoom(hot);
@@ -169,7 +180,8 @@ export class DiskTable implements Aggregates {
   /** Who was asked for since the last time gets a second chance. */
   #makeRoom(youngest: Hot): void {
     for (const hot of this.#hot.values()) {
-      if (hot === youngest || this.#hotBytes <= this.#hotLimit * LEFT_AFTER_MAKING_ROOM) break;
+      if (this.#hotBytes <= this.#hotLimit * LEFT_AFTER_MAKING_ROOM) break;
+      if (hot === youngest) continue;
       this.#hot.delete(hot.aggregate.index);
       if (hot.isRecent) {
         hot.isRecent = false;

@@ -67,7 +67,8 @@ export function packChunk(chunk: unknown, assertPackable: () => void): Uint8Arra
 /** Throws where the bytes are none of `packChunk`. */
 export function unpackChunk(bytes: Uint8Array): unknown {
   const body = bytes.subarray(1);
-  if (bytes[0] === STRUCTURED_CLONE) return deserialize(body);
+  // What it gives may be views of what it was given.
+  if (bytes[0] === STRUCTURED_CLONE) return deserialize(Buffer.from(body));
   if (bytes[0] === MSGPACK) return packr.unpack(body);
   throw new Error(`unknown format ${bytes[0]}`);
 }
@@ -82,7 +83,8 @@ export function copyOf(state: unknown): { state: unknown } | null {
 }
 
 function newPackr(): Packr {
-  return new Packr({ useRecords: true, mapsAsObjects: false, moreTypes: true });
+  // A Buffer in a state outlives the bytes that it was unpacked from.
+  return new Packr({ useRecords: true, mapsAsObjects: false, moreTypes: true, copyBuffers: true });
 }
 
 /** Null where msgpackr cannot, as with a large bigint, or an object without prototype that has a key `toJSON`. */

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { onDisk } from "./on-disk.ts";
 
 const SEGMENT_BYTES = 8 * 1024 * 1024;
 /** In front of each record: its position and its length. */
@@ -153,5 +154,7 @@ function readFully(fd: number, into: Buffer, length: number, offset: number): vo
 }
 
 function writeFully(fd: number, from: Buffer, length: number, offset: number): void {
-  for (let done = 0; done < length; ) done += writeSync(fd, from, done, length - done, offset + done);
+  onDisk(() => {
+    for (let done = 0; done < length; ) done += writeSync(fd, from, done, length - done, offset + done);
+  });
 }

@@ -2,7 +2,9 @@ import { setImmediate as turn } from "node:timers/promises";
 import {
   type DeletedSequences,
   emptyCounts,
+  formatSize,
   type PackedForUnit,
+  ReplayError,
   type SequenceRange,
   type StreamMessage,
   type UnitCounts,
@@ -10,6 +12,7 @@ import {
 } from "@cim-replay/core";
 import type { SegmentStore, SegmentWriter } from "@cim-replay/nats";
 import { SequenceAccountant } from "../accountant.ts";
+import { MemoryGuard } from "../memory-guard.ts";
 import { readRange } from "../read-range.ts";
 import type { AttemptContext, AttemptPass, LiveFigures } from "../unit-context.ts";
 import { SegmentPacker } from "./segment-packer.ts";
@@ -50,6 +53,7 @@ export class SlicePass implements AttemptPass {
   /** By partition of the plan: its packer. */
   readonly #packerOf: readonly (SegmentPacker | undefined)[];
   readonly #routed: number[];
+  readonly #memory: MemoryGuard;
   #outgoing: Outgoing[] = [];
 
   constructor(
@@ -61,6 +65,7 @@ export class SlicePass implements AttemptPass {
   ) {
     const { plan, claim, codec } = context;
     this.#context = context;
+    this.#memory = new MemoryGuard(context.run.settings);
     this.#at = at;
     this.#slice = slice;
     this.#store = store;
@@ -80,7 +85,7 @@ export class SlicePass implements AttemptPass {
   async run(): Promise<Partial<UnitRecord>> {
     const { plan, claim } = this.#context;
     // Whoever was at it before has left what it had stored.
-    await this.#store.removeSlice({ runId: plan.runId, slice: this.#at });
+    await this.#store.removeOlder({ runId: plan.runId, slice: this.#at, epoch: claim.record.epoch });
     try {
       await this.#readAndPack();
       for (const packer of this.#packers) packer.flush();
@@ -119,6 +124,7 @@ export class SlicePass implements AttemptPass {
         const [ownBefore, bytes] = [this.counts.elsewhere, this.#pack(batch, from, to)];
         from = to;
         await this.#send();
+        if (this.#memory.look(this.counts.delivered) === "over") throw this.#exceeded();
         // The event loop must turn, or locks, heartbeats and sockets starve.
         await turn();
         signal.throwIfAborted();
@@ -126,6 +132,14 @@ export class SlicePass implements AttemptPass {
       }
       waitingSince = performance.now();
     }
+  }
+
+  #exceeded(): ReplayError {
+    const limit = formatSize(this.#memory.limitBytes ?? 0);
+    return new ReplayError(
+      `Cannot stay under --memory-limit ${limit}: the worker holds ${formatSize(this.#memory.bytes)} while it packs slice ${this.#at}. ` +
+        "Raise the limit, or read less ahead with --prefetch and --batch-size.",
+    );
   }
 
   /** Returns how many bytes the messages hold. */
