@@ -69,6 +69,21 @@ export const documentPlays: readonly DocumentPlay[] = [
     },
   },
   {
+    file: "docs/projections.md",
+    before: `nats pub events.orders.o2.OrderPlaced '{"event_id":"e2","aggregate_id":"o2","event_type":"OrderPlaced","payload":{"amount":4}}'
+      for name in orders revenue; do
+        echo "export default { name: '$name', initial: () => ({ n: 0 }), evolve: (s) => ({ n: s.n + 1 }) };" > $name.ts
+      done
+      echo 'domains: { orders: { projection: [./orders.ts=CIM_ORDERS, ./revenue.ts=CIM_REVENUE] } }' > two.yaml`,
+    places: {
+      "event-replay --domain orders ": "event-replay --config two.yaml --domain orders ",
+      "verify-domain --domain orders --target CIM_REVENUE":
+        "verify-domain --config two.yaml --domain orders --target CIM_REVENUE",
+      "point-in-time-replay --target-time 2026-01-31T12:00:00Z --target CIM_REVENUE":
+        "point-in-time-replay --config two.yaml --target-time 2026-01-31T12:00:00Z --target CIM_REVENUE",
+    },
+  },
+  {
     file: "docs/quarantine.md",
     leftOut: {
       "replay-status --run ID": "of a run that failed: packages/cli/src/commands/quarantine.test.ts",
