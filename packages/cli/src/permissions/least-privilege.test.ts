@@ -212,8 +212,19 @@ function lacks({ variation: { without } }: Account, words: string): boolean {
   return without?.subject.toUpperCase().includes(words) ?? false;
 }
 
-function shuffled(account: Account): Promise<CommandResult> {
-  return withWorker(account, "worker", (worker) => replay(account, worker, "--source", "shuffle"));
+async function shuffled(account: Account): Promise<CommandResult> {
+  if (lacks(account, "PURGE")) return repacked(account);
+  const once = await withWorker(account, "worker", (worker) => replay(account, worker, "--source", "shuffle"));
+  return account.variation.without === null && once.status === 0 ? repacked(account) : once;
+}
+
+/** Another worker begins to pack a slice, and gives it back: who goes on removes what it has stored. */
+async function repacked(account: Account): Promise<CommandResult> {
+  const replaying = startReplay(account, "--source", "shuffle", "--max-rate", "100");
+  await withWorker(account, "admin", async (first) => {
+    while (first.snapshot().every(({ unit, readSeq }) => !unit.startsWith("s") || readSeq === 0)) await sleep(20);
+  });
+  return withWorker(account, "worker", (worker) => firstEnd(account, worker, replaying));
 }
 
 /** Another worker begins it, and leaves at a checkpoint. */
