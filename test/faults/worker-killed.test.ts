@@ -47,7 +47,7 @@ describe("kill -9 of a local worker", () => {
   });
 
   it("with most of its aggregates on disk, at its fold and at its writing, loses nothing either", async () => {
-    stage = await FaultStage.open({ events: 40_000, aggregates: 36_000, eventMicros: 100, entryMicros: 200 });
+    stage = await FaultStage.open({ events: 64_000, aggregates: 60_000, eventMicros: 80, entryMicros: 100 });
     const onDisk = ["--buffer-mode", "disk", "--memory-limit", "192M", "--checkpoint-interval", "4000"];
     const replay = stage.replay(...onDisk, "--batch-size", "500");
     await stage.unit(({ cursorSeq }) => cursorSeq > 25_000, 60_000);

@@ -22,7 +22,8 @@ const WITHOUT_END = "runs until it is ended: test/e2e/dashboard.test.ts";
 export const documentPlays: readonly DocumentPlay[] = [
   {
     file: "README.md",
-    before: `nats pub events.orders.o1.OrderPlaced '{"event_id":"e1","aggregate_id":"o1","event_type":"OrderPlaced","payload":{"amount":3}}'`,
+    before: `nats pub events.orders.o1.OrderPlaced '{"event_id":"e1","aggregate_id":"o1","event_type":"OrderPlaced","payload":{"amount":3}}'
+      echo "export default { name: 'revenue', initial: () => ({ n: 0 }), evolve: (s) => ({ n: s.n + 1 }) };" > revenue.ts`,
     files: { "orders.ts": "// orders.ts" },
     leftOut: {
       "npm run demo": "test/e2e/demo.test.ts",
