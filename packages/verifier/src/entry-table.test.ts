@@ -87,3 +87,13 @@ function bytesInUse(): number {
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }
+
+test("keys that fill a piece of its memory to the last byte are all there", () => {
+  const table = new EntryTable("shop");
+  const keys = Array.from({ length: 10_000 }, (_, n) => `shop.${String(n).padStart(11, "0")}`);
+  for (const each of keys) {
+    const sha256 = hash("sha256", each);
+    table.set({ key: each, id: idOf(each), revision: 1, sha256, canonicalSha256: sha256, stated: null });
+  }
+  expect([...table.keys()]).toEqual(keys);
+});

@@ -92,8 +92,9 @@ export class EntryTable {
     const { chunk, at } = this.#place(row);
     const bytes = Buffer.from(key);
     // A key lies in one piece.
-    if ((this.#keyEnd % CHUNK_KEY_BYTES) + bytes.length > CHUNK_KEY_BYTES || this.#keys.length === 0) {
-      this.#keyEnd = this.#keys.push(Buffer.allocUnsafe(CHUNK_KEY_BYTES)) * CHUNK_KEY_BYTES - CHUNK_KEY_BYTES;
+    if (this.#keyEnd + bytes.length > this.#keys.length * CHUNK_KEY_BYTES) {
+      this.#keyEnd = this.#keys.length * CHUNK_KEY_BYTES;
+      this.#keys.push(Buffer.allocUnsafe(CHUNK_KEY_BYTES));
     }
     bytes.copy(this.#keys.at(-1) as Buffer, this.#keyEnd % CHUNK_KEY_BYTES);
     chunk.keyAts[at] = this.#keyEnd;
