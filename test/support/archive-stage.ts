@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -51,6 +51,15 @@ export class ArchiveStage {
   async killed(line: string, afterMs: number): Promise<void> {
     const run = this.start(line);
     await sleep(afterMs);
+    run.kill("SIGKILL");
+    await run.exited;
+  }
+
+  /** Kills it as soon as a file of its folder has a name that begins so and is longer. */
+  async killedAtFile(line: string, name: string): Promise<void> {
+    const run = this.start(line);
+    const isThere = () => readdirSync(this.folder).some((other) => other.startsWith(name) && other !== name);
+    while (run.isRunning && !isThere()) await sleep(1);
     run.kill("SIGKILL");
     await run.exited;
   }

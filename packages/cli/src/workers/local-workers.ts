@@ -138,6 +138,8 @@ export class LocalWorkers implements WorkerPool {
       if (failed === null) return;
       // A server that is away now may be back soon; how long the run waits for it is the coordinator's to say.
       if (failed.exitCode === EXIT.unreachable) continue;
+      // Killed before it was ready: as good a reason for another as later.
+      if (failed.signalCode !== null && ++this.#replaced <= MOST_REPLACEMENTS) continue;
       this.#lost.abort(startFailure(failed));
       return;
     }
