@@ -1,5 +1,5 @@
 import { entryKey, ReplayError } from "@cim-replay/core";
-import { DeliverPolicy, RetentionPolicy, StorageType } from "@nats-io/jetstream";
+import { DeliverPolicy } from "@nats-io/jetstream";
 import { nuid } from "nats";
 import { z } from "zod";
 import { type NatsClient, REQUEST_TIMEOUT_MS } from "./connect.ts";
@@ -41,8 +41,6 @@ export class AuditLog {
     const config = {
       name: STREAM,
       subjects: [subjectOf("*")],
-      retention: RetentionPolicy.Limits,
-      storage: StorageType.File,
       deny_delete: true,
       deny_purge: true,
     };

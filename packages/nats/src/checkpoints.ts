@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { type CheckpointRef, entryKey, ReplayError } from "@cim-replay/core";
-import { DeliverPolicy, RetentionPolicy, StorageType } from "@nats-io/jetstream";
+import { DeliverPolicy } from "@nats-io/jetstream";
 import { nuid } from "nats";
 import { ChunkOrder, chunkHeaders, withLast } from "./checkpoint-chunks.ts";
 import type { NatsClient } from "./connect.ts";
@@ -40,8 +40,6 @@ export class CheckpointStore {
     const config = {
       name: STREAM,
       subjects: [SUBJECTS],
-      retention: RetentionPolicy.Limits,
-      storage: StorageType.File,
       allow_direct: true,
       max_age: MAX_AGE_NANOS,
     };

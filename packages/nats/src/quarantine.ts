@@ -1,5 +1,4 @@
 import { entryKey, parseEntryKey, ReplayError } from "@cim-replay/core";
-import { RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { type NatsClient, REQUEST_TIMEOUT_MS } from "./connect.ts";
 import { inParallel } from "./kv-parallel.ts";
 import { lastMessage } from "./kv-read.ts";
@@ -36,8 +35,6 @@ export class QuarantineStore {
     const config = {
       name: STREAM,
       subjects: [SUBJECTS],
-      retention: RetentionPolicy.Limits,
-      storage: StorageType.File,
       allow_direct: true,
     };
     return (await ensureStream(client, config, create)) ? new QuarantineStore(client) : null;

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConflictingWriterError, entryKey, parseEntryKey, ReplayError, SegmentLostError } from "@cim-replay/core";
-import { RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { NoRespondersError, RequestError } from "nats";
 import type { NatsClient } from "./connect.ts";
 import { EXPECTED_REVISION_HEADER } from "./publish-cas.ts";
@@ -42,8 +41,6 @@ export class SegmentStore {
     const config = {
       name: STREAM,
       subjects: [SUBJECTS],
-      retention: RetentionPolicy.Limits,
-      storage: StorageType.File,
       allow_direct: true,
       max_age: MAX_AGE_NANOS,
     };
