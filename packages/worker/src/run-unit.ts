@@ -1,61 +1,28 @@
 import {
   bucketsOf,
-  type CompiledProjection,
-  compileDomain,
   errorMessage,
   type FoldFigures,
   type Log,
   moveUnit,
   type Plan,
-  planFor,
-  plannedAs,
-  type ProjectionRef,
-  parseEntryKey,
-  partitionRouter,
   ratesOf,
   ReplayError,
-  type RunRecord,
-  type RunTarget,
-  runFor,
   SupersededError,
-  targetsOf,
   traced,
   type UnitRecord,
   UnreachableError,
 } from "@cim-replay/core";
-import {
-  bucketStream,
-  type CheckpointStore,
-  type Ledger,
-  type NatsClient,
-  onLive,
-  PermissionDeniedError,
-  type QuarantineStore,
-  type SegmentStore,
-} from "@cim-replay/nats";
-import type { CompiledFilter } from "@cim-replay/filter";
+import { bucketStream, type NatsClient, onLive, PermissionDeniedError } from "@cim-replay/nats";
 import { DirectSource, pinnedDeletions } from "./direct-source.ts";
-import { Pace } from "./pace.ts";
+import { openAttempt, openPartitions, type UnitServices } from "./open-attempt.ts";
 import { NotPackedError } from "./shuffle/packed-slices.ts";
 import { SegmentSource } from "./shuffle/segment-source.ts";
 import { SlicePass } from "./shuffle/slice-pass.ts";
 import { RunStoppedError, UnitClaim } from "./unit-claim.ts";
-import type { AttemptContext, AttemptPass, UnitContext, UnitTarget } from "./unit-context.ts";
+import type { AttemptContext, AttemptPass, UnitContext } from "./unit-context.ts";
 import { UnitPass } from "./unit-pass.ts";
 import type { OpenSource } from "./unit-source.ts";
 import { type EntriesWritten, writeEntries } from "./write-entries.ts";
-
-export interface UnitServices {
-  readonly client: NatsClient;
-  readonly ledger: Ledger;
-  readonly checkpoints: CheckpointStore;
-  readonly quarantine: QuarantineStore;
-  readonly workerId: string;
-  readonly log: Log;
-  /** Opened by whoever packs or reads segments; few runs need them. */
-  segments(): Promise<SegmentStore>;
-  loadProjection(ref: ProjectionRef): Promise<CompiledProjection>;
-}
 
 /** What the outside may see and ask of a unit at work. */
 export interface UnitAttempt {
@@ -128,7 +95,7 @@ async function packSlice(services: UnitServices, context: AttemptContext, attemp
   const pass = new SlicePass(context, at, slice, segments, deleted);
   attempt.pass = pass;
   const packed = await pass.run();
-  await requirePermissions(services.client, plan, context.run.settings.target);
+  await requirePermissions(services.client, plan, [context.run.settings.target]);
   await claim.end((record) => ({ ...moveUnit(record, "done"), ...packed }));
 }
 
@@ -212,7 +179,7 @@ async function finish(
   pass: UnitPass,
   entries: readonly EntriesWritten[],
 ): Promise<void> {
-  for (const bucket of bucketsOf(run.settings)) await requirePermissions(services.client, plan, bucket);
+  await requirePermissions(services.client, plan, bucketsOf(run.settings));
   const failure = failureOf(pass);
   const figures = pass.folds.all.map((_, at) => figuresOf(pass, at, entries[at], unit.partitions.length));
   const [first, ...otherTargets] = figures;
@@ -263,9 +230,10 @@ function failureOf({ folds }: UnitPass): UnitRecord["failure"] {
 }
 
 /** What was sent without waiting for an answer (progress, the end of a read) may have been refused. */
-async function requirePermissions(client: NatsClient, { runId, stream }: Plan, bucket: string): Promise<void> {
+async function requirePermissions(client: NatsClient, plan: Plan, buckets: readonly string[]): Promise<void> {
+  const { runId, stream } = plan;
   await client.settle();
-  const ours = [runId, stream.name, bucketStream(bucket)];
+  const ours = [runId, stream.name, ...buckets.map(bucketStream)];
   const isOurs = (token: string) => ours.includes(token) || token.startsWith("CIM_REPLAY_");
   client.denials.throwIfAny(`work on run ${runId}`, (subject) => subject.split(".").some(isOurs));
 }
@@ -308,84 +276,6 @@ function wantsCheckpoint(error: unknown): boolean {
 
 function failureKind(error: unknown): string {
   return error instanceof ReplayError ? error.name : "unexpected";
-}
-
-async function openAttempt(
-  { client, ledger }: UnitServices,
-  job: { runId: string; unit: string },
-  claim: UnitClaim,
-  signal: AbortSignal,
-  log: Log,
-): Promise<AttemptContext> {
-  const [run, plan] = await Promise.all([ledger.getRun(job.runId), ledger.getPlan(job.runId)]);
-  if (!run || !plan) throw new ReplayError(`Cannot do unit ${job.unit}: run ${job.runId} has no plan of it.`);
-  return {
-    client,
-    claim,
-    run: run.record,
-    plan,
-    codec: compileDomain(plan.domain, run.record.settings.domainSettings),
-    maxMessageBytes: client.maxPayloadBytes - 4_096,
-    signal: AbortSignal.any([signal, claim.signal]),
-    log,
-    gauge: { heldBytes: 0 },
-    pace: new Pace(ratesOf(run.record)),
-    stages: { fetch: 0, fold: 0, checkpoint: 0, write: 0 },
-    recoveries: 0,
-    checkpointRequested: false,
-  };
-}
-
-async function openTargets(
-  loadProjection: UnitServices["loadProjection"],
-  run: RunRecord,
-  plan: Plan,
-): Promise<UnitContext["targets"]> {
-  const open = async ({ projection }: RunTarget, at: number): Promise<UnitTarget> => ({
-    run: runFor(run, at),
-    plan: planFor(plan, at),
-    projection: await loadProjection(projection),
-    careful: new Set(),
-  });
-  const [first, ...others] = targetsOf(run.settings);
-  return [await open(first, 0), ...(await Promise.all(others.map((target, i) => open(target, i + 1))))];
-}
-
-/** The same context with what folding takes: what counts there is seen through the attempt. */
-async function openPartitions(
-  { checkpoints, quarantine, loadProjection }: UnitServices,
-  context: AttemptContext,
-): Promise<UnitContext> {
-  const { plan, run, claim } = context;
-  const unit = plannedAs(plan, claim.record);
-  if (!unit) throw new ReplayError(`Cannot do unit ${claim.record.id}: run ${plan.runId} has no plan of it.`);
-  return Object.assign(context, {
-    checkpoints,
-    quarantine,
-    unit,
-    targets: await openTargets(loadProjection, run, plan),
-    filter: plan.filter ? await filterOf(plan.filter) : null,
-    ...routing(plan, unit.partitions),
-  });
-}
-
-/** With it comes the evaluator of conditions, which few runs need. */
-async function filterOf({ filter }: NonNullable<Plan["filter"]>): Promise<CompiledFilter> {
-  const { compileFilter } = await import("@cim-replay/filter");
-  return compileFilter(filter);
-}
-
-function routing(plan: Plan, partitions: readonly number[]): Pick<UnitContext, "partitionOf" | "partitionOfKey"> {
-  const route = partitionRouter(plan);
-  const position = new Map(partitions.map((index, at) => [index, at]));
-  const partitionOf = (routeKey: string) => position.get(route(routeKey)) ?? -1;
-  return {
-    partitionOf,
-    partitionOfKey: (entryKey) => {
-      const parsed = parseEntryKey(entryKey);
-      return parsed ? partitionOf(parsed.aggregateId) : -1;
-    },
-  };
 }
 
 function liveOf(attempt: UnitAttempt) {

@@ -12,7 +12,8 @@ import {
 } from "@cim-replay/nats";
 import { consumeUnits, QueueDeniedError, type QueueOptions, type UnitJob } from "@cim-replay/queue";
 import { Profiler } from "./profiler.ts";
-import { runUnit, type UnitAttempt, type UnitServices, WorkerStoppingError } from "./run-unit.ts";
+import type { UnitServices } from "./open-attempt.ts";
+import { runUnit, type UnitAttempt, WorkerStoppingError } from "./run-unit.ts";
 
 const REPORT_EVERY_MS = 250;
 
