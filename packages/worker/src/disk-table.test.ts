@@ -8,6 +8,7 @@ import { type Aggregate, type Aggregates, AggregateTable } from "./aggregate-tab
 import { anyState } from "./any-state.fixture.ts";
 import { DiskFile } from "./disk-file.ts";
 import { DiskTable } from "./disk-table.ts";
+import { LEAST_HOT_BYTES } from "./memory-guard.ts";
 import { eventOf, foldOf, states, takeAll } from "./unit-fold.fixture.ts";
 
 let folder: string;
@@ -133,4 +134,17 @@ test("its files have no names, so that nothing is left however the process ends"
 
 test("a folder that cannot be written is told, with what to do", () => {
   expect(() => DiskFile.open(null, join(folder, "none"))).toThrow(/Cannot keep states on disk in .*TMPDIR/);
+});
+
+test("told to hold less, it moves what it has to its file, and goes on with less room", () => {
+  const table = new DiskTable("graph", file, 8 * LEAST_HOT_BYTES);
+  const messages = Array.from({ length: 2_000 }, (_, at) =>
+    eventOf(`a${at}`, at + 1, { payload: { text: "x".repeat(4_000) } }),
+  );
+  const fold = takeAll(foldOf({ aggregates: table }), messages);
+  expect(table.shelved).toBe(0);
+  for (let round = 0; round < 20; round++) table.holdLess();
+  expect(table.shelved).toBeGreaterThan(1_000);
+  expect(table.shelved).toBeLessThan(2_000);
+  expect(states(fold)).toEqual(states(takeAll(foldOf(), messages)));
 });

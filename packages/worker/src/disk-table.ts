@@ -4,6 +4,7 @@ import { type Aggregate, type Aggregates, hotter, newAggregate, twoKeys } from "
 import type { DiskFile } from "./disk-file.ts";
 import { hashOf, isSame } from "./key-index.ts";
 import type { KeyedValues } from "./keyed-values.ts";
+import { LEAST_HOT_BYTES } from "./memory-guard.ts";
 import { onDisk } from "./on-disk.ts";
 import { assertPackable } from "./packable.ts";
 import { packChunk, unpackChunk } from "./packed-chunk.ts";
@@ -11,6 +12,7 @@ import type { RecordFile } from "./record-file.ts";
 
 /** Room is made for more than the next one. */
 const LEFT_AFTER_MAKING_ROOM = 0.9;
+const LEFT_WHEN_HOLDING_LESS = 0.8;
 /** Of an aggregate beside its state and its keys. */
 const FIXED_BYTES = 100;
 
@@ -33,7 +35,7 @@ export class DiskTable implements Aggregates {
   /** Aggregates that were put into the file, for tests and the log. */
   shelved = 0;
   readonly #domain: string;
-  readonly #hotLimit: number;
+  #hotLimit: number;
   readonly #index = new PositionIndex();
   /** Least recently taken from the file first. */
   readonly #hot = new Map<number, Hot>();
@@ -129,6 +131,12 @@ export class DiskTable implements Aggregates {
     if (this.#hotBytes > this.#hotLimit) this.#makeRoom(hot);
   }
 
+  /** From now on less stays in memory: what is there takes more of it than was reckoned. */
+  holdLess(): void {
+    this.#hotLimit = Math.min(this.#hotLimit, Math.max(LEAST_HOT_BYTES, this.#hotLimit * LEFT_WHEN_HOLDING_LESS));
+    this.#makeRoom(null);
+  }
+
   takeChanged(): Iterable<Aggregate> & { readonly length: number } {
     const [flags, length] = [this.#changed, this.#changedCount];
     this.#changed = new Uint8Array(flags.length);
@@ -178,7 +186,7 @@ export class DiskTable implements Aggregates {
   }
 
   /** Who was asked for since the last time gets a second chance. */
-  #makeRoom(youngest: Hot): void {
+  #makeRoom(youngest: Hot | null): void {
     for (const hot of this.#hot.values()) {
       if (this.#hotBytes <= this.#hotLimit * LEFT_AFTER_MAKING_ROOM) break;
       if (hot === youngest) continue;

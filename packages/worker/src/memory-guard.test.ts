@@ -43,6 +43,16 @@ test("what stays after a collection is not collected again and again", () => {
   expect(collections).toHaveLength(2);
 });
 
+test("it looks ten times as often once the limit is near, and says when too little is left for garbage", () => {
+  const bytes = { garbage: 0, alive: 750 };
+  const { guard } = guardOf(bytes);
+  expect([guard.look(1, 0), guard.isCramped]).toEqual(["near", false]);
+  bytes.alive = 850;
+  expect([guard.look(2, 9), guard.look(2, 10), guard.isCramped]).toEqual([null, "fits", true]);
+  bytes.alive = 890;
+  expect([guard.look(3, 20), guard.isCramped]).toEqual(["near", true]);
+});
+
 test("it looks no more often than ten times a second, and collects after so many events as it is told", () => {
   const { guard, collections } = guardOf({ garbage: 0, alive: 0 }, 500);
   expect([guard.look(100, 0), guard.look(200, 50), guard.look(499, 101)]).toEqual(["fits", null, "fits"]);

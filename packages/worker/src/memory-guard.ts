@@ -3,14 +3,18 @@ import { runInNewContext } from "node:vm";
 import type { RunSettings } from "@cim-replay/core";
 
 const CHECK_EVERY_MS = 100;
+/** A worker at full speed makes a hundred megabytes of garbage a second. */
+const CHECK_EVERY_MS_WHEN_NEAR = 10;
 /** From here on the limit is near: garbage is collected first, for nobody else hurries before the heap is full. */
 const NEAR_SHARE = 0.7;
+/** What is left of the limit above this is for garbage, and for the collector to move what lives. */
+const MOST_ALIVE_SHARE = 0.8;
 
 /** Of a worker that holds nothing yet: code, and what the runtime needs for itself. */
 const BASE_BYTES = 128 * 1024 * 1024;
 /** What is on the heap takes several times its packed size, and the collector needs as much again to work in. */
-const HEAP_TIMES_PACKED = 12;
-const LEAST_HOT_BYTES = 2 * 1024 * 1024;
+const HEAP_TIMES_PACKED = 16;
+export const LEAST_HOT_BYTES = 2 * 1024 * 1024;
 const UNLIMITED_HOT_BYTES = 64 * 1024 * 1024;
 
 /** How much, as packed bytes, may lie on the heap of what a file has room for. */
@@ -29,7 +33,7 @@ export class MemoryGuard {
   readonly #rss: () => number;
   readonly #collect: typeof collectGarbage;
   #collectedAt = 0;
-  #checkedAt = Number.NEGATIVE_INFINITY;
+  #lookAgainAt = Number.NEGATIVE_INFINITY;
   #collectAbove: number;
 
   constructor(
@@ -47,15 +51,21 @@ export class MemoryGuard {
     return this.#rss();
   }
 
+  /** Right after a collection: too little is left for garbage. */
+  get isCramped(): boolean {
+    return this.limitBytes !== null && this.#rss() > this.limitBytes * MOST_ALIVE_SHARE;
+  }
+
   /** `events` handled so far. Null where the last look was a moment ago. */
   look(events: number, now = performance.now()): MemoryLook | null {
     if (this.#gcInterval !== null && events - this.#collectedAt >= this.#gcInterval) {
       this.#collectedAt = events;
       this.#collect("regular");
     }
-    if (this.limitBytes === null || now - this.#checkedAt < CHECK_EVERY_MS) return null;
-    this.#checkedAt = now;
-    if (this.#rss() <= this.#collectAbove) return "fits";
+    if (this.limitBytes === null || now < this.#lookAgainAt) return null;
+    const has = this.#rss();
+    this.#lookAgainAt = now + (has < this.limitBytes * NEAR_SHARE ? CHECK_EVERY_MS : CHECK_EVERY_MS_WHEN_NEAR);
+    if (has <= this.#collectAbove) return "fits";
     // Any other kind keeps the pages that it emptied, for the heap to grow into again.
     this.#collect("last-resort");
     const left = this.#rss();

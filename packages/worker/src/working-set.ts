@@ -137,7 +137,9 @@ export class WorkingSet {
 
   /** As `relieve`, in the middle of reading a table: nothing moves. */
   watch(events: number): void {
-    if (this.#guard.look(events) === "over") throw this.#exceeded(events);
+    const look = this.#guard.look(events);
+    if (look === "over") throw this.#exceeded(events);
+    if (look === "near" && this.#guard.isCramped) for (const table of this.#onDisk) table.holdLess();
   }
 
   /** What it holds is gone then. */
