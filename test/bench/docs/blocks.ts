@@ -1,6 +1,7 @@
 import { judge } from "../bars.ts";
 import { GROUPS, type Group } from "../case.ts";
 import { FULL_SIZE_EVENTS } from "../datasets.ts";
+import { limitRows, limitsOf } from "../limits.ts";
 import { describeDataset } from "../list.ts";
 import { barRows, figure, LEGEND, markdownTable, resultRows, stageTables } from "../report.ts";
 import type { Results } from "../results.ts";
@@ -32,6 +33,7 @@ export function blocksOf(results: Results): ReadonlyMap<string, string> {
     ["streams", streamsBlock(results)],
     ["results", resultsBlock(results, summary)],
     ["stages", stageTables(summary).map(markdownTable).join("\n\n")],
+    ["limits", markdownTable(limitRows(limitsOf(results, summary)))],
     ["failures", failuresBlock(results)],
     ["costs", markdownTable(costRows(fit))],
     ["clock", markdownTable(clockRows(fit))],
