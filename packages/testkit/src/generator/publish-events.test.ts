@@ -41,6 +41,13 @@ test("what is published is read back in order, byte for byte", async () => {
   expect(seq).toBe(OPTIONS.events);
 });
 
+test("a stream is not made where another one has its subjects, and which one is said", async () => {
+  const publishing = publishEvents(client, { stream: "OTHER", events: generateEvents(OPTIONS) });
+  await expect(publishing).rejects.toThrow(
+    /Cannot make stream OTHER on events\.>: stream EVENTS listens .* --stream EVENTS\.$/,
+  );
+});
+
 test("a part of a stream is read, also where its ends are deleted", async () => {
   const stream = "PART";
   await client.jsm.streams.add({ name: stream, subjects: ["part.>"] });
