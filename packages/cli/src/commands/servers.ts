@@ -1,3 +1,4 @@
+import { ReplayError } from "@cim-replay/core";
 import { type ServerStatus, serversDown, serversStatus, serversUp, type UpResult } from "@cim-replay/testkit";
 import { Argument } from "commander";
 import type { CommandModule, Invocation } from "../command.ts";
@@ -9,6 +10,7 @@ import { type CallFlagValues, callFlag } from "../settings/flags.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import { count, text } from "../settings/values.ts";
 import { addFlags, readInvocation, shared } from "./invoked.ts";
+import { whyUnreachable } from "./listening.ts";
 
 const flags = {
   dir: callFlag("--dir <folder>", "for the servers' data and logs (default: in the user's cache)", text),
@@ -24,7 +26,7 @@ export const command: CommandModule = {
     parser.addHelpText(
       "after",
       `
-Servers come from NATS_URL and REDIS_URL where given, else from programs on PATH (nats-server 2.10.27, redis-server 6.2
+Servers come from NATS_URL and REDIS_URL where given and no port is, else from programs on PATH (nats-server 2.10.27, redis-server 6.2
 or newer), else from Debian's packages, unpacked into a cache without root.`,
     );
   },
@@ -35,6 +37,7 @@ or newer), else from Debian's packages, unpacked into a cache without root.`,
     switch (invocation.args[0]) {
       case "up": {
         const servers = Object.values(await up(invocation, loaded, given));
+        await requireGiven(servers);
         print(servers, upText(servers, dir));
         return EXIT.done;
       }
@@ -70,9 +73,22 @@ function up(
     dir,
     natsPort,
     redisPort,
-    natsUrl: isGiven("natsUrl") ? settings.natsUrl : undefined,
-    redisUrl: isGiven("redisUrl") ? settings.redisUrl : undefined,
+    // Who names a port wants a server of this command's own there, whatever an earlier one has left in the environment.
+    natsUrl: isGiven("natsUrl") && natsPort === undefined ? settings.natsUrl : undefined,
+    redisUrl: isGiven("redisUrl") && redisPort === undefined ? settings.redisUrl : undefined,
   });
+}
+
+/** Throws ReplayError where nobody listens at a URL that was given: most often one of servers that have been taken down. */
+async function requireGiven(servers: readonly UpResult[]): Promise<void> {
+  for (const { kind, url, state } of servers) {
+    const reason = state === "given" ? await whyUnreachable(url) : null;
+    if (reason === null) continue;
+    const name = `${kind.toUpperCase()}_URL`;
+    throw new ReplayError(
+      `Cannot use ${kind} at ${redactUrls(url)}, which is given: ${reason}. Start it, or unset ${name} (or give --${kind}-port) to have one started.`,
+    );
+  }
 }
 
 function upText(servers: readonly UpResult[], dir: string | undefined): string {
