@@ -28,6 +28,7 @@ describe("the bench's cases", () => {
   it("come with the ceilings that their ratios need where only some are asked for", () => {
     const names = wanted(fullCases(), ["zipf: flat", "zipf: shuffle"]).map(({ name }) => name);
     expect(names).toEqual(["zipf: raw read", "zipf: flat", "zipf: shuffle, 2 workers"]);
+    expect(wanted(fullCases(), ["=flat"]).map(({ name }) => name)).toEqual(["raw read", "flat"]);
     expect(() => wanted(fullCases(), ["flat", "fast"])).toThrow('Cannot measure "fast": no measurement of this suite');
   });
 

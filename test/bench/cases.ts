@@ -34,13 +34,15 @@ export function casesOf(options: BenchOptions, datasets: Datasets, { hasSources 
 
 /** What `--only` names, with the ceilings that its ratios need. Throws UsageError where a word names nothing. */
 export function wanted(cases: readonly Case[], only: readonly string[]): Case[] {
-  const unknown = only.find((word) => !cases.some(({ name }) => name.includes(word)));
+  const isNamed = ({ name }: Case, word: string) =>
+    word.startsWith("=") ? name === word.slice(1) : name.includes(word);
+  const unknown = only.find((word) => !cases.some((one) => isNamed(one, word)));
   if (unknown !== undefined) {
     throw new UsageError(
       `Cannot measure "${unknown}": no measurement of this suite is called so. See --list, and --suite full --list.`,
     );
   }
-  const chosen = cases.filter(({ name }) => only.length === 0 || only.some((word) => name.includes(word)));
+  const chosen = cases.filter((one) => only.length === 0 || only.some((word) => isNamed(one, word)));
   const ceilings = new Set(chosen.map(({ ceiling }) => ceiling));
   return cases.filter((one) => chosen.includes(one) || ceilings.has(one.name));
 }

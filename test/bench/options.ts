@@ -15,7 +15,7 @@ export interface BenchOptions {
   readonly manyAggregates: number;
   /** 0: every aggregate as likely as any other. */
   readonly skew: number;
-  /** Names of measurements hold one of these; empty: all. */
+  /** Names of measurements hold one of these, or are one after its "="; empty: all. */
   readonly only: readonly string[];
   /** Also a stream four times as long. */
   readonly long: boolean;
@@ -43,7 +43,7 @@ const HELP = `npm run bench -- [flags]
   --aggregates N        of the stream that the bars are about (20k)
   --many-aggregates N   of the stream with many (400k)
   --skew S              of the choice of aggregates; 0: uniform (0)
-  --only TEXT           only measurements whose names hold it; may be given again
+  --only TEXT           only measurements whose names hold it, or, as =NAME, only that one; may be given again
   --long                also peak memory on a stream four times as long (full has it)
   --fit                 also fits the cost model of docs/scaling.md and shows its residuals
   --write-docs          also writes docs/benchmarks.json, docs/benchmarks.md, docs/scaling.md and their charts
