@@ -83,6 +83,7 @@ async function* readNewest(
     headers_only: headersOnly,
   };
   let reached = 0;
+  let why = "";
   for (let fruitless = 0; fruitless < FRUITLESS_PASSES; fruitless++) {
     const expected = await expectation(client, bucket, keyFilter);
     if (expected.keys === 0) return;
@@ -98,16 +99,18 @@ async function* readNewest(
       }
     } catch (error) {
       if (!(error instanceof PullInterrupted)) throw error;
+      why = `the last attempt broke off, ${error.message}`;
       if (reached > reachedBefore) fruitless = 0;
       await sleep(BETWEEN_PASSES_MS);
       continue;
     }
     if (pass.isComplete(await lastRevision(client, bucket, keyFilter))) return;
+    why = `the server counts ${expected.keys} keys and delivers ${pass.keys}`;
     await sleep(BETWEEN_PASSES_MS);
   }
   throw new ReplayError(
-    `Cannot read bucket ${bucket} (${keyFilter}) completely: keys vanish while it is read, or the server delivers fewer ` +
-      "than it counts. Stop what deletes there and run the command again.",
+    `Cannot read bucket ${bucket} (${keyFilter}) completely in ${FRUITLESS_PASSES} attempts: ${why}. ` +
+      "Stop what deletes there, see the server's log, and run the command again.",
   );
 }
 
@@ -144,10 +147,13 @@ class Pass {
     }
   }
 
+  get keys(): number {
+    return this.#untouched + this.#written.size;
+  }
+
   /** `lastRevisionNow`: taken after the pass. Where nothing was written meanwhile the counts must agree exactly. */
   isComplete(lastRevisionNow: number): boolean {
     const { keys, lastRevision } = this.#expected;
-    const delivered = this.#untouched + this.#written.size;
-    return lastRevisionNow === lastRevision ? delivered === keys : delivered >= keys;
+    return lastRevisionNow === lastRevision ? this.keys === keys : this.keys >= keys;
   }
 }

@@ -73,6 +73,9 @@ class Pull {
   #lastDelivered = 0;
   #coming: PromiseWithResolvers<Batch>;
   #silence: NodeJS.Timeout | undefined;
+  #pulls = 0;
+  /** Of the pull that is waited for: its own, so that a late word about the one before ends nothing. */
+  #reply = "";
 
   constructor(client: NatsClient, stream: string, consumer: string) {
     this.#client = client;
@@ -80,7 +83,7 @@ class Pull {
     this.#subject = `${client.apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
     const maxBytes = Math.max(BYTES_A_PULL, 2 * (client.nc.info?.max_payload ?? 0));
     this.#request = JSON.stringify({ batch: MESSAGES_A_PULL, max_bytes: maxBytes, no_wait: true });
-    this.#subscription = client.nc.subscribe(this.#inbox, {
+    this.#subscription = client.nc.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
         const violation = violationIn(error);
         if (violation) this.#fail(permissionDenied(`read stream ${stream}`, violation));
@@ -116,7 +119,8 @@ class Pull {
     // Waited for by `next`, perhaps later than it fails.
     coming.promise.catch(() => {});
     this.#messages = [];
-    this.#client.nc.publish(this.#subject, this.#request, { reply: this.#inbox });
+    this.#reply = `${this.#inbox}.${++this.#pulls}`;
+    this.#client.nc.publish(this.#subject, this.#request, { reply: this.#reply });
     this.#watchSilence();
     return coming;
   }
@@ -141,6 +145,8 @@ class Pull {
   }
 
   #end(message: Msg): void {
+    // The server also says that a batch is complete after the last of its messages, and the next pull may be on its way by then.
+    if (message.subject !== this.#reply) return;
     const code = message.headers?.code ?? 0;
     const words = message.headers?.description ?? "";
     if (code === NO_MESSAGES) this.#finish(true);

@@ -1,0 +1,62 @@
+import { startNats } from "@cim-replay/testkit";
+import { type Msg, headers } from "nats";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { connectNats, type NatsClient } from "./connect.ts";
+import { pullToEnd } from "./message-pull.ts";
+
+const MESSAGES_A_PULL = 2_000;
+/** Under which a stand-in answers pulls: no real server lets a test choose when a word is late. */
+const STAND_IN = "STANDIN";
+
+let nats: Awaited<ReturnType<typeof startNats>>;
+let client: NatsClient;
+
+beforeAll(async () => {
+  nats = await startNats();
+  client = await connectNats({ url: nats.url, name: "test" });
+  await client.jsm.streams.add({ name: "S", subjects: ["s"] });
+});
+afterAll(async () => {
+  await client.close();
+  await nats.stop();
+});
+
+/** Answers each pull by its number, from 1; `say` sends a status to a pull, `deliver` a message. */
+function answerPulls(answer: (pull: number, to: (pull: number) => string) => void): void {
+  const replies: string[] = [];
+  client.nc.subscribe(`${STAND_IN}.CONSUMER.MSG.NEXT.>`, {
+    callback: (_, request: Msg) => {
+      replies.push(request.reply ?? "");
+      answer(replies.length, (pull) => replies[pull - 1] ?? "");
+    },
+  });
+}
+
+function say(to: string, code: number, words: string): void {
+  client.nc.publish(to, "", { headers: headers(code, words) });
+}
+
+function deliver(to: string, from: number, upTo: number): void {
+  for (let seq = from; seq <= upTo; seq++) {
+    // Where a real one has $JS, which the server takes from nobody else.
+    client.nc.publish(to, "x", { reply: `JS.ACK.S.c.1.${seq}.${seq}.0.${upTo - seq}` });
+  }
+}
+
+it("does not take the late end of one pull for an answer to the next", async () => {
+  answerPulls((pull, to) => {
+    if (pull === 1) deliver(to(1), 1, MESSAGES_A_PULL);
+    if (pull !== 2) return;
+    say(to(1), 409, "Batch Completed");
+    deliver(to(2), MESSAGES_A_PULL + 1, MESSAGES_A_PULL + 3);
+    say(to(1), 404, "No Messages");
+    say(to(2), 408, "Request Timeout");
+  });
+  const batches: number[] = [];
+  const pulls = pullToEnd({ ...client, apiPrefix: STAND_IN }, "S", {});
+  for await (const batch of pulls) {
+    batches.push(batch.length);
+    if (batches.length === 2) break;
+  }
+  expect(batches).toEqual([MESSAGES_A_PULL, 3]);
+});
