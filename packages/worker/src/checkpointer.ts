@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { type CheckpointRef, shareOf, type UnitRecord } from "@cim-replay/core";
 import type { CheckpointStore } from "@cim-replay/nats";
 import type { Aggregates } from "./aggregate-table.ts";
@@ -8,6 +9,7 @@ import type { WorkingSet } from "./working-set.ts";
 /** Full states are written again once the changes since the last full set outweigh it so many times. */
 const BASE_AFTER_TIMES = 8;
 const MAX_CHAIN = 100;
+const PACK_AT_MOST_MS = 50;
 
 /**
  * Makes a unit's progress durable: states are packed at once, sent and committed behind the fold's back. The ledger's
@@ -34,8 +36,8 @@ export class Checkpointer {
   }
 
   /**
-   * Waits for the checkpoint before this one only; `settle` waits for this one. Packed at once, states are what they are now
-   * whatever is folded meanwhile. With `onPacked`, told of each chunk, they are packed one by one, because memory has no room for
+   * Waits for the checkpoint before this one only; `settle` waits for this one. Once it returns, states are packed as they
+   * were, whatever is folded from then on. With `onPacked`, told of each chunk, they are packed one by one, because memory has no room for
    * all of them, and it waits for this one too.
    */
   async begin(
@@ -55,7 +57,7 @@ export class Checkpointer {
     );
     const packing = packCheckpoint(states, meta, this.#maxBytes);
     this.#knownBelow = tables.map((table) => table.size);
-    const chunks = onPacked ? telling(packing, onPacked) : [...packing];
+    const chunks = onPacked ? telling(packing, onPacked) : await all(packing);
     const committing = this.#commit(chunks, meta, {
       seq,
       base,
@@ -108,6 +110,19 @@ export class Checkpointer {
     const fullBytes = (bytes / Math.max(1, rows)) * size;
     return bytes > fullBytes * BASE_AFTER_TIMES;
   }
+}
+
+/** Lets the event loop turn meanwhile: a million states take longer than a silent worker keeps its unit. */
+async function all<Item>(items: Iterable<Item>): Promise<Item[]> {
+  const made: Item[] = [];
+  let turnedAt = performance.now();
+  for (const item of items) {
+    made.push(item);
+    if (performance.now() - turnedAt < PACK_AT_MOST_MS) continue;
+    await turn();
+    turnedAt = performance.now();
+  }
+  return made;
 }
 
 function* telling<Item>(items: Iterable<Item>, onEach: () => void): Generator<Item> {
