@@ -34,7 +34,8 @@ export class ArchiveStage {
 
   start(line: string, env: Readonly<Record<string, string>> = {}): ReplayProcess {
     const [tool = "", ...args] = line.split(" ");
-    const own = { PATH: process.env.PATH ?? "", NATS_URL: this.nats.url, NATS_CONTEXT: "none" };
+    // What a killed command leaves in the folder for temporary files goes with the stage.
+    const own = { PATH: process.env.PATH ?? "", NATS_URL: this.nats.url, NATS_CONTEXT: "none", TMPDIR: this.folder };
     return new ReplayProcess(tool, args, { cwd: this.folder, env: { ...own, ...env } });
   }
 
@@ -95,7 +96,7 @@ export class ArchiveStage {
     await ensureBucket(this.client, bucket);
     const writer = new EntryWriter(this.client, bucket);
     for (let i = 0; i < count; i++) {
-      const bytes = `{"v":"${value}","n":${i},"z":"${"0".repeat(400)}"}`;
+      const bytes = `{"v":"${value}","n":${i},"z":"${noise(i)}"}`;
       const provenance = { run: "r", epoch: 1, lastSeq: i, events: 1, sha256: hash("sha256", bytes) };
       await writer.put(keyOf(i), bytes, provenance, 0);
     }
@@ -130,4 +131,9 @@ export class ArchiveStage {
     }
     return lines.join("\n");
   }
+}
+
+/** 384 characters that no compression makes much of, so that an archive is large enough for a kill to find its middle. */
+function noise(i: number): string {
+  return Array.from({ length: 6 }, (_, part) => hash("sha256", `${i} ${part}`)).join("");
 }

@@ -76,6 +76,7 @@ export {
 export { assignPartitions, chooseUnits, type Load, type StepCosts, shuffleSeconds, type UnitChoice } from "./cost.ts";
 export { type KeyCount, partitionHashesEvenly, partitionKeys, partitionOfOne, partitionRouter } from "./partition.ts";
 export { partitionRouterOfBytes } from "./partition-bytes.ts";
+export { connectionCause } from "./connection-causes.ts";
 export { canonicalJson } from "./canonical-json.ts";
 export { canonicalType, sameType } from "./aliases.ts";
 export { type CompiledProjection, compileProjection, parseProjection } from "./fold.ts";

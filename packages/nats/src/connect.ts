@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
+import { connectionCause, errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { AuthorizationError, connect, createInbox, type NatsConnection } from "nats";
 import { type NatsAddress, parseNatsUrl } from "./nats-url.ts";
 import { apiPrefixOf, credentialsOf, type NatsLogin, tlsOf } from "./nats-login.ts";
 import { Denials, permissionDenied, violationIn } from "./denied.ts";
 import { Link } from "./link.ts";
+import { isTransient } from "./transient.ts";
 
 export const OLDEST_SERVER = "2.10.27";
 /** How long one JetStream API request may take, outages included, before it fails. */
@@ -13,6 +14,8 @@ export const REQUEST_TIMEOUT_MS = 5_000;
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 const FIRST_CONNECT_TIMEOUT_MS = 5_000;
 const SETTLE_WITHIN_MS = 1_000;
+const ELECTION_WITHIN_MS = 20_000;
+const BETWEEN_ASKING_MS = 200;
 
 /** How many servers keep what this tool makes; auto: three where the server is one of a cluster that has room for them. */
 export type Replicas = number | "auto";
@@ -138,10 +141,10 @@ function cannotReach(address: NatsAddress, error: unknown): UnreachableError {
 }
 
 function whyUnreachable(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "its host name is not known";
   if (error instanceof Error && error.name === "TimeoutError") return "no answer within 5 s";
-  return errorMessage(error) || "it closed the connection";
+  // The client wraps what the system said.
+  const cause = connectionCause(error) ?? (error instanceof Error ? connectionCause(error.cause) : undefined);
+  return cause ?? (errorMessage(error) || "it closed the connection");
 }
 
 function requireServerVersion(nc: NatsConnection, address: NatsAddress): string {
@@ -173,10 +176,12 @@ async function requireJetStream(
   address: NatsAddress,
   apiPrefix: string,
 ): Promise<JetStreamManager> {
+  // A server on its own answers or does not; a cluster whose leader has just gone has another one soon.
+  const giveUpAtMs = Date.now() + (nc.info?.cluster === undefined ? 0 : ELECTION_WITHIN_MS);
   try {
-    return await jetstreamManager(nc, { apiPrefix, timeout: REQUEST_TIMEOUT_MS });
+    return await answering(() => jetstreamManager(nc, { apiPrefix, timeout: REQUEST_TIMEOUT_MS }), giveUpAtMs);
   } catch (error) {
-    if (error instanceof Error && error.name === "JetStreamNotEnabled") {
+    if (isNotEnabled(error)) {
       throw new ReplayError(
         `Cannot use NATS at ${address.shown}: JetStream is not enabled. Start the server with \`nats-server -js\`, or enable it for this account.`,
         { cause: error },
@@ -185,10 +190,31 @@ async function requireJetStream(
     const violation = violationIn(error);
     if (violation) throw permissionDenied(`use NATS at ${address.shown}`, violation);
     throw new UnreachableError(
-      `Cannot use NATS at ${address.shown}: JetStream does not answer (${errorMessage(error)}). Check the server's log.`,
+      `Cannot use NATS at ${address.shown}: JetStream does not answer (${errorMessage(error)}). ${whatToCheck(nc)}`,
       { cause: error },
     );
   }
+}
+
+function whatToCheck(nc: NatsConnection): string {
+  const { cluster } = nc.info ?? {};
+  if (cluster === undefined) return "Check the server's log.";
+  return `More than half of the servers of cluster ${cluster} must be up to have a leader; check their logs.`;
+}
+
+async function answering<Answer>(ask: () => Promise<Answer>, giveUpAtMs: number): Promise<Answer> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (isNotEnabled(error) || !isTransient(error) || Date.now() > giveUpAtMs) throw error;
+      await sleep(BETWEEN_ASKING_MS);
+    }
+  }
+}
+
+function isNotEnabled(error: unknown): boolean {
+  return error instanceof Error && error.name === "JetStreamNotEnabled";
 }
 
 async function settle(nc: NatsConnection, link: Link): Promise<void> {

@@ -1,6 +1,7 @@
 import type { ApiError } from "@nats-io/jetstream";
 import type { Msg } from "nats";
-import { isTransientRefusal, isWrongRevisionCode } from "./publish-retry.ts";
+import { isWrongRevisionCode } from "./publish-retry.ts";
+import { isTransientRefusal } from "./transient.ts";
 
 /** A stream's answer to a publish. `not-available`: nobody answered for the stream, or it has no room for more now. */
 export type Ack =

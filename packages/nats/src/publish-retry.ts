@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
-import { type ApiError, JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
-import { ConnectionError, RequestError, TimeoutError } from "nats";
+import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
+import { RequestError } from "nats";
 import type { NatsClient } from "./connect.ts";
 import { permissionDenied, violationIn } from "./denied.ts";
 import type { Link } from "./link.ts";
+import { isTransient } from "./transient.ts";
 
 /** How long an operation is tried again before its server counts as unreachable. */
 export const GIVE_UP_AFTER_MS = 60_000;
@@ -13,27 +14,6 @@ const LONGEST_DELAY_MS = 2_000;
 
 /** The server's own code for a stream that is there with other settings. */
 export const STREAM_NAME_IN_USE = 10058;
-const TOO_BUSY = 429;
-const NOT_AVAILABLE = 503;
-/** Both come with status 503, and stay true until somebody makes room. */
-const INSUFFICIENT_RESOURCES = 10023;
-const STORE_FAILED = 10077;
-
-/** Whether another attempt may succeed: no answer, nobody there, or a cluster without a leader. A refusal stays one. */
-function isTransient(error: unknown): boolean {
-  if (error instanceof JetStreamApiError) return isTransientRefusal(error.apiError());
-  if (error instanceof TimeoutError || error instanceof ConnectionError) return true;
-  if (error instanceof RequestError) return true;
-  // "JetStream is not enabled" is how the client words that nobody answered; the server's own words are an API error.
-  return error instanceof Error && error.cause instanceof RequestError;
-}
-
-/** Of the server's own answer: whether it may be another one soon. */
-export function isTransientRefusal({ code, err_code, description }: ApiError): boolean {
-  // A store that is being closed belongs to a server that is being stopped.
-  if (err_code === STORE_FAILED) return /closed|shut/i.test(description);
-  return code === TOO_BUSY || (code === NOT_AVAILABLE && err_code !== INSUFFICIENT_RESOURCES);
-}
 
 /** Thrown by an attempt that found nothing wrong but must look again. */
 export class TryAgain extends Error {

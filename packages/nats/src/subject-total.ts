@@ -3,7 +3,8 @@ import { JetStreamApiCodes } from "@nats-io/jetstream";
 import { ReplayError } from "@cim-replay/core";
 import type { NatsClient } from "./connect.ts";
 import type { StreamFacts } from "./stream-info.ts";
-import { TryAgain, isTransientRefusal, withRetries } from "./publish-retry.ts";
+import { TryAgain, withRetries } from "./publish-retry.ts";
+import { isTransientRefusal } from "./transient.ts";
 
 const answerSchema = z.object({
   total: z.int().default(0),

@@ -1,16 +1,5 @@
-import { ReplayError, UnreachableError } from "@cim-replay/core";
+import { connectionCause, ReplayError, UnreachableError } from "@cim-replay/core";
 import { redactRedisUrl } from "./redis-url.ts";
-
-const causes: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection lost",
-  EPIPE: "connection lost",
-  ENOTFOUND: "host not found",
-  EAI_AGAIN: "host not found",
-  EHOSTUNREACH: "host unreachable",
-  ENETUNREACH: "network unreachable",
-  ETIMEDOUT: "no answer",
-};
 
 /** The login is known, and may not do what the queue takes. No reason to try again. */
 export class QueueDeniedError extends ReplayError {
@@ -24,10 +13,8 @@ const connectionLost = /connection is closed|stream isn't writeable|max retries 
 
 /** Why Redis did not answer, in words; undefined where Redis did answer, with an error. */
 function lostConnection(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  if (code in causes) return causes[code];
-  return connectionLost.test(error.message) ? "connection lost" : undefined;
+  const lost = error instanceof Error && connectionLost.test(error.message) ? "connection lost" : undefined;
+  return connectionCause(error) ?? lost;
 }
 
 export function unreachable(redisUrl: string, why: string): UnreachableError {

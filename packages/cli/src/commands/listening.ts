@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { connectionCause } from "@cim-replay/core";
 
 const TIMEOUT_MS = 2_000;
 const DEFAULT_PORTS: Readonly<Record<string, number>> = {
@@ -27,6 +28,6 @@ function tryToConnect(text: string): Promise<string | null> {
   return new Promise<string | null>((resolve) => {
     socket.once("connect", () => resolve(null));
     socket.once("timeout", () => resolve(`no answer in ${TIMEOUT_MS / 1_000} s`));
-    socket.once("error", ({ message }) => resolve(message));
+    socket.once("error", (error) => resolve(connectionCause(error) ?? error.message));
   }).finally(() => socket.destroy());
 }

@@ -26,7 +26,7 @@ test("one that is given and does not listen is no server, and what to do is said
   const up = await servers(["up"], { NATS_URL: `nats://127.0.0.1:${gone}`, REDIS_URL: inject("redisUrl") });
   expect(up.status).toBe(1);
   expect(up.stdout).toBe("");
-  expect(up.stderr).toContain(`Cannot use nats at nats://127.0.0.1:${gone}, which is given: connect ECONNREFUSED`);
+  expect(up.stderr).toContain(`Cannot use nats at nats://127.0.0.1:${gone}, which is given: connection refused`);
   expect(up.stderr).toContain("unset NATS_URL");
 });
 
