@@ -12,11 +12,10 @@ let ask: CertifyRun;
 beforeAll(async () => {
   stage = await openVerifyStage();
   await stage.publish(events(400, 20));
-  ask = certifier(
-    () => connectNats({ url: inject("natsUrl"), name: "verifier" }),
-    stage.ctx.ledger,
-    "content",
-  ) as CertifyRun;
+  ask = certifier(() => connectNats({ url: inject("natsUrl"), name: "verifier" }), stage.ctx.ledger, "content", {
+    counted: null,
+    note: () => undefined,
+  }) as CertifyRun;
 });
 afterAll(() => stage.close());
 

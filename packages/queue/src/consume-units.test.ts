@@ -88,6 +88,10 @@ test("an emptied Redis neither aborts a handler nor keeps the worker from new jo
   await queue.enqueue({ runId: "r", unit: "u2", dispatch: 0 });
   await expect.poll(() => seen.ended, { timeout: 5_000 }).toEqual(["u1", "u2"]);
   expect(await queue.workerCount()).toBe(1);
+  // BullMQ says it at every renewal that fails, and when the job is done.
+  expect(seen.errors.filter((text) => text.includes("u1"))).toEqual([
+    expect.stringMatching(/^Cannot keep the lock of/),
+  ]);
 });
 
 test("a killed and restarted Redis neither aborts a handler nor keeps the worker from new jobs", async () => {

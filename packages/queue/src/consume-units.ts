@@ -2,6 +2,7 @@ import { ReplayError, UnreachableError } from "@cim-replay/core";
 import { type Job, WaitingError, Worker } from "bullmq";
 import { Cluster } from "ioredis";
 import { withDeadline } from "./deadline.ts";
+import { LostLocks } from "./lost-locks.ts";
 import { QUEUE_NAME, type QueueOptions, type RedisServer } from "./options.ts";
 import { createRedis, prefixFor, REDIS_PATIENCE_MS, type RedisConnection } from "./redis-client.ts";
 import { redisError, unreachable } from "./redis-errors.ts";
@@ -22,7 +23,7 @@ export interface UnitConsumer {
    * another is the ledger's to fence. Must yield to the event loop more often than the lock lasts.
    */
   handle(job: UnitJob, signal: AbortSignal): Promise<void>;
-  /** What went wrong while consuming, including what `handle` throws; Redis' absence is told once per outage. */
+  /** What went wrong while consuming, including what `handle` throws; Redis' absence is told once per outage, a lock once per job. */
   onError(error: Error): void;
 }
 
@@ -59,11 +60,16 @@ export function consumeUnits(options: QueueOptions, consumer: UnitConsumer): Uni
     skipVersionCheck: true,
     ...telemetryOf(options),
   });
+  const lostLocks = new LostLocks(options.lockDurationMs);
   let outage: ReplayError | null = null;
   redis.on("ready", () => {
     outage = null;
   });
+  worker.on("active", ({ id }) => lostLocks.forget(id ?? ""));
   worker.on("error", (error) => {
+    const lost = lostLocks.about(error);
+    if (lost) consumer.onError(lost);
+    if (lost !== undefined) return;
     const report = redisError(options.redisUrl, error);
     const away = report instanceof UnreachableError;
     if (!away || outage === null) consumer.onError(report);

@@ -193,7 +193,8 @@ export class ReplayRunner {
   #certifier(level: RunSettings["certify"]): CertifyRun | null {
     const { settings } = this.#request.loaded;
     const connect = () => connectNats(natsOptions(settings, "verifier"));
-    return certifier(connect, this.#ctx.ledger, level, this.#counted);
+    const note = (line: string) => this.#invocation.screen.note(line);
+    return certifier(connect, this.#ctx.ledger, level, { counted: this.#counted, note });
   }
 
   /** Only at need where others are connected already and nobody asked for more. */

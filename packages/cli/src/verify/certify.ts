@@ -11,6 +11,7 @@ import {
 import { toolVersion } from "../output/tool-version.ts";
 import { discrepanciesOf, firstDiscrepancy } from "../output/verification-text.ts";
 import { projectionsOfRun } from "./session.ts";
+import { verifyNotes } from "./verify-notes.ts";
 
 interface Certifying {
   readonly client: NatsClient;
@@ -57,15 +58,15 @@ export function certifier(
   connect: () => Promise<NatsClient>,
   ledger: Ledger,
   level: CertificateLevel | "none",
-  counted: IndexCount | null = null,
+  { counted, note }: { counted: IndexCount | null; note: (line: string) => void },
 ): CertifyRun | null {
   if (level === "none") return null;
   return async (run, plan, units, signal) => {
     const client = await connect();
     const evidence = { run, plan, units };
-    const certificate = await certifyAndKeep({ client, ledger, evidence, level, counted, signal }).finally(() =>
-      client.close(),
-    );
+    const onProgress = verifyNotes((line) => note(`certificate: ${line}`));
+    const certifying = certifyAndKeep({ client, ledger, evidence, level, counted, onProgress, signal });
+    const certificate = await certifying.finally(() => client.close());
     const holds = certificate.verdict === "holds";
     return {
       ...{ level, holds, discrepancies: discrepanciesOf(certificate) },

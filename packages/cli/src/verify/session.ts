@@ -1,7 +1,6 @@
 import {
   type CompiledProjection,
   domainSettingsSchema,
-  formatCount,
   type ProjectionRef,
   type RunRecord,
   targetsOf,
@@ -18,9 +17,8 @@ import { projectionNamedFor } from "../replay/named-projections.ts";
 import { bucketOf } from "../settings/bucket-names.ts";
 import { withNats } from "../session.ts";
 import { lastEvidence } from "./last-evidence.ts";
+import { verifyNotes } from "./verify-notes.ts";
 import type { LoadedSettings } from "../settings/load.ts";
-
-const PROGRESS_EVERY_MS = 5_000;
 
 export interface LoadedProjection {
   readonly ref: ProjectionRef;
@@ -43,7 +41,7 @@ export function withVerifySession<Result>(
   work: (session: VerifySession) => Promise<Result>,
 ): Promise<Result> {
   return withNats(loaded.settings, tool, async (client) => {
-    const onProgress = progressNotes((line) => screen.note(line));
+    const onProgress = verifyNotes((line) => screen.note(line));
     await noteUnfinishedRestore(client, bucketOf(loaded.settings.target), screen);
     return work({ client, ledger: await Ledger.open(client), loaded, onProgress, screen });
   });
@@ -85,18 +83,3 @@ function projectionFor(domain: string, named: string | null, run: RunRecord | nu
   if (named === null && run) return pinned(run.settings.projection);
   return resolveProjection(named ?? builtinFor(domain).name);
 }
-
-function progressNotes(note: (line: string) => void): (progress: VerifyProgress) => void {
-  let toldAt = performance.now();
-  return ({ stage, done, total }) => {
-    if (performance.now() - toldAt < PROGRESS_EVERY_MS) return;
-    toldAt = performance.now();
-    note(`${STAGES[stage]}: ${formatCount(done)}${total === null ? "" : ` of ${formatCount(total)}`}`);
-  };
-}
-
-const STAGES = {
-  entries: "entries read",
-  stream: "sequences read",
-  values: "values compared",
-} as const satisfies Record<VerifyProgress["stage"], string>;
