@@ -40,4 +40,4 @@ it("waits until a cluster has a leader, and says what it lacks where it gets non
   expect(error).toBeInstanceOf(UnreachableError);
   expect(String(error)).toMatch(/JetStream does not answer .* More than half of the servers of cluster \S+ must be up/);
   await witness.close();
-});
+}, 180_000);

@@ -1,9 +1,10 @@
-import { type Msg, MsgHdrsImpl, PermissionViolationError, type Subscription } from "nats";
+import { type Msg, PermissionViolationError, type Subscription } from "nats";
 import type { NatsClient } from "./connect.ts";
 import { permissionDenied } from "./denied.ts";
 import { sentTo } from "./kv-layout.ts";
 import { inParallel } from "./kv-parallel.ts";
 import { type Ack, readAck } from "./publish-ack.ts";
+import { publishFrame } from "./publish-frame.ts";
 import { GIVE_UP_AFTER_MS, unreachable } from "./publish-retry.ts";
 
 export interface Outgoing {
@@ -37,14 +38,6 @@ const SILENT_TICKS = 5_000 / TICK_MS;
 const HOPELESS_TICKS = GIVE_UP_AFTER_MS / TICK_MS;
 const RESOLVE_AT_ONCE = 32;
 
-/** A header block that is encoded already, in the only shape that the client takes one in. */
-class EncodedHeaders extends MsgHdrsImpl {
-  bytes: Uint8Array = new Uint8Array(0);
-  override encode(): Uint8Array {
-    return this.bytes;
-  }
-}
-
 /**
  * Publishes to a stream without waiting for each answer: one shared inbox, a bounded number and size of unanswered
  * messages. Where answers stop (5 s, or a lost connection) the owner resolves what is unanswered, and it is sent again or
@@ -55,7 +48,6 @@ export class PublishWindow<T extends Outgoing> {
   readonly #policy: WindowPolicy<T>;
   readonly #limits: WindowLimits;
   readonly #pending = new Map<number, T>();
-  readonly #headers = new EncodedHeaders();
   #pendingBytes = 0;
   #nextToken = 1;
   #inbox = "";
@@ -112,12 +104,10 @@ export class PublishWindow<T extends Outgoing> {
 
   #publish(token: number, item: T): void {
     item.sends++;
-    this.#headers.bytes = item.headers;
+    const { headers, payload } = item;
     try {
-      this.#client.nc.publish(sentTo(this.#client, item.subject), item.payload, {
-        reply: this.#inbox + token,
-        headers: this.#headers,
-      });
+      const subject = sentTo(this.#client, item.subject);
+      publishFrame(this.#client.nc, { subject, reply: this.#inbox + token, headers, payload });
     } catch (error) {
       if (this.#client.nc.isClosed()) this.fail(unreachable(this.#policy.what, "the connection is closed", error));
       else this.fail(error instanceof Error ? error : new Error(String(error)));

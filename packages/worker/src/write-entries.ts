@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import {
   type CompiledProjection,
@@ -108,7 +108,7 @@ async function putAll(
       provedAt = performance.now();
     }
     const value = Buffer.from(encode(projection, aggregate));
-    const sha256 = createHash("sha256").update(value).digest("hex");
+    const sha256 = hash("sha256", value);
     digests.add(aggregate, sha256);
     const head = heads.get(aggregate.key);
     if (isOurs(head, plan.runId, sha256, aggregate.lastSeq)) {
