@@ -1,12 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 
 const folder = new URL("../../deploy/systemd/", import.meta.url);
 const units = readdirSync(folder).filter((name) => name.endsWith(".service"));
 const MOST_EXPOSURE = 2;
+
+const scratch = mkdtempSync(join(tmpdir(), "cim-replay-units-"));
+afterAll(() => rmSync(scratch, { recursive: true }));
 
 const isThere = spawnSync("systemd-analyze", ["--version"]).error === undefined;
 if (!isThere)
@@ -20,7 +23,7 @@ function analyze(...args: readonly string[]) {
 /** As it is, but with programs that are there: `verify` looks for them. */
 function installed(unit: string): string {
   const text = readFileSync(new URL(unit, folder), "utf8").replace(/^ExecStart=\S+/gm, "ExecStart=/bin/true");
-  const path = join(mkdtempSync(join(tmpdir(), "cim-replay-units-")), unit);
+  const path = join(scratch, unit);
   writeFileSync(path, text);
   return path;
 }
