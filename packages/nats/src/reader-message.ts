@@ -8,6 +8,7 @@ const ZERO = 48;
 const LONG_FORM_TOKENS = 11;
 const encoder = new TextEncoder();
 const NO_PAIRS: readonly HeaderPair[] = [];
+const NO_REPLY = new Uint8Array(0);
 
 /**
  * The reply subject as it came. The client decodes it to text when asked for it, which would cost a tenth of a read; the
@@ -50,11 +51,13 @@ export class DeliveredMessage implements StreamMessage {
   }
 
   get receivedAtMs(): number {
-    return receivedAtMsOf(replyOf(this.#received) ?? new Uint8Array());
+    const reply = replyOf(this.#received) ?? NO_REPLY;
+    return receivedAtMsOf(reply, 0, reply.length);
   }
 
   get receivedAtNs(): bigint {
-    return receivedAtNsOf(replyOf(this.#received) ?? new Uint8Array());
+    const reply = replyOf(this.#received) ?? NO_REPLY;
+    return receivedAtNsOf(reply, 0, reply.length);
   }
 
   get headerPairs(): readonly HeaderPair[] {
@@ -124,26 +127,38 @@ export class FramedMessage implements StreamMessage, RawMessage {
   }
 
   get receivedAtNs(): bigint {
-    return receivedAtNsOf(this.bytes.subarray(this.#replyAt, this.#replyEnd));
+    return receivedAtNsOf(this.bytes, this.#replyAt, this.#replyEnd);
   }
 
   get receivedAtMs(): number {
-    return receivedAtMsOf(this.bytes.subarray(this.#replyAt, this.#replyEnd));
+    return receivedAtMsOf(this.bytes, this.#replyAt, this.#replyEnd);
   }
 }
 
-function receivedAtMsOf(reply: Uint8Array): number {
+/** Asked for every message where a run is bounded by time. */
+function receivedAtMsOf(bytes: Uint8Array, replyAt: number, replyEnd: number): number {
+  const { at, end } = nanosecondsIn(bytes, replyAt, replyEnd);
+  let milliseconds = 0;
   // Nanoseconds do not fit a number: the last six digits are left out.
-  const milliseconds = nanosecondsIn(reply).slice(0, -6);
-  return milliseconds.reduce((value, digit) => value * 10 + digit - ZERO, 0);
+  for (let i = at; i < end - 6; i++) milliseconds = milliseconds * 10 + (bytes[i] as number) - ZERO;
+  return milliseconds;
 }
 
-function receivedAtNsOf(reply: Uint8Array): bigint {
-  return BigInt(Buffer.from(nanosecondsIn(reply)).toString("latin1") || "0");
+function receivedAtNsOf(bytes: Uint8Array, replyAt: number, replyEnd: number): bigint {
+  const { at, end } = nanosecondsIn(bytes, replyAt, replyEnd);
+  return BigInt(Buffer.from(bytes.subarray(at, end)).toString("latin1") || "0");
 }
 
-function nanosecondsIn(reply: Uint8Array): Uint8Array {
-  const consumerSeqAt = reply.indexOf(DOT, sequenceOffset(reply)) + 1;
-  const from = reply.indexOf(DOT, consumerSeqAt) + 1;
-  return reply.subarray(from, reply.indexOf(DOT, from));
+const dots = new Int32Array(LONG_FORM_TOKENS);
+const place = { at: 0, end: 0 };
+
+/** Where they stand; nowhere in what is no such reply subject. Valid until the next call. */
+function nanosecondsIn(bytes: Uint8Array, replyAt: number, replyEnd: number): { at: number; end: number } {
+  let count = 0;
+  for (let i = replyAt; i < replyEnd && count < dots.length; i++) if (bytes[i] === DOT) dots[count++] = i;
+  const before = count + 1 >= LONG_FORM_TOKENS ? 8 : 6;
+  const isThere = count >= 8;
+  place.at = isThere ? (dots[before] as number) + 1 : 0;
+  place.end = isThere ? (dots[before + 1] as number) : 0;
+  return place;
 }
