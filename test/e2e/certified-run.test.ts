@@ -2,19 +2,20 @@ import { certifier } from "@cim-replay/cli";
 import type { CertifyRun } from "@cim-replay/coordinator";
 import { connectNats, deleteEntry, getEntry } from "@cim-replay/nats";
 import { certificateSchema } from "@cim-replay/verifier";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, inject, test, vi } from "vitest";
 import type { Stage } from "../support/stage.ts";
 import { events, openVerifyStage } from "../support/verify-stage.ts";
 
 let stage: Stage;
 let ask: CertifyRun;
+const notes: string[] = [];
 
 beforeAll(async () => {
   stage = await openVerifyStage();
   await stage.publish(events(400, 20));
   ask = certifier(() => connectNats({ url: inject("natsUrl"), name: "verifier" }), stage.ctx.ledger, "content", {
     counted: null,
-    note: () => undefined,
+    note: (line) => notes.push(line),
   }) as CertifyRun;
 });
 afterAll(() => stage.close());
@@ -30,6 +31,17 @@ test("a run is completed with a certificate that holds, and the ledger keeps it"
   const kept = certificateSchema.parse(await stage.ctx.ledger.getCertificate(run.id));
   expect(kept).toMatchObject({ runId: run.id, level: "content", verdict: "holds" });
   expect(kept.checks.content).toMatchObject({ verdict: "holds", evidence: { messages: 400 } });
+});
+
+test("a certificate that takes a while says how far it is", async () => {
+  const now = performance.now.bind(performance);
+  const run = await drive(`${stage.bucket}-slow`, async (...of) => {
+    let looks = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => now() + 1_000 * looks++);
+    return ask(...of).finally(() => vi.restoreAllMocks());
+  });
+  expect(run.state).toBe("completed");
+  expect(notes).toContainEqual(expect.stringMatching(/^certificate: (entries|sequences) read: \d+/));
 });
 
 test("a run whose certificate does not hold ends failed, naming what is wrong, and the ledger keeps that too", async () => {

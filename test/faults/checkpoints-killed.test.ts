@@ -22,7 +22,7 @@ const fill = (value: string, keyOf: (i: number) => string, count = ENTRIES) =>
   stage.fillBucket(BUCKET, count, value, keyOf);
 const names = async () => (await listCheckpoints(stage.client)).checkpoints.map(({ name }) => name);
 
-it(`kill -9 of create-checkpoint, ${KILLS} times, leaves a whole one or none, and its name free for another`, async () => {
+it(`kill -9 of create-checkpoint, ${KILLS} times and more, leaves a whole one or none, and its name free for another`, async () => {
   await fill("new", (i) => `shop.a${i}`, MANY_ENTRIES);
   const wanted = await stage.bucketText(BUCKET);
   const random = seededRandom(41);

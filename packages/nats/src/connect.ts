@@ -55,7 +55,7 @@ export interface NatsOptions {
 /**
  * Connects to one server of `url` (`nats://user:pass@host:4222`, several separated by commas), whose
  * credentials go before those of `login`. The first connect
- * fails after 5 s at most with UnreachableError; once connected, the connection is won back for as long as it takes.
+ * fails after 5 s at most with UnreachableError, where a cluster has no leader after 25 s; once connected, the connection is won back for as long as it takes.
  * Throws ReplayError where the server is older than 2.10.27 or its JetStream is off.
  */
 export async function connectNats(options: NatsOptions): Promise<NatsClient> {
@@ -177,7 +177,7 @@ async function requireJetStream(
   apiPrefix: string,
 ): Promise<JetStreamManager> {
   // A server on its own answers or does not; a cluster whose leader has just gone has another one soon.
-  const giveUpAtMs = Date.now() + (nc.info?.cluster === undefined ? 0 : ELECTION_WITHIN_MS);
+  const giveUpAtMs = performance.now() + (nc.info?.cluster === undefined ? 0 : ELECTION_WITHIN_MS);
   try {
     return await answering(() => jetstreamManager(nc, { apiPrefix, timeout: REQUEST_TIMEOUT_MS }), giveUpAtMs);
   } catch (error) {
@@ -207,7 +207,7 @@ async function answering<Answer>(ask: () => Promise<Answer>, giveUpAtMs: number)
     try {
       return await ask();
     } catch (error) {
-      if (isNotEnabled(error) || !isTransient(error) || Date.now() > giveUpAtMs) throw error;
+      if (isNotEnabled(error) || !isTransient(error) || performance.now() > giveUpAtMs) throw error;
       await sleep(BETWEEN_ASKING_MS);
     }
   }

@@ -99,7 +99,7 @@ async function* readNewest(
       }
     } catch (error) {
       if (!(error instanceof PullInterrupted)) throw error;
-      why = `the last attempt broke off, ${error.message}`;
+      why = `the last one broke off (${error.message})`;
       if (reached > reachedBefore) fruitless = 0;
       await sleep(BETWEEN_PASSES_MS);
       continue;
@@ -109,8 +109,8 @@ async function* readNewest(
     await sleep(BETWEEN_PASSES_MS);
   }
   throw new ReplayError(
-    `Cannot read bucket ${bucket} (${keyFilter}) completely in ${FRUITLESS_PASSES} attempts: ${why}. ` +
-      "Stop what deletes there, see the server's log, and run the command again.",
+    `Cannot read bucket ${bucket} (${keyFilter}) completely: ${FRUITLESS_PASSES} attempts in a row came no further, ${why}. ` +
+      "Stop what deletes there, or see the server's log, and run the command again.",
   );
 }
 

@@ -1,6 +1,6 @@
 import { type ServerHandle, startNats } from "@cim-replay/testkit";
 import { headers, type Msg, type NatsConnection } from "nats";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { connectNats, type NatsClient } from "./connect.ts";
 import { publishFrame } from "./publish-frame.ts";
 
@@ -65,9 +65,25 @@ describe.each([
     for (const subject of ["", "a b", "a\r\nPUB b 0\r\n\r\n"]) {
       expect(() => publishFrame(of(client.nc), { ...frame, subject })).toThrow(/subject/);
     }
+    for (const reply of ["a b", "a\r\nPUB b 0\r\n\r\n"]) {
+      expect(() => publishFrame(of(client.nc), { ...frame, subject: "a", reply })).toThrow(/subject/);
+    }
     const payload = Buffer.alloc(2 ** 20);
     expect(() => publishFrame(of(client.nc), { ...frame, subject: "a", payload })).toThrow(/max_payload/);
   });
+});
+
+it("passes the client by: its own way would cost as much as all the rest", () => {
+  const { protocol } = client.nc as NatsConnection & { protocol: { publish(): void } };
+  const publish = vi.spyOn(protocol, "publish");
+  publishFrame(client.nc, {
+    subject: "a",
+    reply: "b",
+    headers: Buffer.from("NATS/1.0\r\n\r\n"),
+    payload: Buffer.from("x"),
+  });
+  expect(publish).not.toHaveBeenCalled();
+  publish.mockRestore();
 });
 
 it("refuses a connection that is closed", async () => {

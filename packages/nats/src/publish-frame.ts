@@ -41,7 +41,7 @@ export function publishFrame(nc: NatsConnection, frame: Frame): void {
   const { subject, reply, headers, payload } = frame;
   const protocol = protocolOf(nc);
   const bytes = headers.byteLength + payload.byteLength;
-  const isLegal = subject !== "" && !WHITESPACE.test(subject) && bytes <= (nc.info?.max_payload ?? 0);
+  const isLegal = [subject, reply].every(isToken) && bytes <= (nc.info?.max_payload ?? 0);
   if (protocol === null || !isLegal || nc.info?.headers !== true || nc.isClosed() || nc.isDraining()) {
     nc.publish(subject, payload, { reply, headers: new EncodedHeaders(headers) });
     return;
@@ -50,6 +50,11 @@ export function publishFrame(nc: NatsConnection, frame: Frame): void {
   protocol.outBytes += bytes;
   const line = Buffer.from(`HPUB ${subject} ${reply} ${headers.byteLength} ${bytes}\r\n`);
   protocol.sendCommand(line, headers, payload, LINE_END);
+}
+
+/** Anything else would be another command to the server. */
+function isToken(text: string): boolean {
+  return text !== "" && !WHITESPACE.test(text);
 }
 
 function protocolOf(nc: NatsConnection): Protocol | null {

@@ -1,5 +1,6 @@
 import { type ApiError, JetStreamApiError } from "@nats-io/jetstream";
 import { ConnectionError, RequestError, TimeoutError } from "nats";
+import { violationIn } from "./denied.ts";
 
 const TOO_BUSY = 429;
 const NOT_AVAILABLE = 503;
@@ -9,6 +10,8 @@ const STORE_FAILED = 10077;
 
 /** Whether another attempt may succeed: no answer, nobody there, or a cluster without a leader. A refusal stays one. */
 export function isTransient(error: unknown): boolean {
+  // The client hands it on inside an error that also stands for no answer.
+  if (violationIn(error) !== null) return false;
   if (error instanceof JetStreamApiError) return isTransientRefusal(error.apiError());
   if (error instanceof TimeoutError || error instanceof ConnectionError) return true;
   if (error instanceof RequestError) return true;

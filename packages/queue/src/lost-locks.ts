@@ -1,7 +1,7 @@
 import { ReplayError } from "@cim-replay/core";
 
-/** BullMQ's own words, at every renewal that fails and once more when the job is done. */
-const LOST = /(?:could not renew lock|missing (?:lock|key)) for job ([^\s.]+)/i;
+/** BullMQ's own words, at every renewal that fails and once more when the job is done; by then another may have its lock. */
+const LOST = /(?:could not renew lock|missing (?:lock|key)|lock mismatch) for job ([^\s.]+)/i;
 
 /** Says of each job once that its lock is lost, however often BullMQ does. */
 export class LostLocks {
@@ -19,8 +19,8 @@ export class LostLocks {
     if (this.#told.has(job)) return null;
     this.#told.add(job);
     return new ReplayError(
-      `Cannot keep the lock of unit ${job}: this worker was silent for more than ${this.#lockDurationMs / 1_000} s, or Redis has lost it. ` +
-        "Its work goes on, and stops where another worker takes the unit; give --lock-duration more where this comes again.",
+      `Cannot keep the lock of job ${job}: this worker was silent for more than ${this.#lockDurationMs / 1_000} s, or Redis has lost it. ` +
+        "Its work goes on, and stops where another worker takes its unit; give --lock-duration more where this comes again.",
     );
   }
 

@@ -102,6 +102,18 @@ describe("Checkpointer", () => {
     expect(checkpointer.committed).toBe(40);
   });
 
+  it("lets the event loop turn while it packs, or locks and heartbeats starve", async () => {
+    const { checkpointer, table } = await open();
+    for (let i = 0; i < 200_000; i++) change(table, `a${i}`, { n: i, text: "some text", more: [i, i + 1] });
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const tookMs = await checkpointer.begin([table], meta(200_000), 200_000);
+    clearInterval(timer);
+    expect(tookMs).toBeGreaterThan(100);
+    expect(turns).toBeGreaterThanOrEqual(Math.floor(tookMs / 100));
+    await checkpointer.settle();
+  });
+
   it("goes on with the chain of an attempt before", async () => {
     const { ledger, job, claim, checkpointer, table, record } = await open();
     for (const id of ["a", "b", "c"]) change(table, id, { n: 1, text: id.repeat(500) });

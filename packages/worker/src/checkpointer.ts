@@ -12,7 +12,7 @@ const MAX_CHAIN = 100;
 const PACK_AT_MOST_MS = 50;
 
 /**
- * Makes a unit's progress durable: states are packed at once, sent and committed behind the fold's back. The ledger's
+ * Makes a unit's progress durable: the fold waits while states are packed; they are sent and committed behind its back. The ledger's
  * record names a checkpoint only when all its messages are stored, so that a half-written one never counts.
  */
 export class Checkpointer {
@@ -38,15 +38,17 @@ export class Checkpointer {
   /**
    * Waits for the checkpoint before this one only; `settle` waits for this one. Once it returns, states are packed as they
    * were, whatever is folded from then on. With `onPacked`, told of each chunk, they are packed one by one, because memory has no room for
-   * all of them, and it waits for this one too.
+   * all of them, and it waits for this one too. Returns the milliseconds that it took of the fold.
    */
   async begin(
     tables: readonly Aggregates[],
     meta: CheckpointMeta,
     seq: number,
     onPacked: (() => void) | null = null,
-  ): Promise<void> {
+  ): Promise<number> {
+    const askedAt = performance.now();
     await this.#committing;
+    const waitedMs = performance.now() - askedAt;
     const changed = tables.map((table) => table.takeChanged());
     const size = tables.reduce((sum, table) => sum + table.size, 0);
     const base = this.#isBaseDue(size);
@@ -57,7 +59,8 @@ export class Checkpointer {
     );
     const packing = packCheckpoint(states, meta, this.#maxBytes);
     this.#knownBelow = tables.map((table) => table.size);
-    const chunks = onPacked ? telling(packing, onPacked) : await all(packing);
+    const packed = onPacked ? null : await packAll(packing);
+    const chunks = packed ? packed.chunks : telling(packing, onPacked ?? (() => undefined));
     const committing = this.#commit(chunks, meta, {
       seq,
       base,
@@ -68,7 +71,9 @@ export class Checkpointer {
     // The loop meets a failure at its next checkpoint; until then it must not count as unhandled.
     committing.catch(() => undefined);
     this.#committing = committing;
-    if (onPacked) await committing;
+    if (packed) return waitedMs + packed.tookMs;
+    await committing;
+    return performance.now() - askedAt;
   }
 
   settle(): Promise<void> {
@@ -113,16 +118,20 @@ export class Checkpointer {
 }
 
 /** Lets the event loop turn meanwhile: a million states take longer than a silent worker keeps its unit. */
-async function all<Item>(items: Iterable<Item>): Promise<Item[]> {
-  const made: Item[] = [];
+async function packAll(packing: Iterable<Uint8Array>): Promise<{ chunks: Uint8Array[]; tookMs: number }> {
+  const chunks: Uint8Array[] = [];
+  // What other units do at each turn is not this one's.
+  let tookMs = 0;
   let turnedAt = performance.now();
-  for (const item of items) {
-    made.push(item);
-    if (performance.now() - turnedAt < PACK_AT_MOST_MS) continue;
+  for (const chunk of packing) {
+    chunks.push(chunk);
+    const sinceMs = performance.now() - turnedAt;
+    if (sinceMs < PACK_AT_MOST_MS) continue;
+    tookMs += sinceMs;
     await turn();
     turnedAt = performance.now();
   }
-  return made;
+  return { chunks, tookMs: tookMs + performance.now() - turnedAt };
 }
 
 function* telling<Item>(items: Iterable<Item>, onEach: () => void): Generator<Item> {

@@ -131,12 +131,10 @@ export class UnitPass implements AttemptPass {
       await this.#checkpointer.settle();
       return "rewind";
     }
-    const startedAt = performance.now();
     this.#context.checkpointRequested = false;
-    await traced("checkpoint", { "cim_replay.seq": this.#lastSeq }, () =>
+    const costMs = await traced("checkpoint", { "cim_replay.seq": this.#lastSeq }, () =>
       this.#checkpointer.begin(this.folds.tables(), this.#meta(), this.#lastSeq, this.#whilePacking()),
     );
-    const costMs = performance.now() - startedAt;
     this.#schedule.made(this.#own(), costMs);
     this.#context.stages.checkpoint += costMs;
     return "begun";
