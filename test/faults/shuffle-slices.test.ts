@@ -96,19 +96,32 @@ describe("while slices are packed", () => {
     await expectCompletes(replay);
   });
 
-  it("kill -9 for good of the one that packs: who waits for its slice gives the place back, packs, and folds on", async () => {
+  /** A run whose one worker packs a slice that the other waits for, with a unit that folds; null where the slice was packed too soon. */
+  async function killedWhilePacking(): Promise<{ replay: ReplayProcess; waiting: ReplayProcess } | null> {
     stage = await FaultStage.open({ lockDuration: "1s" });
     const workers = await Promise.all([stage.worker(), stage.worker()]);
     const replay = stage.shuffle("--units", "2", "--local-workers", "0", "--max-rate", "500");
     await stage.unit(({ id, state }) => id === "u0" && state === "running");
-    const { owner } = await stage.unit(({ kind, state }) => kind === "slice" && state === "running");
-    const packing = workers.find(({ pid }) => owner?.endsWith(`-${pid}`));
+    const slice = (await stage.units()).find(({ kind, state }) => kind === "slice" && state === "running");
+    const packing = workers.find(({ pid }) => slice?.owner?.endsWith(`-${pid}`));
     const waiting = workers.find((worker) => worker !== packing);
     packing?.kill("SIGKILL");
+    await packing?.exited;
+    const now = (await stage.units()).find(({ id }) => id === slice?.id);
+    if (packing && waiting && now?.state === "running") return { replay, waiting };
+    await stage.close();
+    return null;
+  }
+
+  it("kill -9 for good of the one that packs: who waits for its slice gives the place back, packs, and folds on", async () => {
+    // How even the two share the rate is chance: now and then the last slice is packed by the time that a unit folds.
+    const killed = (await killedWhilePacking()) ?? (await killedWhilePacking()) ?? (await killedWhilePacking());
+    if (!killed) throw new Error("three times the slice was packed before its worker could be killed");
+    const { replay, waiting } = killed;
     await expectCompletes(replay);
-    expect(waiting?.stderr).toMatch(/unit given back: Nobody packs slice \d now/);
-    waiting?.kill("SIGTERM");
-    expect(await waiting?.exited, waiting?.said).toBe(0);
+    expect(waiting.stderr).toMatch(/unit given back: Nobody packs slice \d now/);
+    waiting.kill("SIGTERM");
+    expect(await waiting.exited, waiting.said).toBe(0);
   });
 
   it("FLUSHALL, then kill -9 and restart of Redis", async () => {
