@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { hash } from "node:crypto";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -66,10 +67,21 @@ function collectGarbage(): void {
   (runInNewContext("gc") as () => void)();
 }
 
-test("they take no more than 150 bytes each", () => {
+/** Of some collections the one that left least: memory of buffers that were outgrown is given back behind the collector's back. */
+async function bytesInUse(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let collections = 0; collections < 5; collections++) {
+    collectGarbage();
+    await sleep(20);
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    least = Math.min(least, heapUsed + arrayBuffers);
+  }
+  return least;
+}
+
+test("they take no more than 150 bytes each", async () => {
   const table = new EntryTable("shop");
-  collectGarbage();
-  const before = bytesInUse();
+  const before = await bytesInUse();
   const sha256 = hash("sha256", "x");
   const COUNT = 300_000;
   for (let at = 0; at < COUNT; at++) {
@@ -78,15 +90,9 @@ test("they take no more than 150 bytes each", () => {
     table.set({ key: `shop.${id}`, id, revision: at + 1, sha256, canonicalSha256: sha256, stated });
   }
   expect(table.get("shop.0f0e0d0c-0b0a-4988-8776-000000299999")?.stated?.lastSeq).toBe(COUNT);
-  collectGarbage();
-  expect((bytesInUse() - before) / COUNT).toBeLessThan(150);
+  expect(((await bytesInUse()) - before) / COUNT).toBeLessThan(150);
   expect(table.size).toBe(COUNT);
 });
-
-function bytesInUse(): number {
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
 
 test("keys that fill a piece of its memory to the last byte are all there", () => {
   const table = new EntryTable("shop");
