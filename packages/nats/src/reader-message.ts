@@ -26,10 +26,8 @@ export function replyOf(message: Msg): Uint8Array | null {
  * `<domain>.<account>` after `$JS.ACK` and a random token at the end.
  */
 export function sequenceOffset(reply: Uint8Array): number {
-  const dots: number[] = [];
-  for (let at = reply.indexOf(DOT); at >= 0; at = reply.indexOf(DOT, at + 1)) dots.push(at);
-  if (dots.length < 8) return -1;
-  return (dots[dots.length + 1 >= LONG_FORM_TOKENS ? 6 : 4] ?? -2) + 1;
+  const before = findDots(reply, 0, reply.length);
+  return before < 0 ? -1 : (dots[before] as number) + 1;
 }
 
 /** One delivered message; all but its sequence is read when asked for. `data` is a view of the socket's chunk. */
@@ -152,13 +150,19 @@ function receivedAtNsOf(bytes: Uint8Array, replyAt: number, replyEnd: number): b
 const dots = new Int32Array(LONG_FORM_TOKENS);
 const place = { at: 0, end: 0 };
 
-/** Where they stand; nowhere in what is no such reply subject. Valid until the next call. */
-function nanosecondsIn(bytes: Uint8Array, replyAt: number, replyEnd: number): { at: number; end: number } {
+/** Finds the dots of a reply subject; which of them is right before the stream sequence, −1 where it is no such subject. */
+function findDots(bytes: Uint8Array, replyAt: number, replyEnd: number): number {
   let count = 0;
   for (let i = replyAt; i < replyEnd && count < dots.length; i++) if (bytes[i] === DOT) dots[count++] = i;
-  const before = count + 1 >= LONG_FORM_TOKENS ? 8 : 6;
-  const isThere = count >= 8;
-  place.at = isThere ? (dots[before] as number) + 1 : 0;
-  place.end = isThere ? (dots[before + 1] as number) : 0;
+  if (count < 8) return -1;
+  return count + 1 >= LONG_FORM_TOKENS ? 6 : 4;
+}
+
+/** Where they stand; nowhere in what is no such reply subject. Valid until the next call. */
+function nanosecondsIn(bytes: Uint8Array, replyAt: number, replyEnd: number): { at: number; end: number } {
+  const before = findDots(bytes, replyAt, replyEnd);
+  // Behind the stream sequence and the consumer's.
+  place.at = before < 0 ? 0 : (dots[before + 2] as number) + 1;
+  place.end = before < 0 ? 0 : (dots[before + 3] as number);
   return place;
 }

@@ -59,8 +59,7 @@ export class Checkpointer {
     );
     const packing = packCheckpoint(states, meta, this.#maxBytes);
     this.#knownBelow = tables.map((table) => table.size);
-    const packed = onPacked ? null : await packAll(packing);
-    const chunks = packed ? packed.chunks : telling(packing, onPacked ?? (() => undefined));
+    const { chunks, tookMs } = onPacked ? { chunks: telling(packing, onPacked), tookMs: null } : await packAll(packing);
     const committing = this.#commit(chunks, meta, {
       seq,
       base,
@@ -71,7 +70,7 @@ export class Checkpointer {
     // The loop meets a failure at its next checkpoint; until then it must not count as unhandled.
     committing.catch(() => undefined);
     this.#committing = committing;
-    if (packed) return waitedMs + packed.tookMs;
+    if (tookMs !== null) return waitedMs + tookMs;
     await committing;
     return performance.now() - askedAt;
   }
