@@ -5,7 +5,7 @@ import type { Discrepancies } from "./discrepancies.ts";
 import type { StreamFold } from "./stream-fold.ts";
 
 /** Between two turns of the event loop, in which leases are renewed and an abort is heard: however slow the projection is. */
-const TURN_EVERY_MS = 50;
+const TURN_EVERY_MS = 500;
 const MESSAGES_BETWEEN_LOOKS = 100;
 const MOST_GAPS = 1_000;
 
