@@ -1,6 +1,6 @@
 import { domainSettingsSchema, UsageError } from "@cim-replay/core";
 import { checkDeterminism, sampleAggregates } from "@cim-replay/verifier";
-import { resolveProjection } from "@cim-replay/worker";
+import { resolveProjection } from "@cim-replay/worker/load-projection";
 import type { CommandModule } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { determinismJson, determinismText } from "../output/determinism-text.ts";

@@ -1,6 +1,6 @@
 import { domainSettingsSchema, UsageError } from "@cim-replay/core";
 import { type StateAt, stateAt, type StateAtTask } from "@cim-replay/verifier";
-import { resolveProjection } from "@cim-replay/worker";
+import { resolveProjection } from "@cim-replay/worker/load-projection";
 import { noteUnfinishedStream } from "../archives/unfinished-restore.ts";
 import type { CommandModule, Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";

@@ -1,6 +1,5 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { backupAggregate, keepMoment } from "@cim-replay/archive";
 import {
   entryKey,
   errorMessage,
@@ -64,6 +63,8 @@ async function keep(client: NatsClient, { run, note }: BackupTask, output: strin
   const { target: bucket, aggregateId } = run;
   const domain = { name: run.domain, settings: run.domainSettings };
   const of = { bucket, output, toolVersion: toolVersion() };
+  // Not loaded by the many runs that have nothing to keep.
+  const { backupAggregate, keepMoment } = await import("@cim-replay/archive");
   const { manifest } =
     aggregateId === null
       ? await keepMoment(client, {

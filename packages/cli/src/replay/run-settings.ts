@@ -21,7 +21,7 @@ export async function runSettingsFor(
   const domainSettings = domains.get(domain) ?? domainSettingsSchema.parse({});
   const named = projectionsToReplay(domain, loaded, domainSettings);
   // With it comes the queue's client, which is loaded while the servers are asked.
-  const { resolveProjection } = await import("@cim-replay/worker");
+  const { resolveProjection } = await import("@cim-replay/worker/load-projection");
   const [first, ...others] = named;
   const resolved = await resolveProjection(first.named);
   const otherTargets = await Promise.all(

@@ -27,7 +27,7 @@ import { natsOptions } from "../session.ts";
 import type { ReplayRequest } from "./request.ts";
 import { errorMayPass, failureMayPass, waitToRetry } from "./retry.ts";
 import type { IndexCount } from "@cim-replay/verifier";
-import { certifier, indexCountOf } from "../verify/certify.ts";
+import { indexCountOf } from "../verify/index-count.ts";
 import { newRunId } from "./run-id.ts";
 import { bucketOf } from "../settings/bucket-names.ts";
 import { changesOnResume, runSettingsFor } from "./run-settings.ts";
@@ -190,11 +190,16 @@ export class ReplayRunner {
     return ended;
   }
 
+  /** Loads the verifier when it is asked: workers begin the sooner. */
   #certifier(level: RunSettings["certify"]): CertifyRun | null {
+    if (level === "none") return null;
     const { settings } = this.#request.loaded;
     const connect = () => connectNats(natsOptions(settings, "verifier"));
     const note = (line: string) => this.#invocation.screen.note(line);
-    return certifier(connect, this.#ctx.ledger, level, { counted: this.#counted, note });
+    return async (...asked) => {
+      const { certifier } = await import("../verify/certify.ts");
+      return certifier(connect, this.#ctx.ledger, level, { counted: this.#counted, note })(...asked);
+    };
   }
 
   /** Only at need where others are connected already and nobody asked for more. */

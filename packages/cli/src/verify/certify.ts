@@ -1,4 +1,4 @@
-import type { CertifyRun, EventCounts } from "@cim-replay/coordinator";
+import type { CertifyRun } from "@cim-replay/coordinator";
 import type { CertificateLevel } from "@cim-replay/core";
 import type { Ledger, NatsClient } from "@cim-replay/nats";
 import {
@@ -51,16 +51,15 @@ export async function certifyAndKeep(options: Certifying): Promise<Certificate> 
 }
 
 /**
- * What a coordinator asks before it completes a run; null where the run asks for no certificate. Reads through a connection
- * of its own: the coordinator's has been read through by other means.
+ * What a coordinator asks before it completes a run. Reads through a connection of its own: the coordinator's has been read
+ * through by other means.
  */
 export function certifier(
   connect: () => Promise<NatsClient>,
   ledger: Ledger,
-  level: CertificateLevel | "none",
+  level: CertificateLevel,
   { counted, note }: { counted: IndexCount | null; note: (line: string) => void },
-): CertifyRun | null {
-  if (level === "none") return null;
+): CertifyRun {
   return async (run, plan, units, signal) => {
     const client = await connect();
     const evidence = { run, plan, units };
@@ -75,15 +74,4 @@ export function certifier(
         : `The run is not proved: ${firstDiscrepancy(certificate)} See \`cim-replay certify --run ${run.id} --level full\`.`,
     };
   };
-}
-
-/** Null where the counts are bounds only, because somebody published meanwhile, or there are none. */
-export function indexCountOf({ stream, byKey }: EventCounts): IndexCount | null {
-  if (byKey === null) return null;
-  const exact = new Map<string, number>();
-  for (const [key, { minEvents, maxEvents }] of byKey) {
-    if (minEvents !== maxEvents) return null;
-    exact.set(key, maxEvents);
-  }
-  return { byKey: exact, countedTo: stream.lastSeq, after: stream };
 }

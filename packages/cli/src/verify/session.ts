@@ -8,7 +8,7 @@ import {
 import { Ledger, type NatsClient } from "@cim-replay/nats";
 import { builtinFor } from "@cim-replay/projections";
 import type { Level, VerifyDomainOptions, VerifyProgress } from "@cim-replay/verifier";
-import { loadProjection, resolveProjection } from "@cim-replay/worker";
+import { loadProjection, resolveProjection } from "@cim-replay/worker/load-projection";
 import { noteUnfinishedRestore, noteUnfinishedStream } from "../archives/unfinished-restore.ts";
 import type { Invocation } from "../command.ts";
 import type { Screen } from "../output/screen.ts";
