@@ -10,7 +10,7 @@ import {
 import { certifyRun, loadRun, planSha256 } from "@cim-replay/verifier";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { orderProjection } from "../support/order-projection.ts";
-import { openStage, type Stage, type StagedEvent } from "../support/stage.ts";
+import { openStage, SOURCES, type Stage, type StagedEvent } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
 const EVENT_MICROS = 1_000;
@@ -99,7 +99,7 @@ async function expectWhole(run: RunRecord): Promise<void> {
 async function splitFirst(runId: string): Promise<void> {
   const plan = await stage.ctx.ledger.getPlan(runId);
   await until(async () => {
-    const [found] = await stage.ctx.ledger.listUnits(runId);
+    const found = (await stage.ctx.ledger.listUnits(runId)).find(({ record }) => record.kind === "partition");
     const planned = plan && found && plannedAs(plan, found.record);
     if (!planned || found.record.state !== "running" || found.record.checkpoints.length === 0) return false;
     const [first = 0, ...rest] = planned.partitions;
@@ -108,26 +108,32 @@ async function splitFirst(runId: string): Promise<void> {
 }
 
 describe("a unit that lags while a worker is idle", () => {
-  it("is split, and the run ends with the bytes of one that was not, certified", async () => {
+  it.each([
     // Planned as if folding cost nothing: one unit, and a worker that has nothing to do.
-    isSlow = false;
-    const held = await stage.start({ ...pace, parallel: 4 });
-    expect((await stage.ctx.ledger.getPlan(held.record.id))?.units).toHaveLength(1);
-    isSlow = true;
-    const run = await drive(held, { stragglesFromMs: 500 });
-    const all = await units(run.id);
-    const split = all.filter(({ state }) => state === "split");
-    expect(split.length).toBeGreaterThan(0);
-    for (const { splitInto, checkpoints } of split) {
-      for (const { id } of splitInto) {
-        const heir = all.find((unit) => unit.id === id);
-        // They went on from where it was, and did not begin anew.
-        expect(heir?.heirOf?.checkpoints).toEqual(checkpoints);
-        expect(["done", "split"]).toContain(heir?.state);
+    ["direct", 4],
+    ["shuffle", 1],
+  ] as const)(
+    "is split (%s), and the run ends with the bytes of one that was not, certified",
+    async (source, parallel) => {
+      isSlow = false;
+      const held = await stage.start({ ...pace, source, parallel });
+      expect((await stage.ctx.ledger.getPlan(held.record.id))?.units).toHaveLength(1);
+      isSlow = true;
+      const run = await drive(held, { stragglesFromMs: 500 });
+      const all = await units(run.id);
+      const split = all.filter(({ state }) => state === "split");
+      expect(split.length).toBeGreaterThan(0);
+      for (const { splitInto, checkpoints } of split) {
+        for (const { id } of splitInto) {
+          const heir = all.find((unit) => unit.id === id);
+          // They went on from where it was, and did not begin anew.
+          expect(heir?.heirOf?.checkpoints).toEqual(checkpoints);
+          expect(["done", "split"]).toContain(heir?.state);
+        }
       }
-    }
-    await expectWhole(run);
-  });
+      await expectWhole(run);
+    },
+  );
 
   it("is not, where its number of units was forced, or it has little to go", async () => {
     for (const [units_, stragglesFromMs] of [
@@ -143,35 +149,45 @@ describe("a unit that lags while a worker is idle", () => {
 });
 
 describe("a unit that was split", () => {
-  it("is finished by whoever coordinates, though the one who split it died before it could say so", async () => {
-    const held = await stage.start({ ...pace, parallel: 4, units: 1 });
-    const driven = drive(held);
-    await splitFirst(held.record.id);
-    await expectWhole(await driven);
-    expect((await units(held.record.id)).map(({ id, state }) => `${id} ${state}`)).toEqual([
-      "u0 split",
-      "u0a done",
-      "u0b done",
-    ]);
-  });
+  const folders = async (runId: string) => (await units(runId)).filter(({ kind }) => kind === "partition");
 
-  it("is gone on with after a pause, by heirs that have no checkpoint of their own, for each target", async () => {
-    const targets = { otherTargets: [{ target: second, projection: ofOther }] };
-    const held = await stage.start({ ...pace, ...targets, checkpointInterval: 600, parallel: 4, units: 1 });
-    const interruption = new AbortController();
-    const paused = drive(held, { signal: interruption.signal });
-    await splitFirst(held.record.id);
-    interruption.abort();
-    expect((await paused).state).toBe("paused");
-    const progress = await readProgress(stage.client, stage.ctx.ledger, held.record.id);
-    expect(progress.units.total).toBe(2);
-    expect(progress.durableEvents).toBeGreaterThanOrEqual(600);
-    const run = await drive(await takeOverRun(stage.ctx, held.record.id, {}));
-    await expectWhole(run);
-    expect(await stage.entries(second)).toEqual(expected);
-    // What was durable was folded once: the heirs began behind it.
-    for (const { heirOf } of await units(run.id)) if (heirOf) expect(heirOf.checkpoints.length).toBeGreaterThan(0);
-  });
+  it.each(SOURCES)(
+    "(%s) is finished by whoever coordinates, though who split it died before it could say so",
+    async (source) => {
+      const held = await stage.start({ ...pace, source, parallel: 4, units: 1 });
+      const driven = drive(held);
+      await splitFirst(held.record.id);
+      await expectWhole(await driven);
+      const { id } = held.record;
+      expect((await folders(id)).map((unit) => `${unit.id} ${unit.state}`)).toEqual([
+        "u0 split",
+        "u0a done",
+        "u0b done",
+      ]);
+    },
+  );
+
+  it.each(SOURCES)(
+    "(%s) is gone on with after a pause, by heirs without a checkpoint of their own, for each target",
+    async (source) => {
+      const targets = { otherTargets: [{ target: second, projection: ofOther }] };
+      const held = await stage.start({ ...pace, ...targets, source, checkpointInterval: 600, parallel: 4, units: 1 });
+      const interruption = new AbortController();
+      const paused = drive(held, { signal: interruption.signal });
+      await splitFirst(held.record.id);
+      interruption.abort();
+      expect((await paused).state).toBe("paused");
+      const progress = await readProgress(stage.client, stage.ctx.ledger, held.record.id);
+      const slices = (await units(held.record.id)).filter(({ kind }) => kind === "slice");
+      expect(progress.units.total).toBe(2 + slices.length);
+      expect(progress.durableEvents).toBeGreaterThanOrEqual(600);
+      const run = await drive(await takeOverRun(stage.ctx, held.record.id, {}));
+      await expectWhole(run);
+      expect(await stage.entries(second)).toEqual(expected);
+      // What was durable was folded once: the heirs began behind it.
+      for (const { heirOf } of await units(run.id)) if (heirOf) expect(heirOf.checkpoints.length).toBeGreaterThan(0);
+    },
+  );
 });
 
 it("an aggregate that has most of the events is named as hot, while the run is at work and afterwards", async () => {

@@ -12,7 +12,7 @@ describe("kill -9 after a unit was split", () => {
     const { id } = await stage.run();
     const plan = await stage.ledger.getPlan(id);
     await until(async () => {
-      const [found] = await stage.ledger.listUnits(id);
+      const found = (await stage.ledger.listUnits(id)).find(({ record }) => record.kind === "partition");
       const planned = plan && found && plannedAs(plan, found.record);
       if (!planned || found.record.cursorSeq < 800 || found.record.state !== "running") return false;
       const [first = 0, ...rest] = planned.partitions;
@@ -20,27 +20,34 @@ describe("kill -9 after a unit was split", () => {
     }, "a unit that can be split");
   }
 
-  it("of a worker that goes on for it, and of the command, loses nothing and folds nothing twice", async () => {
-    stage = await FaultStage.open({ events: 4_000, eventMicros: 500, lockDuration: "1s" });
-    const killed = stage.replay("--parallel", "4");
-    await splitFirst();
-    // Before it has a checkpoint of its own.
-    await stage.unit((unit) => unit.heirOf !== null && unit.state === "running");
-    for (const pid of stage.workerPids()) process.kill(pid, "SIGKILL");
-    await stage.unit((unit) => unit.heirOf !== null && unit.checkpoints.length > 0);
-    killed.kill("SIGKILL");
-    await until(() => stage.processes().length === 0, "local workers to leave by themselves", 8_000);
-    const resumed = stage.start("event-replay", ["--resume"]);
-    expect(await resumed.exited, stage.said).toBe(0);
-    expect(await stage.entries()).toEqual(stage.expected);
-    const units = await stage.units();
-    expect(units.map(({ id, state }) => `${id} ${state}`)).toEqual(["u0 split", "u0a done", "u0b done"]);
-    // Whoever took an heir up began behind what was durable before the split.
-    const [, ...claims] = [...claimsFrom(killed.stderr), ...claimsFrom(resumed.stderr)];
-    expect(claims.length).toBeGreaterThan(2);
-    for (const fromSeq of claims) expect(fromSeq).toBeGreaterThan(800);
-    const status = stage.start("replay-status", ["--format", "json"]);
-    expect(await status.exited).toBe(0);
-    expect(JSON.parse(status.stdout)).toMatchObject({ state: "completed", units: { total: 2, done: 2 } });
-  });
+  it.each([
+    ["direct", "4"],
+    ["shuffle", "1"],
+  ])(
+    "(%s) of a worker that goes on for it, and of the command, loses nothing and folds nothing twice",
+    async (...of) => {
+      const [source, parallel] = of;
+      stage = await FaultStage.open({ events: 4_000, eventMicros: 500, lockDuration: "1s" });
+      const killed = stage.replay("--source", source, "--parallel", parallel);
+      await splitFirst();
+      // Before it has a checkpoint of its own.
+      await stage.unit((unit) => unit.heirOf !== null && unit.state === "running");
+      for (const pid of stage.workerPids()) process.kill(pid, "SIGKILL");
+      await stage.unit((unit) => unit.heirOf !== null && unit.checkpoints.length > 0);
+      killed.kill("SIGKILL");
+      await until(() => stage.processes().length === 0, "local workers to leave by themselves", 8_000);
+      const resumed = stage.start("event-replay", ["--resume"]);
+      expect(await resumed.exited, stage.said).toBe(0);
+      expect(await stage.entries()).toEqual(stage.expected);
+      const units = (await stage.units()).filter(({ kind }) => kind === "partition");
+      expect(units.map(({ id, state }) => `${id} ${state}`)).toEqual(["u0 split", "u0a done", "u0b done"]);
+      // Whoever took an heir up began behind what was durable before the split.
+      const claims = [killed, resumed].flatMap(({ stderr }) => claimsFrom(stderr, "u0[ab]"));
+      expect(claims.length).toBeGreaterThan(2);
+      for (const fromSeq of claims) expect(fromSeq).toBeGreaterThan(800);
+      const status = stage.start("replay-status", ["--format", "json"]);
+      expect(await status.exited).toBe(0);
+      expect(JSON.parse(status.stdout)).toMatchObject({ state: "completed", units: { total: 2, done: 2 } });
+    },
+  );
 });

@@ -45,9 +45,10 @@ export interface FaultStageOptions {
   readonly clustered?: boolean;
 }
 
-/** First sequence that each claim of a unit read from, by what workers log. */
-export function claimsFrom(log: string): number[] {
-  return [...log.matchAll(/"fromSeq":(\d+),"msg":"unit claimed"/g)].map(([, seq]) => Number(seq));
+/** First sequence that each claim of a unit read from, by what workers log. `units`: a pattern of their ids. */
+export function claimsFrom(log: string, units = "\\w+"): number[] {
+  const line = new RegExp(`"unit":"${units}","epoch":\\d+,"fromSeq":(\\d+),"msg":"unit claimed"`, "g");
+  return [...log.matchAll(line)].map(([, seq]) => Number(seq));
 }
 
 interface Servers {

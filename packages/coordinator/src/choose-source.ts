@@ -22,6 +22,11 @@ const LEAST_SHUFFLE_SLICE = 100;
 const MAX_SHUFFLE_SLICES = 64;
 const SLICES_A_CORE = 2;
 
+/** Partitions of a unit that is handed segments, so that one which lags can be split, and its halves again. */
+const PARTITIONS_A_UNIT = 4;
+/** Each has a row in plan, records and certificate. */
+const MANY_PARTITIONS = 256;
+
 type Asked = Pick<RunSettings, "source" | "units" | "aggregateId">;
 
 export interface SourceChoice {
@@ -67,6 +72,11 @@ function obstacleTo(asked: Asked, { filterSubjects }: Plan["read"], { maxUnits }
   if (filterSubjects.length > 0) return "what the server filters is not shuffled";
   if (maxUnits === 1) return "one partition is not shuffled";
   return asked.units === null ? null : "not shuffled unless --source asks";
+}
+
+/** How many partitions a shuffled run has at most. A number of units that was forced stays, and nothing of it is split. */
+export function partitionsToShuffle({ parallel, units }: Pick<RunSettings, "parallel" | "units">): number {
+  return units === null ? Math.max(parallel, Math.min(parallel * PARTITIONS_A_UNIT, MANY_PARTITIONS)) : parallel;
 }
 
 /** Who folds what, and, where events are shuffled, who packs which slice. */

@@ -10,21 +10,20 @@ import {
 } from "@cim-replay/core";
 import type { EventCounts } from "./count-events.ts";
 
-/** Cuts the aggregates into partitions of even size, each with the events that the counts let it expect. */
+/** Cuts the aggregates into `most` partitions of even size or fewer, each with the events that the counts let it expect. */
 export function cutPartitions(
   settings: RunSettings,
   codec: DomainCodec,
   counts: EventCounts,
   range: SequenceRange,
+  most: number,
 ): Pick<Plan, "partitionBy" | "partitions"> {
   if (settings.continueFromEntries) assertCountsProve(counts, range);
   const byKey = bounded(counts, settings, range);
   if (settings.aggregateId !== null) {
     return partitionOfOne(settings.aggregateId, byKey?.get(settings.aggregateId) ?? null);
   }
-  return codec.idInSubject && byKey
-    ? partitionKeys(byKey, settings.parallel)
-    : partitionHashesEvenly(settings.parallel);
+  return codec.idInSubject && byKey ? partitionKeys(byKey, most) : partitionHashesEvenly(most);
 }
 
 /**

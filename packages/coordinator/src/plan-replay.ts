@@ -15,7 +15,7 @@ import { deletedWithin, deletionsSha256, type NatsClient, type StreamFacts } fro
 import { type Calibration, calibrate } from "./calibrate.ts";
 import { lookAtTarget, pinTarget, type TargetLook } from "./check-target.ts";
 import { chooseRead } from "./choose-read.ts";
-import { chooseSource, cutWork, mayShuffle } from "./choose-source.ts";
+import { chooseSource, cutWork, mayShuffle, partitionsToShuffle } from "./choose-source.ts";
 import { countEvents, type EventCounts } from "./count-events.ts";
 import { cutPartitions } from "./cut-partitions.ts";
 import { planWarnings } from "./plan-warnings.ts";
@@ -43,11 +43,13 @@ export async function planReplay(
   const isShuffled = settings.source === "shuffle" && mayShuffle(settings);
   const found = await whatToRead(client, codec, isShuffled ? [] : subjects, counts, range);
   const { deleted, events, read, bytes } = found;
-  const partitioning = cutPartitions(settings, codec, counts, range);
+  const cutInto = (most: number) => cutPartitions(settings, codec, counts, range, most);
+  const asAsked = cutInto(settings.parallel);
   const { costs } = calibration;
   const cores = availableParallelism();
-  const load = { messages: read.messages, events, maxUnits: partitioning.partitions.length, cores };
+  const load = { messages: read.messages, events, maxUnits: asAsked.partitions.length, cores };
   const choice = chooseSource(load, settings, read, costs);
+  const partitioning = choice.source.kind === "direct" ? asAsked : cutInto(partitionsToShuffle(settings));
   const [target, ...otherTargets] = await Promise.all(
     targetsBefore.map((before) => pinTarget(client, before.bucket, settings.domain, before)),
   );

@@ -39,6 +39,10 @@ beforeEach(() => {
       ...newUnitRecord("r", id, 2, 3, "slice"),
       counts: { ...emptyCounts(), delivered, deleted, elsewhere, foreign: delivered - elsewhere },
       deliveredByPartition: [...cells],
+      packed: plan.units.map(({ id, partitions }) => ({
+        ...{ unit: id, segments: 1, bytes: 1, sha256: "" },
+        events: partitions.reduce((sum, index) => sum + (cells[index] ?? 0), 0),
+      })),
     };
   });
   const folders = plan.units.map(({ id, partitions }): UnitRecord => {
@@ -85,9 +89,52 @@ describe("assertShuffleCloses", () => {
       () => unit("s0").deliveredByPartition.splice(1, 1, 5),
       /slice unit s0.*9 events by partitions are not the 8/,
     ],
+    [
+      "an event that was routed and not packed",
+      () => Object.assign(unit("s1").packed[1] ?? {}, { events: 4 }),
+      /slice unit s1: 5 events are for unit u1, 4 were packed/,
+    ],
     ["a slice without a record", () => units.splice(1, 1), /unit s1: the ledger has no record/],
   ])("names %s", (_, harm, text) => {
     harm();
     expect(() => assertShuffleCloses(plan, units)).toThrow(text);
+  });
+
+  describe("of a unit that was split", () => {
+    /** Both were handed all that was packed for u0, and each has one of its partitions. */
+    const shares = [0, 2].map((index, at) => ({ id: `u0${"ab"[at]}`, partitions: [index] }));
+    const afterwards = { ...plan, units: [...shares, { id: "u1", partitions: [1] }] };
+
+    beforeEach(() => {
+      const whole = unit("u0");
+      const heirs = shares.map(({ id, partitions }, at): UnitRecord => {
+        const inherited = { unit: "u0", planned: "u0", partitions: [0, 2], own: partitions, checkpoints: [] };
+        const content = whole.contentByPartition[at] ?? { events: 0, sha256: "" };
+        const delivered = { deliveredBySlice: [...whole.deliveredBySlice], contentByPartition: [content] };
+        return { ...whole, id, ...delivered, heirOf: { ...inherited, takesRest: at === 0 } };
+      });
+      units = [...units.filter(({ id }) => id !== "u0"), ...heirs];
+    });
+
+    it("holds what was packed for it against each of those that went on", () => {
+      assertShuffleCloses(afterwards, units);
+      unit("u0b").deliveredBySlice.splice(0, 1, 3);
+      expect(() => assertShuffleCloses(afterwards, units)).toThrow(
+        /unit u0b: 4 events of slice 0 were packed for it, 3 came/,
+      );
+    });
+
+    it("misses the partition that neither has", () => {
+      const without = {
+        ...plan,
+        units: [
+          { id: "u0a", partitions: [0] },
+          { id: "u1", partitions: [1] },
+        ],
+      };
+      expect(() => assertShuffleCloses(without, units)).toThrow(
+        /slice unit s0: 3 events are for unit u0, 4 were packed/,
+      );
+    });
   });
 });

@@ -141,8 +141,10 @@ async function assertNotOvertaken(ctx: ReplayContext, run: RunRecord): Promise<v
 /** Back to the last checkpoint that nothing bad has touched; to the start where there is none. */
 function beforeFailure(unit: UnitRecord): UnitRecord {
   const parkedSeqs = figuresByTarget(unit).map(({ firstParkedSeq }) => firstParkedSeq ?? Number.POSITIVE_INFINITY);
-  // Where a segment was not what was packed, nothing that was folded of segments is to be trusted.
-  const lastGoodSeq = unit.failure?.kind === SegmentLostError.name ? 0 : Math.min(...parkedSeqs);
+  // Where a segment was not what was packed, nothing that was folded of segments is to be trusted, here or by whom it was split from.
+  const isLost = unit.failure?.kind === SegmentLostError.name;
+  const lastGoodSeq = isLost ? 0 : Math.min(...parkedSeqs);
+  const heirOf = isLost && unit.heirOf ? { ...unit.heirOf, checkpoints: [] } : unit.heirOf;
   const checkpoints = unit.checkpoints.filter(({ seq }) => seq < lastGoodSeq);
   // Those of the failure reach further than what is durable; the next checkpoint states its own.
   const counts = Number.isFinite(lastGoodSeq) ? { counts: emptyCounts() } : {};
@@ -150,8 +152,8 @@ function beforeFailure(unit: UnitRecord): UnitRecord {
   return {
     ...moveUnit(unit, "pending"),
     ...unparked,
-    checkpoints,
-    cursorSeq: checkpoints.at(-1)?.seq ?? unit.heirOf?.checkpoints.at(-1)?.seq ?? 0,
+    ...{ checkpoints, heirOf },
+    cursorSeq: checkpoints.at(-1)?.seq ?? heirOf?.checkpoints.at(-1)?.seq ?? 0,
     otherTargets: unit.otherTargets.map((figures) => ({ ...figures, ...unparked })),
     failure: null,
   };

@@ -50,7 +50,7 @@ export class Stragglers {
   /** Call often; does something once a second at most. `live`: what workers have told of last. */
   async look(run: RunRecord, units: readonly UnitRecord[], live: readonly LiveReport[]): Promise<void> {
     const now = performance.now();
-    if (!maySplit(run, this.#plan) || now - this.#lookedAt < LOOK_EVERY_MS) return;
+    if (!maySplit(run) || now - this.#lookedAt < LOOK_EVERY_MS) return;
     this.#lookedAt = now;
     this.#sample(units, now);
     if (this.#awaited) return this.#splitWhenDurable(units, now);
@@ -142,14 +142,13 @@ export class Stragglers {
 }
 
 /** Whether this run may split units at all, now. */
-export function maySplit(run: RunRecord, { source }: Plan): boolean {
+export function maySplit(run: RunRecord): boolean {
   const { units: forced, continueFromEntries } = run.settings;
   const { maxRate, maxBytesRate } = ratesOf(run);
   // A unit that is held back on purpose lags for no other reason, and another reader is what is to be spared.
   if (maxRate !== null || maxBytesRate !== null) return false;
-  // Whoever forces the number of units gets it; what was in entries before is not known by partition. Segments are packed
-  // for the units of the plan.
-  return forced === null && !continueFromEntries && source.kind === "direct";
+  // Whoever forces the number of units gets it; what was in entries before is not known by partition.
+  return forced === null && !continueFromEntries;
 }
 
 /** Its entries are on their way, or about to be: what is left is not folding. */

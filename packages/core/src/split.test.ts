@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { planOf } from "@cim-replay/testkit";
 import { describe, expect, it } from "vitest";
-import { afterSplits, halves, heirsOf, isSplittable, plannedAs, splitUnit } from "./split.ts";
+import { afterSplits, halves, heirsOf, isSplittable, plannedAs, plannedIdOf, splitUnit } from "./split.ts";
 import { emptyCounts, newUnitRecord, type UnitRecord } from "./unit.ts";
 
 const events = [40, 5, 30, 25];
@@ -96,6 +96,7 @@ describe("a unit that is split", () => {
     }
     expect(heirs[1]?.deliveredByPartition).toEqual([5, 30, 25]);
     expect(heirs.map((heir) => plannedAs(plan, heir)?.partitions)).toEqual([[0], [1, 2, 4]]);
+    expect(heirs.map(plannedIdOf)).toEqual(["u0", "u0"]);
   });
 
   it("gives way to them, and they to theirs, so that each partition is in one unit", () => {
@@ -111,6 +112,8 @@ describe("a unit that is split", () => {
       { id: "u1", partitions: [3] },
     ]);
     expect(now.units.map(({ id }) => id)).toEqual(["u0a", "u0ba", "u0bb", "u1"]);
+    // Segments are packed for the units of the plan, however often those were split.
+    expect(now.units.map(plannedIdOf)).toEqual(["u0", "u0", "u0", "u1"]);
     expect(() => afterSplits(plan, [split, a, u1])).toThrow(/unit u0b: it was split off, and the ledger has no record/);
     expect(afterSplits(plan, [running(), u1])).toEqual({ plan, units: [running(), u1] });
   });

@@ -59,7 +59,10 @@ export function heirsOf(unit: UnitRecord, plan: Plan): UnitRecord[] {
       deliveredBySlice: unit.deliveredBySlice,
       ...shareOf(first, share),
       otherTargets: fresh.otherTargets.map((figures, i) => ({ ...figures, ...shareOf(others[i] ?? figures, share) })),
-      heirOf: { unit: unit.id, partitions: [...from], own: [...partitions], takesRest: share.takesRest, checkpoints },
+      heirOf: {
+        ...{ unit: unit.id, planned: plannedIdOf(unit), partitions: [...from], own: [...partitions] },
+        ...{ takesRest: share.takesRest, checkpoints },
+      },
     };
   });
 }
@@ -82,6 +85,11 @@ export function shareOf(figures: Shared, { from, own, takesRest }: Share): Share
   const elsewhere = counts.delivered - counts.foreign - applied;
   const oddities = takesRest ? {} : { tornChains: 0, sequenceFalls: 0, sequenceGaps: 0, repeatedIds: 0, timesApart: 0 };
   return { deliveredByPartition, counts: { ...counts, ...oddities, applied, elsewhere } };
+}
+
+/** The unit of the plan that it is, or that it goes on for a share of. */
+export function plannedIdOf({ id, heirOf }: Pick<UnitRecord, "id" | "heirOf">): string {
+  return heirOf?.planned ?? id;
 }
 
 /** What the unit does: as planned, or as it was handed over. Undefined where the plan has no such unit. */

@@ -179,6 +179,8 @@ export const unitRecordSchema = z.strictObject({
   heirOf: z
     .strictObject({
       unit: z.string(),
+      /** The unit of the plan from which all of this came: segments are packed for it. */
+      planned: z.string().optional(),
       /** All that the other had, in its order; and those that are this unit's. */
       partitions: z.array(count),
       own: z.array(count),

@@ -207,6 +207,17 @@ const shuffled: Record<string, Corruption> = {
     packed.events += 1;
     return { kind: "unit" };
   },
+  "an event that came to one of two sharers twice": (world) => {
+    const sharer = world.units.find(({ heirOf }) => heirOf !== null) ?? one(world, folders(world));
+    sharer.deliveredBySlice[0] = (sharer.deliveredBySlice[0] ?? 0) + 1;
+    return { kind: "unit" };
+  },
+  "an event that a sharer left to the other, which is its own": (world) => {
+    const sharer = world.units.find(({ heirOf }) => heirOf !== null) ?? one(world, folders(world));
+    sharer.counts.elsewhere += 1;
+    sharer.counts.applied -= 1;
+    return { kind: "unit" };
+  },
   "a slice that nobody packed": (world) => {
     world.plan.sliceUnits.splice(Math.floor(world.random() * world.plan.sliceUnits.length), 1);
     return { kind: "plan" };
@@ -221,6 +232,10 @@ const shuffled: Record<string, Corruption> = {
     return { kind: "unit" };
   },
 };
+
+function folders({ units }: World) {
+  return units.filter(({ kind }) => kind === "partition");
+}
 
 function aSlice(world: World) {
   return one(

@@ -1,4 +1,4 @@
-import type { DeletedSequences, Plan, UnitRecord } from "@cim-replay/core";
+import { type DeletedSequences, type Plan, plannedIdOf, type UnitRecord } from "@cim-replay/core";
 import type { Discrepancies } from "./discrepancies.ts";
 
 /**
@@ -27,10 +27,27 @@ export function checkShuffle(
   if (gone !== plan.deleted.count) {
     found.add("unit", `The slices have ${gone} sequences deleted, the plan ${plan.deleted.count}.`);
   }
-  for (const planned of plan.units) {
-    const folder = byId.get(planned.id);
-    if (folder) checkCells(plan, planned.partitions, folder, byId, found);
+  const slices = plan.sliceUnits.map(({ id, slice }) => ({ slice, record: byId.get(id) }));
+  const folders = plan.units.flatMap(({ id, partitions }) => {
+    const record = byId.get(id);
+    return record ? [{ partitions, record }] : [];
+  });
+  // Those that went on for a split unit were each handed all that was packed for that one.
+  for (const [packedFor, sharers] of Map.groupBy(folders, ({ record }) => plannedIdOf(record))) {
+    checkPacked(plan, slices, packedFor, sharers, found);
   }
+  for (const folder of folders) checkPartitions(slices, folder, found);
+}
+
+interface PackedSlice {
+  readonly slice: number;
+  readonly record: UnitRecord | undefined;
+}
+
+/** A unit that folds, and its partitions in its own order. */
+interface Folder {
+  readonly partitions: readonly number[];
+  readonly record: UnitRecord;
 }
 
 function checkSlice(
@@ -62,41 +79,57 @@ function checkSlice(
   }
 }
 
-/** `at` a unit's place of each of its partitions. */
-function checkCells(
+function checkPacked(
   plan: Plan,
-  partitions: readonly number[],
-  folder: UnitRecord,
-  byId: ReadonlyMap<string, UnitRecord>,
+  slices: readonly PackedSlice[],
+  packedFor: string,
+  sharers: readonly Folder[],
   found: Discrepancies,
 ): void {
-  const routedOf = (unit: string) => partitions.map((index) => byId.get(unit)?.deliveredByPartition[index] ?? 0);
-  let folded = 0;
-  for (const { id, slice } of plan.sliceUnits) {
-    const routed = routedOf(id).reduce((sum, events) => sum + events, 0);
-    const came = folder.deliveredBySlice[slice] ?? 0;
-    const packed = byId.get(id)?.packed.find(({ unit }) => unit === folder.id)?.events;
-    folded += came;
-    if (routed === came && packed === came) continue;
+  const shared = sharers.flatMap(({ partitions }) => partitions);
+  for (const { slice, record } of slices) {
+    const routed = routedTo(record, shared);
+    const packed = record?.packed.find(({ unit }) => unit === packedFor)?.events;
+    for (const { record: folder } of sharers) {
+      const came = folder.deliveredBySlice[slice] ?? 0;
+      if (routed === came && packed === came) continue;
+      found.add(
+        "unit",
+        `Unit ${folder.id} was handed ${came} events of slice ${slice}; ${routed} were routed to it and ${packed ?? "none"} packed.`,
+        { sequence: plan.slices[slice]?.fromSeq ?? 0 },
+      );
+    }
+  }
+}
+
+/** What was routed to each of its partitions came there, and the rest of what it was handed is nobody's but its sharers'. */
+function checkPartitions(
+  slices: readonly PackedSlice[],
+  { partitions, record: folder }: Folder,
+  found: Discrepancies,
+): void {
+  const { delivered, deleted: gone, foreign, elsewhere } = folder.counts;
+  const handed = slices.reduce((sum, { slice }) => sum + (folder.deliveredBySlice[slice] ?? 0), 0);
+  const own = slices.reduce((sum, { record }) => sum + routedTo(record, partitions), 0);
+  if (gone + foreign > 0 || elsewhere !== handed - own) {
     found.add(
       "unit",
-      `Unit ${folder.id} was handed ${came} events of slice ${slice}; ${routed} were routed to it and ${packed ?? "none"} packed.`,
-      { sequence: plan.slices[slice]?.fromSeq ?? 0 },
+      `Unit ${folder.id} counts ${gone + foreign + elsewhere} messages that are not its own; segments hold ${handed - own}.`,
     );
   }
-  const { deleted: gone, foreign, elsewhere } = folder.counts;
-  if (gone + foreign + elsewhere > 0) {
-    found.add("unit", `Unit ${folder.id} counts ${gone + foreign + elsewhere} messages that no segment holds.`);
-  }
-  if (folded !== folder.counts.delivered) {
-    found.add("unit", `Unit ${folder.id} was handed ${folder.counts.delivered} events, ${folded} by slices.`);
+  if (handed !== delivered) {
+    found.add("unit", `Unit ${folder.id} was handed ${delivered} events, ${handed} by slices.`);
   }
   for (const [at, index] of partitions.entries()) {
-    const routed = plan.sliceUnits.reduce((sum, { id }) => sum + (routedOf(id)[at] ?? 0), 0);
+    const routed = slices.reduce((sum, { record }) => sum + routedTo(record, [index]), 0);
     const came = folder.contentByPartition[at]?.events ?? 0;
     if (routed === came) continue;
     found.add("unit", `Partition ${index} was handed ${came} events, the slices have ${routed} of it.`, {
       partition: index,
     });
   }
+}
+
+function routedTo(record: UnitRecord | undefined, partitions: readonly number[]): number {
+  return partitions.reduce((sum, index) => sum + (record?.deliveredByPartition[index] ?? 0), 0);
 }

@@ -7,6 +7,7 @@ import {
   emptyCounts,
   newUnitRecord,
   type Plan,
+  type PlannedUnit,
   type Projection,
   partitionHashesEvenly,
   partitionRouter,
@@ -80,7 +81,7 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** An honest one; of an odd seed, with events shuffled. */
+/** An honest one; of an odd seed, with events shuffled, and a unit of several partitions split since. */
 export function makeWorld(seed: number): World {
   const random = randomOf(seed);
   const below = (n: number) => Math.floor(random() * n);
@@ -158,7 +159,10 @@ function planOf(
     ...partitioning,
     slices,
     units: [
-      { id: "u0", partitions: indexes.filter((index) => index % 2 === 0) },
+      ...shares(
+        indexes.filter((index) => index % 2 === 0),
+        isShuffled,
+      ),
       { id: "u1", partitions: indexes.filter((index) => index % 2 === 1) },
     ].filter(({ partitions }) => partitions.length > 0),
     sliceUnits: isShuffled ? slices.map((_, slice) => ({ id: `s${slice}`, slice })) : [],
@@ -166,6 +170,24 @@ function planOf(
     target: { bucket: "B", lastRevision: 0 },
     estimate: { seconds: 0, bytes: 0, microsPerEvent: 0 },
     warnings: [],
+  };
+}
+
+function shares(partitions: number[], isSplit: boolean): PlannedUnit[] {
+  const [first = 0, ...rest] = partitions;
+  if (!isSplit || rest.length === 0) return [{ id: "u0", partitions }];
+  return [
+    { id: "u0a", partitions: [first] },
+    { id: "u0b", partitions: rest },
+  ];
+}
+
+/** The unit of the plan, before any was split, and its partitions. */
+function plannedFor({ units }: Plan, id: string): PlannedUnit {
+  const planned = id.slice(0, 2);
+  return {
+    id: planned,
+    partitions: units.filter((unit) => unit.id.startsWith(planned)).flatMap((unit) => unit.partitions),
   };
 }
 
@@ -178,16 +200,29 @@ function unitsOf({ plan, messages, deleted, values }: World): UnitRecord[] {
   }
   const content = chains.end();
   const folders = plan.units.map(({ id, partitions }) => {
-    const own = messages.filter(({ subject }) => partitions.includes(partitionOf(codec.route(subject) ?? "")));
-    const applied = own.filter(({ subject }) => codec.route(subject)).length;
+    const inPartitions = (of: readonly number[]) =>
+      messages.filter(({ subject }) => {
+        const key = codec.route(subject);
+        return key && of.includes(partitionOf(key));
+      });
+    const applied = inPartitions(partitions).length;
     const foreign = messages.filter(({ subject }) => !codec.route(subject)).length;
     const isShuffled = plan.source.kind === "shuffle";
-    const handed = isShuffled ? own.filter(({ subject }) => codec.route(subject)) : messages;
+    const planned = plannedFor(plan, id);
+    const handed = isShuffled ? inPartitions(planned.partitions) : messages;
+    const heirOf = {
+      unit: "u0",
+      planned: "u0",
+      partitions: planned.partitions,
+      own: partitions,
+      takesRest: id === "u0a",
+    };
     return {
       ...newUnitRecord(RUN, id, plan.slices.length, partitions.length),
       state: "done" as const,
+      heirOf: id === planned.id ? null : { ...heirOf, checkpoints: [] },
       counts: isShuffled
-        ? { ...emptyCounts(), delivered: applied, applied }
+        ? { ...emptyCounts(), delivered: handed.length, applied, elsewhere: handed.length - applied }
         : {
             ...emptyCounts(),
             ...{ delivered: messages.length, deleted: deleted.count, foreign, applied },
@@ -233,7 +268,8 @@ function sliceUnitOf(
     },
     deliveredBySlice: plan.slices.map((_, other) => (other === at ? read.length : 0)),
     deliveredByPartition,
-    packed: plan.units.map(({ id: unit, partitions }) => {
+    packed: [...new Set(plan.units.map((unit) => plannedFor(plan, unit.id).id))].map((unit) => {
+      const { partitions } = plannedFor(plan, unit);
       const events = partitions.reduce((sum, index) => sum + (deliveredByPartition[index] ?? 0), 0);
       return { unit, segments: 1, events, bytes: 1, sha256: "" };
     }),

@@ -10,31 +10,37 @@ import { BadSegment, SegmentUnpacker } from "./segment-unpacker.ts";
 const MAX_AHEAD_BYTES = 16 * 1024 * 1024;
 const SHARE_OF_MEMORY = 16;
 
-/** The unit reads what slice units packed for it, slice after slice, each as soon as it is packed. */
+/**
+ * The unit reads what slice units packed for it, slice after slice, each as soon as it is packed. Who goes on for a share of a
+ * split unit reads what was packed for that one, and leaves what is not its own.
+ */
 export class SegmentSource implements UnitSource {
   readonly deliveredBySlice: number[];
   readonly #context: UnitContext;
   readonly #ledger: Ledger;
   readonly #store: Pick<SegmentStore, "read">;
+  /** The unit of the plan that they are packed for. */
+  readonly #packedFor: string;
   readonly #packed: PackedSlice[] = [];
   #slice = 0;
 
   constructor(
     context: UnitContext,
-    books: { ledger: Ledger; segments: Pick<SegmentStore, "read"> },
+    books: { ledger: Ledger; segments: Pick<SegmentStore, "read">; packedFor: string },
     start: SourceStart,
   ) {
     this.#context = context;
     this.#ledger = books.ledger;
     this.#store = books.segments;
+    this.#packedFor = books.packedFor;
     this.deliveredBySlice = [...start.deliveredBySlice];
   }
 
   async *read(fromSeq: number): AsyncGenerator<readonly StreamMessage[]> {
-    const { plan, unit, signal } = this.#context;
+    const { plan, signal } = this.#context;
     for (const [slice, { toSeq }] of plan.slices.entries()) {
       if (toSeq < fromSeq) continue;
-      const packed = await packedSlice(this.#ledger, plan, { slice, unit: unit.id }, signal);
+      const packed = await packedSlice(this.#ledger, plan, { slice, unit: this.#packedFor }, signal);
       this.#packed.push(packed);
       yield* this.#readSlice(packed, fromSeq);
     }
