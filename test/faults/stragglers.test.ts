@@ -1,9 +1,9 @@
 import { plannedAs, splitUnit } from "@cim-replay/core";
 import { afterEach, describe, expect, it } from "vitest";
-import { claimsFrom, FaultStage } from "../support/fault-stage.ts";
+import { claimsFrom, FaultStage, SEGMENTS } from "../support/fault-stage.ts";
 import { until } from "../support/until.ts";
 
-describe("kill -9 after a unit was split", () => {
+describe("after a unit was split", () => {
   let stage: FaultStage;
   afterEach(() => stage.close());
 
@@ -24,7 +24,7 @@ describe("kill -9 after a unit was split", () => {
     ["direct", "4"],
     ["shuffle", "1"],
   ])(
-    "(%s) of a worker that goes on for it, and of the command, loses nothing and folds nothing twice",
+    "(%s) kill -9 of a worker that goes on for it, and of the command, loses nothing and folds nothing twice",
     async (...of) => {
       const [source, parallel] = of;
       stage = await FaultStage.open({ events: 4_000, eventMicros: 500, lockDuration: "1s" });
@@ -50,4 +50,27 @@ describe("kill -9 after a unit was split", () => {
       expect(JSON.parse(status.stdout)).toMatchObject({ state: "completed", units: { total: 2, done: 2 } });
     },
   );
+
+  it("a segment that is lost to those that go on fails the run, and --resume trusts nothing that was folded of its like", async () => {
+    stage = await FaultStage.open({ events: 4_000, eventMicros: 500 });
+    const of = ["--source", "shuffle", "--units", "1", "--parallel", "4", "--local-workers", "1"];
+    const replay = stage.replay(...of, "--checkpoint-interval", "200");
+    await splitFirst();
+    const { streams } = stage.client.jsm;
+    const last =
+      (await stage.segments())
+        .filter((subject) => subject.includes(".u0."))
+        .sort()
+        .at(-1) ?? "";
+    const found = await streams.getMessage(SEGMENTS, { last_by_subj: last });
+    await streams.deleteMessage(SEGMENTS, found?.seq ?? 0, false);
+    expect(await replay.exited, stage.said).toBe(1);
+    expect((await stage.run()).reason).toMatch(/Unit u0[ab]: .*is not there any more/);
+    const resumed = stage.start("event-replay", ["--resume"]);
+    expect(await resumed.exited, stage.said).toBe(0);
+    expect(await stage.entries()).toEqual(stage.expected);
+    const distrusted = (await stage.units()).filter(({ heirOf }) => heirOf?.checkpoints.length === 0);
+    expect(distrusted.length).toBeGreaterThan(0);
+    for (const { id } of distrusted) expect(claimsFrom(resumed.stderr, id)[0]).toBe(1);
+  });
 });

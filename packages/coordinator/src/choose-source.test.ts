@@ -1,7 +1,7 @@
 import { type Load, partitionHashesEvenly, type Plan, type RunSettings, tileSlices } from "@cim-replay/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { chooseSource, cutWork, mayShuffle } from "./choose-source.ts";
+import { chooseSource, cutWork, mayShuffle, mostPartitions } from "./choose-source.ts";
 
 const cheap = { serverRead: 3.5, clientRead: 1.5, fold: 4 };
 const dear = { ...cheap, fold: 40 };
@@ -102,5 +102,25 @@ describe("the work that is cut", () => {
     const choice = { source: { kind: "shuffle", reason: "" } as const, units: 2, seconds: 1 };
     const work = cutWork(choice, partitionHashesEvenly(2).partitions, { fromSeq: 1, toSeq: 100_000 }, 4);
     expect(work.slices).toEqual(tileSlices({ fromSeq: 1, toSeq: 100_000 }, 12_500));
+  });
+});
+
+describe("the number of partitions", () => {
+  const of = (kind: "direct" | "shuffle", units: number) => ({ source: { kind, reason: "" }, units, seconds: 1 });
+
+  it.each([
+    [
+      "a single unit that reads by itself has as many as are asked for",
+      of("direct", 1),
+      { parallel: 6, units: null },
+      6,
+    ],
+    ["one of several has four, so that it can be split twice", of("direct", 3), { parallel: 6, units: null }, 12],
+    ["so has one that is handed segments, even alone", of("shuffle", 1), { parallel: 1, units: null }, 4],
+    ["many units have fewer", of("shuffle", 100), { parallel: 100, units: null }, 256],
+    ["very many have one each", of("shuffle", 300), { parallel: 300, units: null }, 300],
+    ["units of a forced number are never split", of("shuffle", 3), { parallel: 6, units: 3 }, 6],
+  ])("%s", (_, choice, asked, most) => {
+    expect(mostPartitions(choice, asked)).toBe(most);
   });
 });

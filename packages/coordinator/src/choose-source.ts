@@ -22,7 +22,7 @@ const LEAST_SHUFFLE_SLICE = 100;
 const MAX_SHUFFLE_SLICES = 64;
 const SLICES_A_CORE = 2;
 
-/** Partitions of a unit that is handed segments, so that one which lags can be split, and its halves again. */
+/** Partitions of one unit among others, so that one which lags can be split, and its halves again. */
 const PARTITIONS_A_UNIT = 4;
 /** Each has a row in plan, records and certificate. */
 const MANY_PARTITIONS = 256;
@@ -74,9 +74,14 @@ function obstacleTo(asked: Asked, { filterSubjects }: Plan["read"], { maxUnits }
   return asked.units === null ? null : "not shuffled unless --source asks";
 }
 
-/** How many partitions a shuffled run has at most. A number of units that was forced stays, and nothing of it is split. */
-export function partitionsToShuffle({ parallel, units }: Pick<RunSettings, "parallel" | "units">): number {
-  return units === null ? Math.max(parallel, Math.min(parallel * PARTITIONS_A_UNIT, MANY_PARTITIONS)) : parallel;
+/** How many partitions the run has at most. A number of units that was forced stays, and nothing of it is split. */
+export function mostPartitions(
+  { source, units }: SourceChoice,
+  { parallel, units: forced }: Pick<RunSettings, "parallel" | "units">,
+): number {
+  const readsAlone = source.kind === "direct" && units === 1;
+  if (forced !== null || readsAlone) return parallel;
+  return Math.max(parallel, Math.min(units * PARTITIONS_A_UNIT, MANY_PARTITIONS));
 }
 
 /** Who folds what, and, where events are shuffled, who packs which slice. */

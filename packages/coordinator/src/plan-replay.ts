@@ -15,7 +15,7 @@ import { deletedWithin, deletionsSha256, type NatsClient, type StreamFacts } fro
 import { type Calibration, calibrate } from "./calibrate.ts";
 import { lookAtTarget, pinTarget, type TargetLook } from "./check-target.ts";
 import { chooseRead } from "./choose-read.ts";
-import { chooseSource, cutWork, mayShuffle, partitionsToShuffle } from "./choose-source.ts";
+import { chooseSource, cutWork, mayShuffle, mostPartitions } from "./choose-source.ts";
 import { countEvents, type EventCounts } from "./count-events.ts";
 import { cutPartitions } from "./cut-partitions.ts";
 import { planWarnings } from "./plan-warnings.ts";
@@ -49,7 +49,8 @@ export async function planReplay(
   const cores = availableParallelism();
   const load = { messages: read.messages, events, maxUnits: asAsked.partitions.length, cores };
   const choice = chooseSource(load, settings, read, costs);
-  const partitioning = choice.source.kind === "direct" ? asAsked : cutInto(partitionsToShuffle(settings));
+  const most = mostPartitions(choice, settings);
+  const partitioning = most === settings.parallel ? asAsked : cutInto(most);
   const [target, ...otherTargets] = await Promise.all(
     targetsBefore.map((before) => pinTarget(client, before.bucket, settings.domain, before)),
   );

@@ -179,7 +179,7 @@ export const settings = {
     oneOf("event", "server"),
     "event",
   ),
-  parallel: setting("--parallel <n>", "upper bound on partitions at work", count, cores, {
+  parallel: setting("--parallel <n>", "upper bound on units at work", count, cores, {
     fallbackText: "number of cores",
   }),
   source: setting(
