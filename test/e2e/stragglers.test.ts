@@ -1,8 +1,11 @@
 import { type DriveOptions, driveRun, type HeldRun, readProgress, takeOverRun } from "@cim-replay/coordinator";
 import {
   compileProjection,
+  partitionRouter,
+  type Plan,
   plannedAs,
   type Projection,
+  type ReplayEvent,
   type RunRecord,
   splitUnit,
   type UnitRecord,
@@ -17,17 +20,25 @@ const EVENT_MICROS = 1_000;
 const cell = new Int32Array(new SharedArrayBuffer(4));
 let owedMicros = 0;
 let isSlow = true;
+/** Whose events alone are slow, and six times as slow. Null: all are. */
+let slowIds: ReadonlySet<string> | null = null;
+
+function microsOf({ aggregateId }: ReplayEvent): number {
+  if (!isSlow) return 0;
+  if (slowIds === null) return EVENT_MICROS;
+  return slowIds.has(aggregateId) ? 6 * EVENT_MICROS : 0;
+}
 
 /** As the usual one, and so slow that somebody can look. */
 const slow = {
   ...orderProjection,
-  evolve(state: never, event: never) {
-    owedMicros += isSlow ? EVENT_MICROS : 0;
+  evolve(state: never, event: ReplayEvent) {
+    owedMicros += microsOf(event);
     if (owedMicros >= 5_000) {
       Atomics.wait(cell, 0, 0, owedMicros / 1_000);
       owedMicros = 0;
     }
-    return orderProjection.evolve(state, event);
+    return orderProjection.evolve(state, event as never);
   },
 } as unknown as Projection<never>;
 const other = { ...slow, name: "other" };
@@ -55,6 +66,7 @@ beforeEach(async () => {
   expect((await stage.run({ target: alone })).state).toBe("completed");
   expected = await stage.entries(alone);
   isSlow = true;
+  slowIds = null;
 });
 afterEach(() => stage.close());
 
@@ -108,16 +120,29 @@ async function splitFirst(runId: string): Promise<void> {
 }
 
 describe("a unit that lags while a worker is idle", () => {
+  /** Those of the plan's last unit. */
+  function idsOfLast(plan: Plan): Set<string> {
+    const partitionOf = partitionRouter(plan);
+    const last = plan.units.at(-1)?.partitions ?? [];
+    return new Set(
+      events(3_000)
+        .map(({ id }) => id)
+        .filter((id) => last.includes(partitionOf(id))),
+    );
+  }
+
   it.each([
-    // Planned as if folding cost nothing: one unit, and a worker that has nothing to do.
-    ["direct", 4],
-    ["shuffle", 1],
+    // Planned as if folding cost nothing, one unit, and a worker that has nothing to do; or two, one of which is at it for long.
+    ["direct", 4, 1],
+    ["shuffle", 2, 2],
   ] as const)(
     "is split (%s), and the run ends with the bytes of one that was not, certified",
-    async (source, parallel) => {
+    async (source, parallel, unitsPlanned) => {
       isSlow = false;
       const held = await stage.start({ ...pace, source, parallel });
-      expect((await stage.ctx.ledger.getPlan(held.record.id))?.units).toHaveLength(1);
+      const plan = await stage.ctx.ledger.getPlan(held.record.id);
+      expect(plan?.units).toHaveLength(unitsPlanned);
+      slowIds = plan && unitsPlanned > 1 ? idsOfLast(plan) : null;
       isSlow = true;
       const run = await drive(held, { stragglesFromMs: 500 });
       const all = await units(run.id);

@@ -57,11 +57,8 @@ describe("after a unit was split", () => {
     const replay = stage.replay(...of, "--checkpoint-interval", "200");
     await splitFirst();
     const { streams } = stage.client.jsm;
-    const last =
-      (await stage.segments())
-        .filter((subject) => subject.includes(".u0."))
-        .sort()
-        .at(-1) ?? "";
+    const sliceOf = (subject: string) => Number(/\.(\d+)\.u0\.\d+\.\d+$/.exec(subject)?.[1] ?? -1);
+    const last = (await stage.segments()).toSorted((a, b) => sliceOf(a) - sliceOf(b)).at(-1) ?? "";
     const found = await streams.getMessage(SEGMENTS, { last_by_subj: last });
     await streams.deleteMessage(SEGMENTS, found?.seq ?? 0, false);
     expect(await replay.exited, stage.said).toBe(1);

@@ -18,7 +18,9 @@ import {
   readAllMessages,
   referenceFold,
   type ServerHandle,
+  type PartableCluster,
   startNatsCluster,
+  startPartableCluster,
   startRedis,
   startServerPair,
   uniqueName,
@@ -41,8 +43,8 @@ export interface FaultStageOptions {
   readonly entryMicros?: number;
   /** Of the queue's locks; short where a test waits for one to run out. */
   readonly lockDuration?: string;
-  /** Three servers of NATS that replicate each other's streams, instead of one. */
-  readonly clustered?: boolean;
+  /** Three servers of NATS that replicate each other's streams, instead of one; `"partable"`: whose network can be cut. */
+  readonly clustered?: boolean | "partable";
 }
 
 /** First sequence that each claim of a unit read from, by what workers log. `units`: a pattern of their ids. */
@@ -53,7 +55,7 @@ export function claimsFrom(log: string, units = "\\w+"): number[] {
 
 interface Servers {
   readonly nats: ServerHandle;
-  readonly cluster: NatsCluster | null;
+  readonly cluster: NatsCluster | PartableCluster | null;
   readonly natsUrl: string;
   readonly redis: RedisHandle;
 }
@@ -63,8 +65,8 @@ async function startPair(): Promise<Servers> {
   return { nats, redis, cluster: null, natsUrl: nats.url };
 }
 
-async function startCluster(): Promise<Servers> {
-  const [cluster, redis] = await Promise.all([startNatsCluster(), startRedis()]);
+async function startCluster(isPartable: boolean): Promise<Servers> {
+  const [cluster, redis] = await Promise.all([isPartable ? startPartableCluster() : startNatsCluster(), startRedis()]);
   const [nats] = cluster.servers.values();
   if (!nats) throw new Error("no server");
   return { nats, cluster, natsUrl: cluster.url, redis };
@@ -74,7 +76,7 @@ async function startCluster(): Promise<Servers> {
 export class FaultStage {
   /** With a cluster its first. */
   readonly nats: ServerHandle;
-  readonly cluster: NatsCluster | null;
+  readonly cluster: NatsCluster | PartableCluster | null;
   readonly redis: RedisHandle;
   readonly client: NatsClient;
   readonly ledger: Ledger;
@@ -119,7 +121,7 @@ export class FaultStage {
   }
 
   static async open(options: FaultStageOptions = {}): Promise<FaultStage> {
-    const servers = options.clustered ? await startCluster() : await startPair();
+    const servers = options.clustered ? await startCluster(options.clustered === "partable") : await startPair();
     const client = await connectNats({ url: servers.natsUrl, name: "fault-stage" });
     const ledger = await Ledger.open(client, { create: true });
     if (!ledger) throw new Error("no ledger");

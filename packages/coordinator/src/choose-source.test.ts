@@ -107,19 +107,17 @@ describe("the work that is cut", () => {
 
 describe("the number of partitions", () => {
   const of = (kind: "direct" | "shuffle", units: number) => ({ source: { kind, reason: "" }, units, seconds: 1 });
+  const usual = { parallel: 6, units: null, continueFromEntries: false, checkpointInterval: "auto" } as const;
 
   it.each([
-    [
-      "a single unit that reads by itself has as many as are asked for",
-      of("direct", 1),
-      { parallel: 6, units: null },
-      6,
-    ],
-    ["one of several has four, so that it can be split twice", of("direct", 3), { parallel: 6, units: null }, 12],
-    ["so has one that is handed segments, even alone", of("shuffle", 1), { parallel: 1, units: null }, 4],
-    ["many units have fewer", of("shuffle", 100), { parallel: 100, units: null }, 256],
-    ["very many have one each", of("shuffle", 300), { parallel: 300, units: null }, 300],
-    ["units of a forced number are never split", of("shuffle", 3), { parallel: 6, units: 3 }, 6],
+    ["a single unit that reads by itself has as many as are asked for", of("direct", 1), usual, 6],
+    ["one of several has four, so that it can be split twice", of("direct", 3), usual, 12],
+    ["so has one that is handed segments, even alone", of("shuffle", 1), { ...usual, parallel: 1 }, 4],
+    ["many units have fewer", of("shuffle", 100), { ...usual, parallel: 100 }, 256],
+    ["very many have one each", of("shuffle", 300), { ...usual, parallel: 300 }, 300],
+    ["units of a forced number are never split", of("shuffle", 3), { ...usual, units: 3 }, 6],
+    ["without checkpoints nothing is split", of("shuffle", 6), { ...usual, checkpointInterval: null }, 6],
+    ["nor what goes on from entries", of("shuffle", 6), { ...usual, continueFromEntries: true }, 6],
   ])("%s", (_, choice, asked, most) => {
     expect(mostPartitions(choice, asked)).toBe(most);
   });

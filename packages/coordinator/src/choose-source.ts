@@ -74,13 +74,15 @@ function obstacleTo(asked: Asked, { filterSubjects }: Plan["read"], { maxUnits }
   return asked.units === null ? null : "not shuffled unless --source asks";
 }
 
-/** How many partitions the run has at most. A number of units that was forced stays, and nothing of it is split. */
+/** How many partitions the run has at most: more than `--parallel` only where units may be split (see `stragglers.ts`). */
 export function mostPartitions(
   { source, units }: SourceChoice,
-  { parallel, units: forced }: Pick<RunSettings, "parallel" | "units">,
+  settings: Pick<RunSettings, "parallel" | "units" | "continueFromEntries" | "checkpointInterval">,
 ): number {
+  const { parallel, units: forced, continueFromEntries, checkpointInterval } = settings;
+  const mayBeSplit = forced === null && !continueFromEntries && checkpointInterval !== null;
   const readsAlone = source.kind === "direct" && units === 1;
-  if (forced !== null || readsAlone) return parallel;
+  if (!mayBeSplit || readsAlone) return parallel;
   return Math.max(parallel, Math.min(units * PARTITIONS_A_UNIT, MANY_PARTITIONS));
 }
 

@@ -2,8 +2,8 @@ import type { Plan, RunRecord, UnitRecord } from "@cim-replay/core";
 import { type Ledger, type LiveReport, type NatsClient, onLive } from "@cim-replay/nats";
 import { lastPinnedTime } from "./last-pinned-time.ts";
 import { lookAtRun, type Progress, progressOf } from "./progress.ts";
+import { SlidingRates, STILL } from "./sliding-rates.ts";
 
-/** Rates are over so long, so that two looks close together do not make them jump. */
 const WINDOW_MS = 5_000;
 const LEASE_LOOK_MS = 2_500;
 
@@ -21,7 +21,7 @@ export class ProgressWatch {
   readonly #runId: string;
   readonly #live = new Map<string, LiveReport>();
   readonly #unsubscribe: () => void;
-  #looks: { readonly at: number; readonly readEvents: number }[] = [];
+  readonly #rates = new SlidingRates(WINDOW_MS);
   /** It never changes. */
   #plan: Plan | null = null;
   #lease: { revision: number; seenAt: number; lookedAt: number; isAbandoned: boolean } | null = null;
@@ -42,14 +42,14 @@ export class ProgressWatch {
     if (isAtWork) this.#lastPinnedAtMs ??= lastPinnedTime(this.#client, run, plan);
     const live = [...this.#live.values()];
     const lastPinnedAtMs = isAtWork ? await this.#lastPinnedAtMs : null;
-    const figures = progressOf(run, plan, units, { live, eventsPerSecond: 0, lastPinnedAtMs });
+    const figures = progressOf(run, plan, units, { live, ...STILL, lastPinnedAtMs });
     if (!isAtWork) {
-      this.#looks = [];
+      this.#rates.forget();
       return { figures, units, isAbandoned: isHeld(run) && (await this.#isAbandoned(run, at)) };
     }
-    const eventsPerSecond = this.#rate(at, figures.readEvents);
+    const rates = this.#rates.see({ events: figures.readEvents, entries: figures.entriesWritten }, at);
     const isAbandoned = await this.#isAbandoned(run, at);
-    return { figures: progressOf(run, plan, units, { live, eventsPerSecond, lastPinnedAtMs }), units, isAbandoned };
+    return { figures: progressOf(run, plan, units, { live, ...rates, lastPinnedAtMs }), units, isAbandoned };
   }
 
   close(): void {
@@ -66,14 +66,6 @@ export class ProgressWatch {
     const isAbandoned = !isOurs || at - seenAt > held.record.ttlMs;
     this.#lease = { revision: held?.revision ?? 0, seenAt, lookedAt: at, isAbandoned };
     return isAbandoned;
-  }
-
-  #rate(at: number, readEvents: number): number {
-    this.#looks = [...this.#looks.filter((look) => at - look.at <= WINDOW_MS), { at, readEvents }];
-    const [oldest] = this.#looks;
-    const seconds = oldest ? (at - oldest.at) / 1000 : 0;
-    // A unit that went back to its checkpoint has read less than it had.
-    return oldest && seconds > 0 ? Math.max(0, (readEvents - oldest.readEvents) / seconds) : 0;
   }
 }
 

@@ -39,7 +39,8 @@ const progress = (
   live: LiveReport[] = [],
   eventsPerSecond = 0,
   lastPinnedAtMs: number | null = null,
-) => progressOf(runOf("run"), plan, units, { live, eventsPerSecond, lastPinnedAtMs });
+  entriesPerSecond = 0,
+) => progressOf(runOf("run"), plan, units, { live, eventsPerSecond, entriesPerSecond, lastPinnedAtMs });
 
 describe("progressOf", () => {
   it("counts as durable only what checkpoints and finished units hold, and others' messages never", () => {
@@ -92,6 +93,13 @@ describe("progressOf", () => {
       stageMicros: { fetch: 2, fold: 4, checkpoint: 6, write: 8 },
     });
     expect(progress(units)).toMatchObject({ etaSeconds: null, lagSeconds: null });
+  });
+
+  it("estimates, once all events are read, how long the entries take that are not written", () => {
+    const atWork = unitOf("u0", {}, { state: "running", epoch: 1 });
+    const live = [reportOf("u0", { applied: 100, entriesWritten: 4 })];
+    expect(progress([atWork], live, 50, null, 2).etaSeconds).toBe(3);
+    expect(progress([atWork], live, 50, null, 0).etaSeconds).toBeNull();
   });
 
   it("takes the entries of finished units from the ledger, of others from what they report", () => {

@@ -9,6 +9,7 @@ import {
 } from "@cim-replay/core";
 import type { Ledger, LiveReport, NatsClient } from "@cim-replay/nats";
 import { lastPinnedTime } from "./last-pinned-time.ts";
+import { type Rates, SlidingRates, STILL } from "./sliding-rates.ts";
 import { withHeirs } from "./stragglers.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ReplayError } from "@cim-replay/core";
@@ -72,9 +73,8 @@ export function progressOf(
   run: RunRecord,
   plan: Plan,
   units: readonly UnitRecord[],
-  more: {
+  more: Rates & {
     live?: readonly LiveReport[];
-    eventsPerSecond: number;
     lastPinnedAtMs: number | null;
     unitsResent?: number;
   },
@@ -94,7 +94,8 @@ export function progressOf(
   );
   const reports = [...live.values()];
   const lastEvents = units.map((unit) => live.get(unit.id)?.lastEventAtMs ?? unit.live.lastEventAtMs);
-  const remaining = totalEvents - readEvents;
+  const entriesWritten = sum(units, entriesOf(live));
+  const entriesTotal = plan.expected && plan.expected.aggregates * (1 + (plan.otherTargets?.length ?? 0));
   const running = units.filter((unit) => unit.state === "running");
   return {
     run,
@@ -110,11 +111,10 @@ export function progressOf(
     ),
     eventsPerSecond: more.eventsPerSecond,
     lagSeconds: lagOf(lastEvents, more.lastPinnedAtMs),
-    etaSeconds: more.eventsPerSecond > 0 ? remaining / more.eventsPerSecond : null,
+    etaSeconds: secondsLeft(more, { events: totalEvents - readEvents, entriesTotal, entriesWritten }),
     errors:
       sum(units, quarantinedBy) + units.filter((unit) => unit.failure && unit.failure.kind !== "bad-events").length,
-    entriesWritten: sum(units, entriesOf(live)),
-    entriesTotal: plan.expected && plan.expected.aggregates * (1 + (plan.otherTargets?.length ?? 0)),
+    ...{ entriesWritten, entriesTotal },
     workers: new Set(running.map((unit) => unit.owner)).size,
     memoryBytes: Math.max(0, ...running.map((unit) => live.get(unit.id)?.memoryBytes ?? unit.live.memoryBytes)),
     inFlightBytes: sum(reports, (report) => report.inFlightBytes),
@@ -126,18 +126,31 @@ export function progressOf(
   };
 }
 
+/** Of what is at work now: entries are written when a unit's events are all read, and nobody knows their rate before. */
+function secondsLeft(
+  { eventsPerSecond, entriesPerSecond }: Rates,
+  left: { events: number; entriesTotal: number | null; entriesWritten: number },
+): number | null {
+  if (left.events > 0) return eventsPerSecond > 0 ? left.events / eventsPerSecond : null;
+  if (left.entriesTotal === null || entriesPerSecond <= 0) return null;
+  return Math.max(0, left.entriesTotal - left.entriesWritten) / entriesPerSecond;
+}
+
 /** From the ledger, for whoever watches from outside. Looks twice where the run is at work, to know its rate. */
 export async function readProgress(client: NatsClient, ledger: Ledger, runId: string): Promise<Progress> {
   const first = await lookAtRun(ledger, runId);
   if (first.run.state !== "running") {
-    return progressOf(first.run, first.plan, first.units, { eventsPerSecond: 0, lastPinnedAtMs: null });
+    return progressOf(first.run, first.plan, first.units, { ...STILL, lastPinnedAtMs: null });
   }
   const [lastPinnedAtMs] = await Promise.all([lastPinnedTime(client, first.run, first.plan), sleep(1_100)]);
   const second = await lookAtRun(ledger, runId);
-  const read = (units: readonly UnitRecord[]) => sum(units, (unit) => readOf(unit, undefined));
-  const seconds = (second.at - first.at) / 1000;
-  const eventsPerSecond = Math.max(0, (read(second.units) - read(first.units)) / seconds);
-  return progressOf(second.run, second.plan, second.units, { eventsPerSecond, lastPinnedAtMs });
+  const rates = new SlidingRates(Number.POSITIVE_INFINITY);
+  const see = ({ units, at }: { units: readonly UnitRecord[]; at: number }) => {
+    const events = sum(units, (unit) => readOf(unit, undefined));
+    return rates.see({ events, entries: sum(units, entriesOf(new Map())) }, at);
+  };
+  see(first);
+  return progressOf(second.run, second.plan, second.units, { ...see(second), lastPinnedAtMs });
 }
 
 /** A run, its plan and its units as the ledger has them. Throws ReplayError where it has none of that id. */

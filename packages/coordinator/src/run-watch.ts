@@ -3,13 +3,14 @@ import { type LiveReport, onLive } from "@cim-replay/nats";
 import type { ReplayContext } from "./context.ts";
 import { lastPinnedTime } from "./last-pinned-time.ts";
 import { type Progress, progressOf } from "./progress.ts";
+import { SlidingRates, STILL } from "./sliding-rates.ts";
 
 const RATE_WINDOW_MS = 3_000;
 
 /** Listens to a run's workers and turns what they say into progress. */
 export class RunWatch {
   readonly #reports = new Map<string, LiveReport>();
-  readonly #samples: { atMs: number; events: number }[] = [];
+  readonly #rates = new SlidingRates(RATE_WINDOW_MS);
   readonly #unsubscribe: () => void;
   #lastPinnedAtMs: number | null = null;
 
@@ -25,9 +26,9 @@ export class RunWatch {
 
   progress(run: RunRecord, plan: Plan, units: readonly UnitRecord[], unitsResent: number): Progress {
     const live = [...this.#reports.values()];
-    const more = { live, eventsPerSecond: 0, lastPinnedAtMs: this.#lastPinnedAtMs, unitsResent };
-    const progress = progressOf(run, plan, units, more);
-    return progressOf(run, plan, units, { ...more, eventsPerSecond: this.#rate(progress.appliedEvents) });
+    const more = { live, ...STILL, lastPinnedAtMs: this.#lastPinnedAtMs, unitsResent };
+    const { appliedEvents: events, entriesWritten: entries } = progressOf(run, plan, units, more);
+    return progressOf(run, plan, units, { ...more, ...this.#rates.see({ events, entries }) });
   }
 
   /** What workers have told of last. */
@@ -37,14 +38,5 @@ export class RunWatch {
 
   stop(): void {
     this.#unsubscribe();
-  }
-
-  #rate(events: number): number {
-    const atMs = performance.now();
-    this.#samples.push({ atMs, events });
-    while ((this.#samples[0]?.atMs ?? atMs) < atMs - RATE_WINDOW_MS) this.#samples.shift();
-    const first = this.#samples[0];
-    if (!first || atMs - first.atMs < 100) return 0;
-    return Math.max(0, ((events - first.events) * 1000) / (atMs - first.atMs));
   }
 }

@@ -29,8 +29,11 @@ export async function sweepSegments(ctx: Pick<ReplayContext, "client" | "log" | 
 
 /** A failed run's segments are gone: where units still have to fold, all slices are packed again. */
 export function toPackAgain(run: RunRecord, units: readonly UnitRecord[]): (unit: UnitRecord) => UnitRecord | null {
-  const unfinished = units.filter(({ kind, state }) => kind === "partition" && state !== "done");
-  const isNeeded = run.state === "failed" && unfinished.length > 0;
+  const known = new Set(units.map(({ id }) => id));
+  // A split unit is finished by its heirs, once there are any.
+  const isOver = ({ state, splitInto }: UnitRecord) =>
+    state === "done" || (state === "split" && splitInto.every(({ id }) => known.has(id)));
+  const isNeeded = run.state === "failed" && units.some((unit) => unit.kind === "partition" && !isOver(unit));
   return (unit) => {
     if (!isNeeded || unit.kind !== "slice" || unit.state !== "done") return null;
     return { ...moveUnit(unit, "pending"), cursorSeq: 0, packed: [] };

@@ -141,7 +141,7 @@ async function assertNotOvertaken(ctx: ReplayContext, run: RunRecord): Promise<v
 /** Back to the last checkpoint that nothing bad has touched; to the start where there is none. */
 function beforeFailure(unit: UnitRecord): UnitRecord {
   const parkedSeqs = figuresByTarget(unit).map(({ firstParkedSeq }) => firstParkedSeq ?? Number.POSITIVE_INFINITY);
-  // Where a segment was not what was packed, nothing that was folded of segments is to be trusted, here or by whom it was split from.
+  // Where a segment was not what was packed, the unit trusts nothing that it folded of segments, nor the states that it was handed over.
   const isLost = unit.failure?.kind === SegmentLostError.name;
   const lastGoodSeq = isLost ? 0 : Math.min(...parkedSeqs);
   const heirOf = isLost && unit.heirOf ? { ...unit.heirOf, checkpoints: [] } : unit.heirOf;

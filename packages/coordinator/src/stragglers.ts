@@ -26,6 +26,9 @@ const ATTEMPTS = 5;
 interface Sample {
   readonly atMs: number;
   readonly readSeq: number;
+  /** What its worker has told of its time so far. */
+  readonly fetchMicros: number;
+  readonly foldMicros: number;
 }
 
 /**
@@ -52,9 +55,9 @@ export class Stragglers {
     const now = performance.now();
     if (!maySplit(run) || now - this.#lookedAt < LOOK_EVERY_MS) return;
     this.#lookedAt = now;
-    this.#sample(units, now);
+    this.#sample(units, live, now);
     if (this.#awaited) return this.#splitWhenDurable(units, now);
-    const straggler = this.#straggler(units, live);
+    const straggler = hasRoom(run, units) ? this.#straggler(units) : null;
     if (!straggler || !(await this.#isAnyoneIdle())) return;
     this.#awaited = { unit: straggler.id, beyondSeq: straggler.cursorSeq, sinceMs: now };
     requestCheckpoint(this.#ctx, run.id);
@@ -93,28 +96,39 @@ export class Stragglers {
   }
 
   /** The one that will end last, where that is long after the others. */
-  #straggler(units: readonly UnitRecord[], live: readonly LiveReport[]): UnitRecord | null {
+  #straggler(units: readonly UnitRecord[]): UnitRecord | null {
     let last: { unit: UnitRecord; leftMs: number } | null = null;
     for (const unit of units) {
       const planned = plannedAs(this.#plan, unit);
       if (!planned || !isSplittable(unit, planned) || isWriting(unit, this.#plan)) continue;
-      const report = live.find((each) => each.unit === unit.id && each.epoch === unit.epoch);
-      if (!report || foldShare(report) < LEAST_FOLD_SHARE) continue;
+      if (this.#foldShare(unit) < LEAST_FOLD_SHARE) continue;
       const leftMs = this.#leftMs(unit);
       if (leftMs !== null && leftMs >= this.#minMs && leftMs > (last?.leftMs ?? 0)) last = { unit, leftMs };
     }
     return last?.unit ?? null;
   }
 
-  #sample(units: readonly UnitRecord[], atMs: number): void {
-    for (const { id, state, live } of units) {
-      if (state !== "running") {
+  #sample(units: readonly UnitRecord[], reports: readonly LiveReport[], atMs: number): void {
+    for (const { id, state, epoch, live } of units) {
+      const report = reports.find((each) => each.unit === id && each.epoch === epoch);
+      if (state !== "running" || !report) {
         this.#samples.delete(id);
         continue;
       }
+      const { fetch: fetchMicros, fold: foldMicros } = report.stageMicros;
       const kept = (this.#samples.get(id) ?? []).filter((sample) => atMs - sample.atMs <= RATE_WINDOW_MS);
-      this.#samples.set(id, [...kept, { atMs, readSeq: live.readSeq }]);
+      this.#samples.set(id, [...kept, { atMs, readSeq: live.readSeq, fetchMicros, foldMicros }]);
     }
+  }
+
+  /** Of the last seconds' work: a unit of a shuffled run may have waited long for its first slices, and fold ever since. */
+  #foldShare({ id }: UnitRecord): number {
+    const samples = this.#samples.get(id) ?? [];
+    const [oldest] = samples;
+    const newest = samples.at(-1);
+    if (!oldest || !newest) return 0;
+    const fold = newest.foldMicros - oldest.foldMicros;
+    return fold / Math.max(1, newest.fetchMicros - oldest.fetchMicros + fold);
   }
 
   /** At the rate of the last seconds; null where that is not known. */
@@ -156,8 +170,12 @@ function isWriting({ live }: UnitRecord, { range }: Plan): boolean {
   return live.entriesWritten > 0 || live.readSeq >= range.toSeq;
 }
 
-function foldShare({ stageMicros: { fetch, fold } }: LiveReport): number {
-  return fold / Math.max(1, fetch + fold);
+/** `--parallel` bounds those that a split makes as well. */
+function hasRoom({ settings }: RunRecord, units: readonly UnitRecord[]): boolean {
+  const atWork = units.filter(
+    ({ kind, state }) => kind === "partition" && (state === "running" || state === "pending"),
+  );
+  return atWork.length < settings.parallel;
 }
 
 /** Makes the records of those that go on for split units, where they are not there yet: a coordinator may die before it does. */

@@ -1,4 +1,4 @@
-import { emptyCounts, newUnitRecord, silentLog, type UnitRecord } from "@cim-replay/core";
+import { emptyCounts, newUnitRecord, SegmentLostError, silentLog, type UnitRecord } from "@cim-replay/core";
 import { connectNats, type NatsClient } from "@cim-replay/nats";
 import { UnitQueue } from "@cim-replay/queue";
 import { planOf, runOf, settingsOf, uniqueName } from "@cim-replay/testkit";
@@ -74,6 +74,16 @@ describe("takeOverRun", () => {
     const id = await failedRun({ checkpoints: [checkpoint(1, 40)], failure: { kind: "unexpected", message: "" } });
     await (await takeOverRun(ctx, id, {})).lease.release();
     expect(await unitOf(id)).toMatchObject({ state: "pending", cursorSeq: 40, checkpoints: [{ number: 1 }], counts });
+  });
+
+  it("lets a unit that was handed another segment than was packed trust neither its own states nor those it began with", async () => {
+    const inherited = { unit: "u", partitions: [0, 1], own: [0], takesRest: true, checkpoints: [checkpoint(1, 20)] };
+    const lost = { kind: SegmentLostError.name, message: "" };
+    const id = await failedRun({ checkpoints: [checkpoint(2, 40)], heirOf: inherited, failure: lost });
+    await (await takeOverRun(ctx, id, {})).lease.release();
+    const unit = await unitOf(id);
+    expect(unit).toMatchObject({ state: "pending", cursorSeq: 0, checkpoints: [], counts: emptyCounts() });
+    expect(unit?.heirOf?.checkpoints).toEqual([]);
   });
 
   it.each(["completed", "cancelled"] as const)("refuses a run that is %s, and leaves its lease free", async (state) => {

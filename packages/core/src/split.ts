@@ -60,8 +60,8 @@ export function heirsOf(unit: UnitRecord, plan: Plan): UnitRecord[] {
       ...shareOf(first, share),
       otherTargets: fresh.otherTargets.map((figures, i) => ({ ...figures, ...shareOf(others[i] ?? figures, share) })),
       heirOf: {
-        ...{ unit: unit.id, planned: plannedIdOf(unit), partitions: [...from], own: [...partitions] },
-        ...{ takesRest: share.takesRest, checkpoints },
+        ...{ unit: unit.id, partitions: [...from], own: [...partitions], takesRest: share.takesRest, checkpoints },
+        ...(unit.heirOf && { planned: plannedIdOf(unit) }),
       },
     };
   });
@@ -89,7 +89,7 @@ export function shareOf(figures: Shared, { from, own, takesRest }: Share): Share
 
 /** The unit of the plan that it is, or that it goes on for a share of. */
 export function plannedIdOf({ id, heirOf }: Pick<UnitRecord, "id" | "heirOf">): string {
-  return heirOf?.planned ?? id;
+  return heirOf?.planned ?? heirOf?.unit ?? id;
 }
 
 /** What the unit does: as planned, or as it was handed over. Undefined where the plan has no such unit. */

@@ -29,7 +29,7 @@ const count = z.int().nonnegative();
 
 /**
  * What became of a unit's messages; `delivered` = the sum of the rest but `deleted` and the last six. `delivered + deleted` = what
- * the unit read of the stream: the range, or its slice. Who reads segments is handed nothing but what is its own.
+ * the unit read of the stream: the range, or its slice. Who reads segments is handed what was packed for it, or for the unit it goes on for.
  */
 export const unitCountsSchema = z.strictObject({
   delivered: count,
@@ -179,7 +179,7 @@ export const unitRecordSchema = z.strictObject({
   heirOf: z
     .strictObject({
       unit: z.string(),
-      /** The unit of the plan from which all of this came: segments are packed for it. */
+      /** Where that one was split off itself: the unit of the plan from which all of this came. */
       planned: z.string().optional(),
       /** All that the other had, in its order; and those that are this unit's. */
       partitions: z.array(count),

@@ -1,5 +1,10 @@
 export { startServerPair, type ServerPair } from "./servers/pair.ts";
-export { type NatsCluster, startNatsCluster } from "./servers/nats-cluster.ts";
+export {
+  type NatsCluster,
+  type PartableCluster,
+  startNatsCluster,
+  startPartableCluster,
+} from "./servers/nats-cluster.ts";
 export { type NatsOptions, startNats } from "./servers/nats-server.ts";
 export { type RedisHandle, type RedisOptions, startRedis } from "./servers/redis-server.ts";
 export { type SentinelOptions, startSentinel } from "./servers/redis-sentinel.ts";

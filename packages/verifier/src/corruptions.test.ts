@@ -210,12 +210,22 @@ const shuffled: Record<string, Corruption> = {
   "an event that came to one of two sharers twice": (world) => {
     const sharer = world.units.find(({ heirOf }) => heirOf !== null) ?? one(world, folders(world));
     sharer.deliveredBySlice[0] = (sharer.deliveredBySlice[0] ?? 0) + 1;
+    // Its own sums are right again.
+    sharer.counts.delivered += 1;
+    sharer.counts.elsewhere += 1;
     return { kind: "unit" };
   },
   "an event that a sharer left to the other, which is its own": (world) => {
     const sharer = world.units.find(({ heirOf }) => heirOf !== null) ?? one(world, folders(world));
     sharer.counts.elsewhere += 1;
     sharer.counts.applied -= 1;
+    return { kind: "unit" };
+  },
+  "an event that was packed for another unit, which a slice's sums do not show": (world) => {
+    const { packed } = aSlice(world);
+    const [from, to] = packed.length > 1 ? packed : [packed[0], undefined];
+    if (from) from.events -= 1;
+    if (to) to.events += 1;
     return { kind: "unit" };
   },
   "a slice that nobody packed": (world) => {

@@ -150,7 +150,7 @@ function checkUnit(plan: Plan, unit: UnitRecord, deleted: DeletedSequences | nul
     found.add("unit", `Unit ${unit.id} was handed ${counts.delivered} messages and accounts for ${accounted}.`);
   }
   const bySlices = deliveredBySlice.reduce((sum, delivered) => sum + delivered, 0);
-  // A filtered read cannot tell what is deleted from what was not asked for; who reads segments sees only its own.
+  // A filtered read cannot tell what is deleted from what was not asked for; of who reads segments see `checkShuffle`.
   if (plan.read.filterSubjects.length > 0 || plan.source.kind === "shuffle") return;
   if (bySlices !== counts.delivered || deliveredBySlice.length !== plan.slices.length) {
     found.add("unit", `Unit ${unit.id} was handed ${counts.delivered} messages, ${bySlices} by slices.`);

@@ -3,7 +3,8 @@ import type { Discrepancies } from "./discrepancies.ts";
 
 /**
  * The table of slices and partitions, as those who packed and those who folded wrote it: each slice has one reader, who accounts for
- * all of its sequences, and what every cell was given by its slice is what came to its partition. `deleted` as the server has it
+ * all of its sequences; what it routed to a unit of the plan is what it packed for it and what each that folds for that unit was handed;
+ * and what all slices routed to a partition is what came there. `deleted` as the server has it
  * still; null where it says something else by now.
  */
 export function checkShuffle(

@@ -4,7 +4,10 @@ import { type NatsClient, readSequential, streamFacts } from "@cim-replay/nats";
 import type { Discrepancies } from "./discrepancies.ts";
 import type { StreamFold } from "./stream-fold.ts";
 
-/** Between two turns of the event loop, in which leases are renewed and an abort is heard: however slow the projection is. */
+/**
+ * Between two turns of the event loop, in which leases are renewed and an abort is heard: however slow the projection is. Not more often:
+ * each turn lets in what the server has ready, and messages that wait are garbage that has grown old.
+ */
 const TURN_EVERY_MS = 500;
 const MESSAGES_BETWEEN_LOOKS = 100;
 const MOST_GAPS = 1_000;

@@ -5,6 +5,7 @@ import {
   type PinnedFilter,
   type RunSettings,
 } from "@cim-replay/core";
+import { resolveProjection } from "@cim-replay/worker/load-projection";
 import type { Settings } from "../settings/definitions.ts";
 import type { LoadedSettings } from "../settings/load.ts";
 import type { ReplayFlags } from "./flags.ts";
@@ -20,8 +21,6 @@ export async function runSettingsFor(
   const { settings, domains } = loaded;
   const domainSettings = domains.get(domain) ?? domainSettingsSchema.parse({});
   const named = projectionsToReplay(domain, loaded, domainSettings);
-  // With it comes the queue's client, which is loaded while the servers are asked.
-  const { resolveProjection } = await import("@cim-replay/worker/load-projection");
   const [first, ...others] = named;
   const resolved = await resolveProjection(first.named);
   const otherTargets = await Promise.all(

@@ -17,6 +17,7 @@ import {
   text,
   textOrNone,
   url,
+  workerBytesOrNone,
 } from "./values.ts";
 
 /** One setting under its three spellings: `--batch-size`, `batch-size:` in the file, `CIM_REPLAY_BATCH_SIZE`. */
@@ -214,7 +215,7 @@ export const settings = {
     flag,
     false,
   ),
-  memoryLimit: setting("--memory-limit <size>", "of each worker process, e.g. 8G", bytesOrNone, null),
+  memoryLimit: setting("--memory-limit <size>", "of each worker process, e.g. 8G", workerBytesOrNone, null),
   bufferMode: setting(
     "--buffer-mode <auto|memory|disk>",
     "where states wait for events: auto: in memory, and in a temporary file when --memory-limit is near",

@@ -104,6 +104,15 @@ describe("settings", () => {
     expect(message).toMatch(/^Cannot use --memory-limit: "8Q": it is no size\. .*See `event-replay --help`\.$/);
   });
 
+  test("refuse a limit that a worker passes before it has read anything, before anything is begun", () => {
+    const cwd = folderWith("");
+    const message = messageOf(() => load({ cwd, flags: { memoryLimit: "10M" } }));
+    expect(message).toMatch(
+      /^Cannot use --memory-limit: "10M" is less than a worker takes that does nothing: 128M is the least/,
+    );
+    expect(load({ cwd, flags: { memoryLimit: "128M" } }).settings.memoryLimit).toBe(128 * 2 ** 20);
+  });
+
   test("tell where a file is no YAML, or has a key twice", () => {
     expect(messageOf(() => load({ cwd: folderWith("batch-size: 1\nprefetch: [1\n") }))).toMatch(/cim-replay\.yaml:\d/);
     expect(messageOf(() => load({ cwd: folderWith("batch-size: 1\nbatch-size: 2\n") }))).toContain("cim-replay.yaml:2");

@@ -71,6 +71,17 @@ export const count = valueFrom((input) => readCount(input, 1));
 export const countOrZero = valueFrom((input) => readCount(input, 0));
 export const countOrNone = valueFrom(orNone((input) => readCount(input, 1)));
 export const bytesOrNone = valueFrom(orNone((input) => parseSize(asText(input))));
+/** A worker takes that much before it has read anything. */
+const LEAST_WORKER_MIB = 128;
+export const workerBytesOrNone = valueFrom(
+  orNone((input) => {
+    const bytes = parseSize(asText(input));
+    if (bytes >= LEAST_WORKER_MIB * 2 ** 20) return bytes;
+    throw new Error(
+      `${JSON.stringify(input)} is less than a worker takes that does nothing: ${LEAST_WORKER_MIB}M is the least`,
+    );
+  }),
+);
 export const durationMs = valueFrom((input) => parseDuration(asText(input)));
 /** Where seconds are what everybody means by a number alone. */
 export const secondsOrDurationMs = valueFrom((input) => {

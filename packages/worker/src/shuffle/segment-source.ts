@@ -53,11 +53,12 @@ export class SegmentSource implements UnitSource {
   }
 
   close(): number {
-    for (const { slice, events, unit } of this.#packed) {
+    const { unit } = this.#context;
+    for (const { slice, events } of this.#packed) {
       const delivered = this.deliveredBySlice[slice];
       if (delivered === events) continue;
       throw new SourceChangedError(
-        `Cannot account for slice ${slice} in unit ${unit}: ${delivered} of its events were folded, and ${events} were packed. Start a new run.`,
+        `Cannot account for slice ${slice} in unit ${unit.id}: ${delivered} of its events came, and ${events} were packed. Start a new run.`,
       );
     }
     return 0;
