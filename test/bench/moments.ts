@@ -16,8 +16,8 @@ async function measured(bench: Bench, { stream }: Dataset, tool: string, args: r
   return found;
 }
 
-/** `npm run bench:moments [events] [rounds]`: two million, and three. A state at a moment takes what a replay takes, and a tenth more at most. */
-const [events = 2_000_000, rounds = 3] = process.argv.slice(2).map(Number);
+/** `npm run bench:moments [events] [rounds]`: two million, and five. A state at a moment takes what a replay takes, and a tenth more at most. */
+const [events = 2_000_000, rounds = 5] = process.argv.slice(2).map(Number);
 const passed = await withBench(async (bench) => {
   const dataset = ordinary("MOMENTS", { events, aggregates: AGGREGATES });
   await standUp(bench, dataset);

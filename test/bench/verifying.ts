@@ -48,8 +48,8 @@ async function ofManyKeys(bench: Bench, keys: number): Promise<void> {
   }
 }
 
-/** `npm run bench:verify [events] [keys] [rounds]`: a million of each, and three rounds. */
-const [events = 1_000_000, keys = 1_000_000, rounds = 3] = process.argv.slice(2).map(Number);
+/** `npm run bench:verify [events] [keys] [rounds]`: a million of each, and five rounds. */
+const [events = 1_000_000, keys = 1_000_000, rounds = 5] = process.argv.slice(2).map(Number);
 const passed = await withBench(async (bench) => {
   await ofManyKeys(bench, keys);
   return asFast(bench, events, rounds);
