@@ -38,7 +38,6 @@ export async function startNatsCluster(size = 3, options: Pick<NatsOptions, "bin
 export async function startPartableCluster(size = 3): Promise<PartableCluster> {
   const ports = await freePorts(size);
   const wires = await Promise.all(ports.map(() => Promise.all(ports.map((port) => Wire.lay(port)))));
-  const between = (one: number, other: number) => [wires[one]?.[other], wires[other]?.[one]];
   const all = wires.flat();
   const close = async () => void (await Promise.all(all.map((wire) => wire.close())));
   try {
@@ -46,8 +45,15 @@ export async function startPartableCluster(size = 3): Promise<PartableCluster> {
     const names = [...cluster.servers.keys()];
     return {
       ...cluster,
-      part: (name) => names.forEach((_, other) => between(names.indexOf(name), other).forEach((wire) => wire?.die())),
-      heal: () => all.forEach((wire) => wire.revive()),
+      part(name) {
+        const alone = names.indexOf(name);
+        for (const [from, ways] of wires.entries()) {
+          for (const [to, wire] of ways.entries()) if (from === alone || to === alone) wire.die();
+        }
+      },
+      heal() {
+        for (const wire of all) wire.revive();
+      },
       stop: async () => {
         await cluster.stop();
         await close();
