@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { silentLog } from "@cim-replay/core";
 import { connectNats, type Ledger, type NatsClient } from "@cim-replay/nats";
 import { uniqueName } from "@cim-replay/testkit";
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from "vitest";
 import { coordinatorId, isCoordinated, LeaseKeeper, type LeaseSubject } from "./lease-keeper.ts";
 import { openLedger } from "./run.fixture.ts";
 
@@ -34,6 +34,18 @@ async function deadPid(): Promise<number> {
   return child.pid ?? 0;
 }
 
+/** The ledger, with an answer of its own to each renewal, which is stored. */
+function renewingAs(answer: (stored: number | null) => Promise<number | null>): Ledger {
+  const inner = ledger.renewLease.bind(ledger);
+  return Object.create(ledger, {
+    // Private members are the ledger's own: every method runs on it.
+    getLease: { value: ledger.getLease.bind(ledger) },
+    takeLease: { value: ledger.takeLease.bind(ledger) },
+    releaseLease: { value: ledger.releaseLease.bind(ledger) },
+    renewLease: { value: async (...given: Parameters<typeof inner>) => answer(await inner(...given)) },
+  }) as Ledger;
+}
+
 describe("LeaseKeeper", () => {
   it("refuses a second coordinator and names the first's run", async () => {
     const first = await acquire("first");
@@ -57,28 +69,32 @@ describe("LeaseKeeper", () => {
   });
 
   it("is free although it is released while a renewal is on its way", async () => {
-    const inner = ledger.renewLease.bind(ledger);
     const { promise: renewing, resolve } = Promise.withResolvers<void>();
-    const slow = Object.create(ledger, {
-      // Private members are the ledger's own: every method runs on it.
-      getLease: { value: ledger.getLease.bind(ledger) },
-      takeLease: { value: ledger.takeLease.bind(ledger) },
-      releaseLease: { value: ledger.releaseLease.bind(ledger) },
-      renewLease: {
-        value: async (...given: Parameters<typeof inner>) => {
-          const revision = await inner(...given);
-          resolve();
-          // Stored, and the answer is late.
-          await sleep(100);
-          return revision;
-        },
-      },
-    }) as Ledger;
+    const slow = renewingAs(async (stored) => {
+      resolve();
+      // Stored, and the answer is late.
+      await sleep(100);
+      return stored;
+    });
     const keeper = await LeaseKeeper.acquire(slow, subject, silentLog);
     await renewing;
     await keeper.release();
     expect(await ledger.getLease(subject.domain, subject.target)).toBeNull();
     await sleep(1_800);
+    expect(await ledger.getLease(subject.domain, subject.target)).toBeNull();
+  });
+
+  it("is still held after a renewal that was stored although nobody heard of it", async () => {
+    let renewals = 0;
+    const deaf = renewingAs(async (stored) => {
+      renewals += 1;
+      if (renewals === 1) throw new Error("no answer");
+      return stored;
+    });
+    const keeper = await LeaseKeeper.acquire(deaf, subject, silentLog);
+    await vi.waitUntil(() => renewals >= 3, { timeout: 10_000 });
+    keeper.assertHeld();
+    await keeper.release();
     expect(await ledger.getLease(subject.domain, subject.target)).toBeNull();
   });
 

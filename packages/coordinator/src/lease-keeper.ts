@@ -95,15 +95,24 @@ export class LeaseKeeper {
   async #renew(): Promise<void> {
     this.#renewal += 1;
     const lease = newLease(this.#subject.runId, this.#renewal);
-    const revision = await this.#ledger.renewLease(this.#subject.domain, this.#subject.target, lease, this.#revision);
+    const { domain, target, runId } = this.#subject;
+    const revision =
+      (await this.#ledger.renewLease(domain, target, lease, this.#revision)) ?? (await this.#ownRevision());
     if (revision !== null) {
       this.#revision = revision;
       return;
     }
     this.#lost = new ReplayError(
-      `Cannot go on with ${holderText(this.#subject.runId)}: another coordinator has taken over ${this.#subject.domain} in ${this.#subject.target}. ` +
-        "See `replay-list`.",
+      `Cannot go on with ${holderText(runId)}: another coordinator has taken over ${domain} in ${target}. See \`replay-list\`.`,
     );
+  }
+
+  /** An earlier renewal that was given up for want of an answer may have been stored after all. Null where it is another's. */
+  async #ownRevision(): Promise<number | null> {
+    const { domain, target, runId } = this.#subject;
+    const held = await this.#ledger.getLease(domain, target);
+    const isOurs = held?.record.coordinatorId === coordinatorId && held.record.runId === runId;
+    return isOurs ? held.revision : null;
   }
 }
 
