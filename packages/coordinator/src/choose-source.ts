@@ -1,6 +1,7 @@
 import {
   assignPartitions,
   chooseUnits,
+  letsUnitsBeSplit,
   type Load,
   type Plan,
   type RunSettings,
@@ -79,8 +80,8 @@ export function mostPartitions(
   { source, units }: SourceChoice,
   settings: Pick<RunSettings, "parallel" | "units" | "continueFromEntries" | "checkpointInterval">,
 ): number {
-  const { parallel, units: forced, continueFromEntries, checkpointInterval } = settings;
-  const mayBeSplit = forced === null && !continueFromEntries && checkpointInterval !== null;
+  const { parallel, checkpointInterval } = settings;
+  const mayBeSplit = letsUnitsBeSplit(settings) && checkpointInterval !== null;
   const readsAlone = source.kind === "direct" && units === 1;
   if (!mayBeSplit || readsAlone) return parallel;
   return Math.max(parallel, Math.min(units * PARTITIONS_A_UNIT, MANY_PARTITIONS));

@@ -3,6 +3,7 @@ import {
   halves,
   heirsOf,
   isSplittable,
+  letsUnitsBeSplit,
   type Plan,
   plannedAs,
   ratesOf,
@@ -123,9 +124,7 @@ export class Stragglers {
 
   /** Of the last seconds' work: a unit of a shuffled run may have waited long for its first slices, and fold ever since. */
   #foldShare({ id }: UnitRecord): number {
-    const samples = this.#samples.get(id) ?? [];
-    const [oldest] = samples;
-    const newest = samples.at(-1);
+    const { oldest, newest } = this.#window(id);
     if (!oldest || !newest) return 0;
     const fold = newest.foldMicros - oldest.foldMicros;
     return fold / Math.max(1, newest.fetchMicros - oldest.fetchMicros + fold);
@@ -133,12 +132,15 @@ export class Stragglers {
 
   /** At the rate of the last seconds; null where that is not known. */
   #leftMs({ id, live }: UnitRecord): number | null {
-    const samples = this.#samples.get(id) ?? [];
-    const [oldest] = samples;
-    const newest = samples.at(-1);
+    const { oldest, newest } = this.#window(id);
     if (!oldest || !newest || newest.readSeq <= oldest.readSeq) return null;
     const left = this.#plan.range.toSeq - live.readSeq;
     return (left * (newest.atMs - oldest.atMs)) / (newest.readSeq - oldest.readSeq);
+  }
+
+  #window(id: string): { oldest: Sample | undefined; newest: Sample | undefined } {
+    const samples = this.#samples.get(id) ?? [];
+    return { oldest: samples[0], newest: samples.at(-1) };
   }
 
   /** Redis that is away has nobody to offer. */
@@ -157,12 +159,10 @@ export class Stragglers {
 
 /** Whether this run may split units at all, now. */
 export function maySplit(run: RunRecord): boolean {
-  const { units: forced, continueFromEntries } = run.settings;
   const { maxRate, maxBytesRate } = ratesOf(run);
   // A unit that is held back on purpose lags for no other reason, and another reader is what is to be spared.
   if (maxRate !== null || maxBytesRate !== null) return false;
-  // Whoever forces the number of units gets it; what was in entries before is not known by partition.
-  return forced === null && !continueFromEntries;
+  return letsUnitsBeSplit(run.settings);
 }
 
 /** Its entries are on their way, or about to be: what is left is not folding. */

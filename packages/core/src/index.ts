@@ -58,7 +58,17 @@ export {
   targetsOf,
   unitFor,
 } from "./targets.ts";
-export { afterSplits, halves, heirsOf, isSplittable, plannedAs, plannedIdOf, shareOf, splitUnit } from "./split.ts";
+export {
+  afterSplits,
+  halves,
+  heirsOf,
+  isSplittable,
+  letsUnitsBeSplit,
+  plannedAs,
+  plannedIdOf,
+  shareOf,
+  splitUnit,
+} from "./split.ts";
 export { type HotAggregate, hotAggregate } from "./hot-aggregate.ts";
 export { type CpuProfile, type WorkerProfile, workerProfileSchema } from "./worker-profile.ts";
 export { type DomainSettings, domainSettingsSchema, ENVELOPE_NAMES } from "./settings.ts";

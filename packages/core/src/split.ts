@@ -1,5 +1,6 @@
 import { ReplayError } from "./errors.ts";
 import type { Plan, PlannedUnit } from "./plan.ts";
+import type { RunSettings } from "./run.ts";
 import { figuresByTarget } from "./targets.ts";
 import { type FoldFigures, moveUnit, newUnitRecord, type UnitCounts, type UnitRecord } from "./unit.ts";
 
@@ -26,6 +27,14 @@ export function halves(
   }
   for (const share of shares) share.sort((a, b) => a - b);
   return shares;
+}
+
+/** Whoever forces the number of units gets it; what was in entries before is not known by partition. */
+export function letsUnitsBeSplit({
+  units,
+  continueFromEntries,
+}: Pick<RunSettings, "units" | "continueFromEntries">): boolean {
+  return units === null && !continueFromEntries;
 }
 
 /** Whether what the unit has counted can be told apart by partition: every event of its own was folded. */

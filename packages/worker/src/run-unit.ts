@@ -5,7 +5,6 @@ import {
   type Log,
   moveUnit,
   type Plan,
-  plannedIdOf,
   ratesOf,
   ReplayError,
   SupersededError,
@@ -151,8 +150,7 @@ async function sourceOf(services: UnitServices, context: UnitContext): Promise<O
   const { ledger } = services;
   if (context.plan.source.kind === "shuffle") {
     const segments = await services.segments();
-    const packedFor = plannedIdOf(context.claim.record);
-    return (start) => new SegmentSource(context, { ledger, segments, packedFor }, start);
+    return (start) => new SegmentSource(context, { ledger, segments }, start);
   }
   const deleted = await pinnedDeletions(services.client, context.plan);
   return (start) => new DirectSource(context, deleted, start);

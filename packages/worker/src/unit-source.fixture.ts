@@ -89,8 +89,7 @@ export class StagedRun {
     const context = { ...(await this.#attempt(unit)), unit: planned } as unknown as UnitContext;
     context.claim.stop(new Error("only reads"));
     if (this.plan.source.kind === "direct") return new DirectSource(context, this.#deleted, start);
-    const segments = watch(await this.#segments());
-    return new SegmentSource(context, { ledger: this.#ledger, segments, packedFor: unit }, start);
+    return new SegmentSource(context, { ledger: this.#ledger, segments: watch(await this.#segments()) }, start);
   }
 
   async end(): Promise<void> {

@@ -1,4 +1,4 @@
-import { SegmentLostError, SourceChangedError, type StreamMessage } from "@cim-replay/core";
+import { plannedIdOf, SegmentLostError, SourceChangedError, type StreamMessage } from "@cim-replay/core";
 import { type Ledger, lostText, type SegmentStore } from "@cim-replay/nats";
 import type { UnitContext } from "../unit-context.ts";
 import type { SourceStart, UnitSource } from "../unit-source.ts";
@@ -26,13 +26,13 @@ export class SegmentSource implements UnitSource {
 
   constructor(
     context: UnitContext,
-    books: { ledger: Ledger; segments: Pick<SegmentStore, "read">; packedFor: string },
+    books: { ledger: Ledger; segments: Pick<SegmentStore, "read"> },
     start: SourceStart,
   ) {
     this.#context = context;
     this.#ledger = books.ledger;
     this.#store = books.segments;
-    this.#packedFor = books.packedFor;
+    this.#packedFor = plannedIdOf(context.claim.record);
     this.deliveredBySlice = [...start.deliveredBySlice];
   }
 
