@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { claimsFrom, FaultStage } from "../support/fault-stage.ts";
 import { seededRandom } from "../support/seeded-random.ts";
+import { until } from "../support/until.ts";
 
 describe("kill -9 of a local worker", () => {
   let stage: FaultStage;
@@ -75,6 +76,23 @@ describe("kill -9 of a local worker", () => {
     const { summary } = await stage.run();
     expect(summary?.entriesUnchanged).toBeGreaterThan(300);
     expect((summary?.entriesUnchanged ?? 0) + (summary?.entriesWritten ?? 0)).toBe(stage.expected.size);
+  });
+
+  it("before it takes its first unit has another take its place", async () => {
+    stage = await FaultStage.open({ events: 1_000, eventMicros: 100 });
+    const replay = stage.replay();
+    const killed = new Set<number>();
+    while (killed.size < 2) {
+      const worker = await until(
+        () => stage.processes().find(({ pid }) => pid !== replay.pid && !killed.has(pid)),
+        "a worker that is being started",
+      );
+      process.kill(worker.pid, "SIGKILL");
+      killed.add(worker.pid);
+    }
+    expect(await replay.exited, stage.said).toBe(0);
+    expect(replay.stderr).toContain("ended with SIGKILL; another takes its place");
+    expect(await stage.entries()).toEqual(stage.expected);
   });
 
   it("is no matter to the other one's unit", async () => {

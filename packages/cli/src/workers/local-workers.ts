@@ -83,19 +83,23 @@ export class LocalWorkers implements WorkerPool {
 
   async #startOne(onExit: (workerId: string) => void): Promise<void> {
     const failed = await this.#tryToStart(onExit);
-    if (failed) throw startFailure(failed);
+    if (failed === null) return;
+    if (failed.child.signalCode === null) throw startFailure(failed);
+    // Killed before it was ready: as good a reason for another as later.
+    await this.#startAnother(failed, onExit);
   }
 
-  /** The child where it ended before it was ready. */
-  async #tryToStart(onExit: (workerId: string) => void): Promise<ChildProcess | null> {
-    const { id, child, ready, exited } = this.#warmed ?? this.#fork();
+  /** The member where it ended before it was ready. */
+  async #tryToStart(onExit: (workerId: string) => void): Promise<Member | null> {
+    const member = this.#warmed ?? this.#fork();
     this.#warmed = null;
+    const { id, ready, exited } = member;
     const outcome = await Promise.race([ready.then(() => "ready" as const), exited.then(() => "exited" as const)]);
-    if (outcome === "exited") return this.#stopping ? null : child;
+    if (outcome === "exited") return this.#stopping ? null : member;
     void exited.then(() => {
       if (this.#stopping) return;
       onExit(id);
-      void this.#replace(id, endOf(child), onExit);
+      this.#startAnother(member, onExit).catch((error: unknown) => this.#lost.abort(error));
     });
     return null;
   }
@@ -120,38 +124,36 @@ export class LocalWorkers implements WorkerPool {
     return member;
   }
 
-  async #replace(id: string, end: string, onExit: (workerId: string) => void): Promise<void> {
-    const { note } = this.#options;
-    if (++this.#replaced > MOST_REPLACEMENTS) {
-      this.#lost.abort(
-        new LostWorkersError(
-          `Cannot go on: local workers keep ending, the last with ${end}. Where that is SIGKILL or SIGABRT, memory ran out: resume with a smaller --batch-size and --prefetch, or start again with more --units.`,
-        ),
-      );
-      return;
-    }
-    note(`Worker ${id} ended with ${end}; another takes its place.`);
+  /** Resolves when another takes units in the place of one that ended, or the pool is stopped. @throws LostWorkersError */
+  async #startAnother(ended: Member, onExit: (workerId: string) => void): Promise<void> {
+    this.#countReplacement(ended);
+    this.#options.note(`Worker ${ended.id} ended with ${endOf(ended)}; another takes its place.`);
     for (let waitMs = REPLACE_AFTER_MS; ; waitMs = Math.min(waitMs * 2, REPLACE_AT_LEAST_EVERY_MS)) {
       await sleep(waitMs);
       if (this.#stopping) return;
       const failed = await this.#tryToStart(onExit);
       if (failed === null) return;
       // A server that is away now may be back soon; how long the run waits for it is the coordinator's to say.
-      if (failed.exitCode === EXIT.unreachable) continue;
-      // Killed before it was ready: as good a reason for another as later.
-      if (failed.signalCode !== null && ++this.#replaced <= MOST_REPLACEMENTS) continue;
-      this.#lost.abort(startFailure(failed));
-      return;
+      if (failed.child.exitCode === EXIT.unreachable) continue;
+      if (failed.child.signalCode === null) throw startFailure(failed);
+      this.#countReplacement(failed);
     }
+  }
+
+  #countReplacement(ended: Member): void {
+    if (++this.#replaced <= MOST_REPLACEMENTS) return;
+    throw new LostWorkersError(
+      `Cannot go on: local workers keep ending, the last with ${endOf(ended)}. Where that is SIGKILL or SIGABRT, memory ran out: resume with a smaller --batch-size and --prefetch, or start again with more --units.`,
+    );
   }
 }
 
-function startFailure(child: ChildProcess): LostWorkersError {
+function startFailure(failed: Member): LostWorkersError {
   return new LostWorkersError(
-    `Cannot start a local worker: it ended with ${endOf(child)}. See its message above, or start \`cim-replay worker\` yourself.`,
+    `Cannot start a local worker: it ended with ${endOf(failed)}. See its message above, or start \`cim-replay worker\` yourself.`,
   );
 }
 
-function endOf(child: ChildProcess): string {
+function endOf({ child }: Member): string {
   return child.signalCode ?? `status ${child.exitCode}`;
 }
