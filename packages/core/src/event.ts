@@ -31,7 +31,7 @@ export interface RawSubject {
   readonly subjectEnd: number;
 }
 
-/** The same of subject and payload; there are no headers. */
+/** The same of subject and payload; of headers it says nothing. */
 export interface RawMessage extends RawSubject {
   readonly payloadAt: number;
   readonly payloadEnd: number;

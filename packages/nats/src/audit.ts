@@ -64,8 +64,8 @@ export class AuditLog {
       const config = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: reached + 1, ...filter };
       try {
         for await (const batch of pullToEnd(this.#client, STREAM, config)) {
-          for (const { seq, message } of batch) {
-            yield parse(seq, message.data);
+          for (const { seq, data } of batch) {
+            yield parse(seq, data);
             reached = seq;
           }
         }

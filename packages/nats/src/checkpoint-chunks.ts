@@ -1,4 +1,4 @@
-import type { PulledMessage } from "./message-pull.ts";
+import type { PulledMessage } from "./pulled-message.ts";
 
 const NAME = {
   write: "Cim-Replay-Write",
@@ -64,8 +64,7 @@ export class ChunkOrder {
   }
 
   /** The chunks that this message completes, as copies; none where it is not of this write, or was here before. */
-  *take({ seq, message }: PulledMessage): Generator<Uint8Array> {
-    const header = message.headers;
+  *take({ seq, headers: header, data }: PulledMessage): Generator<Uint8Array> {
     if (header === undefined) return;
     if (seq === this.#firstSeq && Number(header.get(NAME.number)) === this.#number) {
       this.#writeId = header.get(NAME.write);
@@ -74,7 +73,7 @@ export class ChunkOrder {
     const index = Number(header.get(NAME.index));
     if (header.get(NAME.last) === "1") this.#lastIndex = index;
     if (index < this.#next) return;
-    this.#waiting.set(index, message.data.slice());
+    this.#waiting.set(index, Buffer.from(data));
     for (let chunk = this.#waiting.get(this.#next); chunk; chunk = this.#waiting.get(this.#next)) {
       this.#waiting.delete(this.#next++);
       yield chunk;

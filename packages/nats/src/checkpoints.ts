@@ -5,7 +5,7 @@ import { nuid } from "nats";
 import { ChunkOrder, chunkHeaders, withLast } from "./checkpoint-chunks.ts";
 import type { NatsClient } from "./connect.ts";
 import { PullInterrupted, pullToEnd } from "./message-pull.ts";
-import { storedSeq } from "./publish-ack.ts";
+import { storedAt } from "./publish-ack.ts";
 import { withRetries } from "./publish-retry.ts";
 import { type Outgoing, PublishWindow } from "./publish-window.ts";
 import { ensureStream } from "./stream-ensure.ts";
@@ -69,7 +69,7 @@ export class CheckpointStore {
       {
         what,
         onStored: (item, answer) => {
-          place = extend(place, storedSeq(answer), item.payload.byteLength);
+          place = extend(place, storedAt(answer).seq, item.payload.byteLength);
           return "settled";
         },
         onRefused: (_, ack) => {

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ReplayError } from "@cim-replay/core";
 import { DeliverPolicy } from "@nats-io/jetstream";
-import type { Msg } from "nats";
 import type { NatsClient } from "./connect.ts";
 import { countKeys, type Entry, type EntryHead, headOf } from "./entries.ts";
 import { bucketStream, keySubject } from "./kv-layout.ts";
 import { lastMessage } from "./kv-read.ts";
 import { provenanceIn } from "./entry-headers.ts";
-import { type PulledMessage, PullInterrupted, pullToEnd } from "./message-pull.ts";
+import { PullInterrupted, pullToEnd } from "./message-pull.ts";
+import type { PulledMessage } from "./pulled-message.ts";
 
 /** Passes that may end incomplete; one that was interrupted but got further does not count. */
 const FRUITLESS_PASSES = 10;
@@ -26,7 +26,7 @@ export async function* readHeads(
 ): AsyncGenerator<readonly EntryHead[]> {
   const keyAt = keySubject(bucket, "").length;
   for await (const batch of readNewest(client, bucket, keyFilter, true)) {
-    yield batch.map(({ seq, message }) => headIn(message, message.subject.slice(keyAt), seq));
+    yield batch.map((message) => headIn(message, keyAt));
   }
 }
 
@@ -42,8 +42,8 @@ export async function* readEntries(
   const keyAt = keySubject(bucket, "").length;
   for await (const batch of readNewest(client, bucket, keyFilter, false)) {
     const entries: Entry[] = [];
-    for (const { seq, message } of batch) {
-      const { key, revision, deleted, provenance } = headIn(message, message.subject.slice(keyAt), seq);
+    for (const message of batch) {
+      const { key, revision, deleted, provenance } = headIn(message, keyAt);
       if (!deleted) entries.push({ key, revision, deleted, provenance, value: message.data });
     }
     if (entries.length > 0) yield entries;
@@ -51,17 +51,11 @@ export async function* readEntries(
 }
 
 /** Most entries are a replay's own: for those the client's header objects, which cost more than all the rest, are not made. */
-function headIn(message: Msg, key: string, revision: number): EntryHead {
-  const block = headerBlockOf(message);
-  const provenance = block && provenanceIn(block);
+function headIn(message: PulledMessage, keyAt: number): EntryHead {
+  const { seq: revision, headerBlock } = message;
+  const key = message.subject.slice(keyAt);
+  const provenance = headerBlock && provenanceIn(headerBlock);
   return provenance ? { key, revision, deleted: false, provenance } : headOf(key, revision, message.headers);
-}
-
-/** The bytes are behind names that the client does not promise: null where they are not there. */
-function headerBlockOf(message: Msg): Uint8Array | null {
-  const { _rdata: bytes, _msg: frame } = message as Msg & { _rdata?: unknown; _msg?: { hdr?: unknown } };
-  const end = frame?.hdr;
-  return bytes instanceof Uint8Array && typeof end === "number" && end > 0 ? bytes.subarray(0, end) : null;
 }
 
 /** What one pass must bring to be complete. */
@@ -138,7 +132,8 @@ class Pass {
   }
 
   take(batch: readonly PulledMessage[]): void {
-    for (const { seq, message } of batch) {
+    for (const message of batch) {
+      const { seq } = message;
       if (seq <= this.#lastSeq) throw new PullInterrupted("the server delivers out of order");
       this.#lastSeq = seq;
       // Of one key only the newest revision is delivered, so two of them cannot both be this old.

@@ -134,8 +134,8 @@ export class FileStore {
       const config = { ...from, filter_subject: this.#chunkSubject(nuid) };
       try {
         for await (const batch of pullToEnd(this.#client, streamOf(this.#bucket), config)) {
-          for (const { seq, message } of batch) {
-            yield message.data;
+          for (const { seq, data } of batch) {
+            yield data;
             reached = seq;
           }
         }

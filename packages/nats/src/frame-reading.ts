@@ -1,5 +1,5 @@
-import type { NatsConnection } from "nats";
-import { FrameSplitter } from "./frame-splitter.ts";
+import type { NatsConnection, Subscription } from "nats";
+import { type FrameHandler, FrameSplitter } from "./frame-splitter.ts";
 
 /** The part of the client's inside that is needed; it is not promised, so each piece is looked for before it is used. */
 interface Parser {
@@ -26,8 +26,10 @@ export function splitterOf(nc: NatsConnection): FrameSplitter | null {
   if (!protocol) return null;
   const { parser } = protocol;
   const known = splitters.get(parser);
-  if (known) return known;
+  // One that has nothing to look for lets the library take what comes, which may have the first half of a frame.
+  if (known && !known.isIdle) return known;
   if (parser.state !== BETWEEN_FRAMES) return null;
+  if (known) return known;
   const parse = parser.parse.bind(parser);
   // What passes the library by still counts in its statistics.
   const splitter = new FrameSplitter(parse, (payloadBytes) => {
@@ -37,6 +39,22 @@ export function splitterOf(nc: NatsConnection): FrameSplitter | null {
   parser.parse = (bytes) => splitter.take(asBuffer(bytes));
   splitters.set(parser, splitter);
   return splitter;
+}
+
+/**
+ * Has a subscription's messages handed over as frames, and only statuses by its callback; returns what ends that. Where there
+ * can be no splitter, and once the connection was lost, all comes by the callback.
+ */
+export function watchFrames(nc: NatsConnection, subscription: Subscription, handler: FrameHandler): () => void {
+  const splitter = splitterOf(nc);
+  const id = subscription.getID();
+  splitter?.watch(id, handler);
+  return () => splitter?.unwatch(id);
+}
+
+/** The payload of a frame, as a view. */
+export function payloadOf({ bytes, payloadAt, payloadEnd }: Parameters<FrameHandler>[0]): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + payloadAt, payloadEnd - payloadAt);
 }
 
 /** Whether a splitter can sit in front of this connection's parser. */

@@ -45,11 +45,11 @@ function bySplitter(chunks: readonly Buffer[]): Outcome & { held: number } {
     (bytes) => parser.parse(bytes),
     () => undefined,
   );
-  splitter.watch(WATCHED, ({ bytes, subjectAt, subjectEnd, replyAt, replyEnd, payloadAt, payloadEnd }) => {
+  splitter.watch(WATCHED, (frame) => {
+    const { bytes, subjectAt, subjectEnd, replyAt, replyEnd, headersAt, payloadAt, payloadEnd } = frame;
     const hex = (from: number, to: number) => bytes.toString("hex", from, to);
-    outcome.seen.push(
-      `message ${WATCHED} ${hex(subjectAt, subjectEnd)} ${hex(replyAt, replyEnd)} 0 ${hex(payloadAt, payloadEnd)}`,
-    );
+    const [subject, reply] = [hex(subjectAt, subjectEnd), hex(replyAt, replyEnd)];
+    outcome.seen.push(`message ${WATCHED} ${subject} ${reply} ${payloadAt - headersAt} ${hex(headersAt, payloadEnd)}`);
   });
   all(chunks, outcome, (chunk) => splitter.take(chunk));
   return { ...outcome, held: splitter.heldBytes };
@@ -111,6 +111,10 @@ const good = fc.constantFrom(
   "MSG a 7 re.ply 0\r\n\r\n",
   "MSG a 1 3\r\nabc\r\n",
   "HMSG a 7 r 12 15\r\nNATS/1.0\r\n\r\nabc\r\n",
+  "HMSG a 7 12 15\r\nNATS/1.0\r\n\r\nabc\r\n",
+  "HMSG a 7 r 12 12\r\nNATS/1.0\r\n\r\n\r\n",
+  "HMSG a 7 r 13 12\r\nNATS/1.0\r\n\r\n\r\n",
+  "HMSG a 7 r 0 3\r\nabc\r\n",
   "PING\r\n",
   "-ERR 'no'\r\n",
 );

@@ -17,8 +17,20 @@ const payload = fc.oneof(
 
 function message(subject: string, sid: number, reply: string | null, data: Uint8Array): Sent {
   const head = `MSG ${subject} ${sid} ${reply === null ? "" : `${reply} `}${data.length}\r\n`;
-  const seen = `${subject} ${reply ?? ""} ${Buffer.from(data).toString("hex")}`;
+  const seen = `${subject} ${reply ?? ""}  ${Buffer.from(data).toString("hex")}`;
   return { bytes: Buffer.concat([Buffer.from(head), data, Buffer.from("\r\n")]), seen: sid === WATCHED ? seen : null };
+}
+
+/** Without a reply subject it is a status, which the library understands. */
+function headed(subject: string, sid: number, reply: string | null, headers: string, data: Uint8Array): Sent {
+  const block = Buffer.from(headers);
+  const sizes = `${block.length} ${block.length + data.length}`;
+  const head = `HMSG ${subject} ${sid} ${reply === null ? "" : `${reply} `}${sizes}\r\n`;
+  const seen = `${subject} ${reply} ${block.toString("hex")} ${Buffer.from(data).toString("hex")}`;
+  return {
+    bytes: Buffer.concat([Buffer.from(head), block, data, Buffer.from("\r\n")]),
+    seen: sid === WATCHED && reply !== null ? seen : null,
+  };
 }
 
 const sent: fc.Arbitrary<Sent> = fc.oneof(
@@ -28,11 +40,18 @@ const sent: fc.Arbitrary<Sent> = fc.oneof(
       .tuple(token, fc.constantFrom(WATCHED, WATCHED, 1, 70), fc.option(token), payload)
       .map((all) => message(...all)),
   },
-  fc.tuple(token, fc.constantFrom(WATCHED, 1), payload).map(([subject, sid, data]) => {
-    const headers = Buffer.from("NATS/1.0\r\nA: MSG x 7 1\r\n\r\n");
-    const head = `HMSG ${subject} ${sid} ${headers.length} ${headers.length + data.length}\r\n`;
-    return { bytes: Buffer.concat([Buffer.from(head), headers, data, Buffer.from("\r\n")]), seen: null };
-  }),
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(
+        token,
+        fc.constantFrom(WATCHED, WATCHED, 1),
+        fc.option(token),
+        fc.constantFrom("NATS/1.0\r\nA: MSG x 7 1\r\n\r\n", "NATS/1.0 404 No Messages\r\n\r\n"),
+        payload,
+      )
+      .map((all) => headed(...all)),
+  },
   fc
     .constantFrom("PING\r\n", "PONG\r\n", "+OK\r\n", "-ERR 'MSG a 7 1'\r\n", 'INFO {"server_id":"MSG a 7 2"}\r\n')
     .map((text) => ({ bytes: Buffer.from(text), seen: null })),
@@ -45,10 +64,12 @@ function split(chunks: readonly Buffer[]) {
     (bytes) => others.push(Buffer.from(bytes)),
     () => undefined,
   );
-  splitter.watch(WATCHED, ({ bytes, subjectAt, subjectEnd, replyAt, replyEnd, payloadAt, payloadEnd }) => {
+  splitter.watch(WATCHED, (frame) => {
+    const { bytes, subjectAt, subjectEnd, replyAt, replyEnd, headersAt, payloadAt, payloadEnd } = frame;
     const text = (from: number, to: number) => bytes.toString("utf8", from, to);
+    const hex = (from: number, to: number) => bytes.toString("hex", from, to);
     seen.push(
-      `${text(subjectAt, subjectEnd)} ${text(replyAt, replyEnd)} ${bytes.toString("hex", payloadAt, payloadEnd)}`,
+      `${text(subjectAt, subjectEnd)} ${text(replyAt, replyEnd)} ${hex(headersAt, payloadAt)} ${hex(payloadAt, payloadEnd)}`,
     );
   });
   for (const chunk of chunks) splitter.take(chunk);
@@ -102,8 +123,26 @@ describe("splitting what a server sends", () => {
       () => undefined,
     );
     splitter.watch(WATCHED, () => expect.unreachable());
+    splitter.watch(1, () => undefined);
     splitter.unwatch(WATCHED);
     splitter.take(message("a", WATCHED, null, Buffer.from("x")).bytes);
     expect(others).toEqual(["MSG a 7 1\r\nx\r\n"]);
+  });
+
+  it("stands aside while nothing is watched: what it held and what comes go on as they are", () => {
+    const others: string[] = [];
+    const splitter = new FrameSplitter(
+      (bytes) => others.push(String(bytes)),
+      () => undefined,
+    );
+    expect(splitter.isIdle).toBe(true);
+    splitter.take(Buffer.from("PING\r\nMSG a 7 1\r\nx\r\n"));
+    splitter.watch(WATCHED, () => expect.unreachable());
+    splitter.take(Buffer.from("PING\r\nMSG a 7 1\r"));
+    splitter.unwatch(WATCHED);
+    expect(splitter.isIdle).toBe(false);
+    splitter.take(Buffer.from("\nx\r\nPO"));
+    expect(splitter.isIdle).toBe(true);
+    expect(others).toEqual(["PING\r\nMSG a 7 1\r\nx\r\n", "PING\r\n", "MSG a 7 1\r", "\nx\r\nPO"]);
   });
 });

@@ -4,18 +4,20 @@ const SPACE = 32;
 const CR = 13;
 const LF = 10;
 const ZERO = 48;
-const NINE = 57;
+const UPPER_H = 72;
 const UPPER_M = 77;
 const UPPER_S = 83;
 const UPPER_G = 71;
-/** First bytes of `HMSG`, `PING`, `PONG`, `INFO`, `+OK` and `-ERR`. */
-const OTHER_FRAMES = [...Buffer.from("HPI+-")];
+/** First bytes of `PING`, `PONG`, `INFO`, `+OK` and `-ERR`. */
+const OTHER_FRAMES = [...Buffer.from("PI+-")];
 /** As servers write them; the client library takes more than this, and shall have it. */
 const OTHER_LINE = /^(?:PING|PONG|\+OK|-ERR [^\s][^\r\n]*|INFO [^\s][^\r\n]*)\r\n$/;
-const HEADERS_LINE = /^HMSG [^\s]+ \d+ (?:[^\s]+ )?\d+ (\d{1,9})\r\n$/;
+/** Of a size: beyond them it is no message's. */
 const MOST_DIGITS = 9;
+/** `<subject> <sid> [reply] [header bytes] <bytes>` */
+const MOST_TOKENS = 5;
 
-/** Where a whole `MSG` frame lies in the bytes that hold it. */
+/** Where a whole `MSG` or `HMSG` frame lies in the bytes that hold it. */
 export interface MessageFrame {
   readonly bytes: Buffer;
   readonly subjectAt: number;
@@ -23,6 +25,8 @@ export interface MessageFrame {
   /** Both 0 where the message has no reply subject. */
   readonly replyAt: number;
   readonly replyEnd: number;
+  /** Where the header block begins, which ends at the payload: at `payloadAt` where the message has none. */
+  readonly headersAt: number;
   readonly payloadAt: number;
   readonly payloadEnd: number;
   /** All of `bytes` are ASCII: looked at once for the hundreds of frames of a chunk. */
@@ -33,10 +37,11 @@ export interface MessageFrame {
 export type FrameHandler = (frame: MessageFrame) => void;
 
 /**
- * Splits what a NATS server sends into frames. Whole `MSG` frames of watched subscriptions go to their handlers;
- * everything else goes, whole frame by whole frame, to `others`, which is the client library's own parser. After bytes that are
- * no frame as servers write them, all that follows goes there: what they mean is the library's to say. Frames of NATS'
- * client protocol: https://docs.nats.io/reference/reference-protocols/nats-protocol
+ * Splits what a NATS server sends into frames. Whole messages of watched subscriptions go to their handlers, but for a status,
+ * which is a header block without a reply subject; everything else goes, whole frame by whole frame, to `others`, which is the
+ * client library's own parser. While nothing is watched, all goes there as it comes. After bytes that are no frame as servers
+ * write them, all that follows goes there: what they mean is the library's to say. Frames of NATS' client protocol:
+ * https://docs.nats.io/reference/reference-protocols/nats-protocol
  */
 export class FrameSplitter {
   readonly #others: (bytes: Buffer) => void;
@@ -48,6 +53,7 @@ export class FrameSplitter {
     subjectEnd: 0,
     replyAt: 0,
     replyEnd: 0,
+    headersAt: 0,
     payloadAt: 0,
     payloadEnd: 0,
     isAscii: false,
@@ -60,6 +66,8 @@ export class FrameSplitter {
   #held = 0;
   #wanted = 0;
   #gaveUp = false;
+  /** Of the frame that is looked at: where its tokens begin and end. */
+  readonly #tokens = new Int32Array((MOST_TOKENS + 1) * 2);
 
   constructor(others: (bytes: Buffer) => void, count: (payloadBytes: number) => void) {
     this.#others = others;
@@ -79,9 +87,21 @@ export class FrameSplitter {
     return this.#held;
   }
 
+  /** Nothing is looked for: whoever watches must know that the library stands between two frames. */
+  get isIdle(): boolean {
+    return this.#handlers.size === 0 && this.#held === 0;
+  }
+
   take(chunk: Buffer): void {
+    if (this.#handlers.size === 0) {
+      for (const piece of this.#pieces) this.#others(piece);
+      this.#pieces = [];
+      this.#held = 0;
+      this.#others(chunk);
+      return;
+    }
     let at = this.#held === 0 ? 0 : this.#completed(chunk);
-    this.#frame.isAscii = this.#handlers.size > 0 && isAscii(chunk);
+    this.#frame.isAscii = isAscii(chunk);
     while (at < chunk.length) {
       const end = this.#gaveUp ? this.#unknown(chunk, at) : this.#frameAt(chunk, at);
       if (end > chunk.length) {
@@ -133,13 +153,12 @@ export class FrameSplitter {
 
   /** Deals with the frame that begins at `at` and returns where it ends: beyond the bytes, at least, where it is not whole yet. */
   #frameAt(bytes: Buffer, at: number): number {
-    if (bytes[at] === UPPER_M) return this.#message(bytes, at);
+    if (bytes[at] === UPPER_M) return this.#message(bytes, at, 0);
+    if (bytes[at] === UPPER_H) return this.#message(bytes, at, 1);
     const line = bytes.indexOf(LF, at);
     if (line < 0) return OTHER_FRAMES.includes(bytes[at] ?? 0) ? bytes.length + 1 : this.#unknown(bytes, at);
-    const end = endOfOther(bytes, at, line + 1);
-    if (end === null) return this.#unknown(bytes, at);
-    if (end > bytes.length) return end;
-    if (bytes[end - 2] !== CR || bytes[end - 1] !== LF) return this.#unknown(bytes, at);
+    const end = line + 1;
+    if (!OTHER_LINE.test(bytes.toString("latin1", at, end))) return this.#unknown(bytes, at);
     this.#others(bytes.subarray(at, end));
     return end;
   }
@@ -151,52 +170,42 @@ export class FrameSplitter {
     return bytes.length;
   }
 
-  /** `MSG <subject> <sid> [reply] <size>␍␊<payload>␍␊`; runs for every message of a replay. */
-  #message(bytes: Buffer, at: number): number {
+  /**
+   * `MSG <subject> <sid> [reply] <bytes>␍␊<payload>␍␊`, or
+   * `HMSG <subject> <sid> [reply] <header bytes> <bytes>␍␊<headers><payload>␍␊`; runs for every message of a replay.
+   * `more`: 1 for the letter and the token that the second form has more than the first, else 0.
+   */
+  #message(bytes: Buffer, at: number, more: 0 | 1): number {
     const { length } = bytes;
-    const subjectAt = at + 4;
-    let next = subjectAt;
-    while (next < length && (bytes[next] as number) > SPACE) next++;
-    const subjectEnd = next++;
-    let subscription = 0;
-    const subscriptionAt = next;
-    for (let byte = bytes[next] ?? 0; byte >= ZERO && byte <= NINE; byte = bytes[++next] ?? 0) {
-      subscription = subscription * 10 + byte - ZERO;
-    }
-    const subscriptionEnd = next;
-    const tokenAt = ++next;
-    while (next < length && (bytes[next] as number) > SPACE) next++;
-    if (next >= length) return length + 1;
-    let replyAt = 0;
-    let replyEnd = 0;
-    let sizeAt = tokenAt;
-    if (bytes[next] === SPACE) {
-      replyAt = tokenAt;
-      replyEnd = next;
-      sizeAt = ++next;
-    }
-    next = sizeAt;
-    let size = 0;
-    for (let byte = bytes[next] ?? 0; byte >= ZERO && byte <= NINE; byte = bytes[++next] ?? 0) {
-      size = size * 10 + byte - ZERO;
-    }
-    const payloadAt = next + 2;
-    const end = payloadAt + size + 2;
-    // Also where the line itself is cut off: then `next` stands at the end of its bytes.
-    if (next + 1 >= length) return length + 1;
-    const hasTokens =
-      subjectEnd > subjectAt &&
-      bytes[subjectEnd] === SPACE &&
-      subscriptionEnd > subscriptionAt &&
-      bytes[subscriptionEnd] === SPACE &&
-      (replyAt === 0 || replyEnd > replyAt);
-    const hasSize = next > sizeAt && next - sizeAt <= MOST_DIGITS && bytes[next] === CR && bytes[next + 1] === LF;
-    const isNamed = bytes[at + 1] === UPPER_S && bytes[at + 2] === UPPER_G && bytes[at + 3] === SPACE;
-    if (!isNamed || !hasTokens || !hasSize) return this.#unknown(bytes, at);
+    const subjectAt = at + 4 + more;
+    const found = this.#tokensFrom(bytes, subjectAt);
+    const tokens = this.#tokens;
+    const lineEnd = found === 0 ? length : (tokens[2 * found - 1] as number);
+    if (lineEnd + 1 >= length) return length + 1;
+    const isNamed =
+      bytes[at + more] === UPPER_M &&
+      bytes[at + more + 1] === UPPER_S &&
+      bytes[at + more + 2] === UPPER_G &&
+      bytes[at + more + 3] === SPACE;
+    const hasReply = found - more === 4;
+    const isLine = bytes[lineEnd] === CR && bytes[lineEnd + 1] === LF && (hasReply || found - more === 3);
+    if (!isNamed || !isLine) return this.#unknown(bytes, at);
+    const subjectEnd = tokens[1] as number;
+    const replyAt = hasReply ? (tokens[4] as number) : 0;
+    const replyEnd = hasReply ? (tokens[5] as number) : 0;
+    const subscription = numberIn(bytes, tokens[2] as number, tokens[3] as number);
+    const size = sizeIn(bytes, tokens[2 * found - 2] as number, lineEnd);
+    const headerBytes =
+      more === 0 ? 0 : sizeIn(bytes, tokens[2 * found - 4] as number, tokens[2 * found - 3] as number);
+    const hasTokens = subjectEnd > subjectAt && subscription >= 0 && (!hasReply || replyEnd > replyAt);
+    if (!hasTokens || headerBytes < 0 || size < headerBytes) return this.#unknown(bytes, at);
+    const headersAt = lineEnd + 2;
+    const end = headersAt + size + 2;
     if (end > length) return end;
     if (bytes[end - 2] !== CR || bytes[end - 1] !== LF) return this.#unknown(bytes, at);
     const handler = this.#handlers.get(subscription);
-    if (handler === undefined) {
+    const isStatus = more === 1 && (!hasReply || headerBytes === 0);
+    if (handler === undefined || isStatus) {
       this.#others(bytes.subarray(at, end));
       return end;
     }
@@ -206,18 +215,44 @@ export class FrameSplitter {
     frame.subjectEnd = subjectEnd;
     frame.replyAt = replyAt;
     frame.replyEnd = replyEnd;
-    frame.payloadAt = payloadAt;
+    frame.headersAt = headersAt;
+    frame.payloadAt = headersAt + headerBytes;
     frame.payloadEnd = end - 2;
     this.#count(size);
     handler(frame);
     return end;
   }
+
+  /** Notes where the tokens of a line are, and counts them: one too many at most, and 0 where the line is cut off. */
+  #tokensFrom(bytes: Buffer, at: number): number {
+    const { length } = bytes;
+    const tokens = this.#tokens;
+    let found = 0;
+    tokens[0] = at;
+    for (let next = at; next < length; next++) {
+      const byte = bytes[next] as number;
+      if (byte > SPACE) continue;
+      tokens[2 * found + 1] = next;
+      found += 1;
+      if (byte !== SPACE || found > MOST_TOKENS) return found;
+      tokens[2 * found] = next + 1;
+    }
+    return 0;
+  }
 }
 
-/** Of a frame whose line ends before `lineEnd`; null where it is none as servers write it. */
-function endOfOther(bytes: Buffer, at: number, lineEnd: number): number | null {
-  const line = bytes.toString("latin1", at, lineEnd);
-  const size = HEADERS_LINE.exec(line)?.[1];
-  if (size !== undefined) return lineEnd + Number(size) + 2;
-  return OTHER_LINE.test(line) ? lineEnd : null;
+/** −1 where it is no size of a message. */
+function sizeIn(bytes: Buffer, at: number, end: number): number {
+  return end - at > MOST_DIGITS ? -1 : numberIn(bytes, at, end);
+}
+
+/** −1 where other than digits stand there, or nothing. */
+function numberIn(bytes: Buffer, at: number, end: number): number {
+  let number = end > at ? 0 : -1;
+  for (let next = at; next < end; next++) {
+    const digit = (bytes[next] as number) - ZERO;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }

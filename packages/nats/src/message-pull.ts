@@ -2,13 +2,11 @@ import { AckPolicy, type ConsumerConfig } from "@nats-io/jetstream";
 import { type Msg, nanos, nuid } from "nats";
 import type { NatsClient } from "./connect.ts";
 import { permissionDenied, violationIn } from "./denied.ts";
+import { watchFrames } from "./frame-reading.ts";
+import type { MessageFrame } from "./frame-splitter.ts";
 import { withRetries } from "./publish-retry.ts";
-
-/** `message.data` and headers are views into what the socket delivered: copy what is kept. */
-export interface PulledMessage {
-  readonly seq: number;
-  readonly message: Msg;
-}
+import { DeliveredPull, FramedPull, type PulledMessage } from "./pulled-message.ts";
+import { type Delivery, deliveryIn } from "./reader-message.ts";
 
 /** The consumer is lost, or a message is: whoever reads begins again with a new one. */
 export class PullInterrupted extends Error {
@@ -91,11 +89,13 @@ class Pull {
         else this.#receive(message);
       },
     });
+    const stopFrames = watchFrames(client.nc, this.#subscription, (frame) => this.#receiveFrame(frame));
     const stopLink = client.link.onChange(() => this.#interrupt("the connection was lost"));
     const stopDenials = client.denials.onDenied((violation) => {
       if (violation.subject === this.#subject) this.#fail(permissionDenied(`read stream ${stream}`, violation));
     });
     this.#stopListening = () => {
+      stopFrames();
       stopLink();
       stopDenials();
     };
@@ -135,12 +135,24 @@ class Pull {
       this.#end(message);
       return;
     }
-    const { seq, delivered } = deliveryOf(message.reply);
-    if (delivered !== ++this.#lastDelivered) {
-      this.#interrupt("a message was lost on the way");
-      return;
-    }
-    this.#messages.push({ seq, message });
+    const reply = Buffer.from(message.reply);
+    const delivery = deliveryIn(reply, 0, reply.length);
+    if (this.#isNext(delivery)) this.#take(new DeliveredPull(delivery.seq, message));
+  }
+
+  #receiveFrame(frame: MessageFrame): void {
+    const delivery = deliveryIn(frame.bytes, frame.replyAt, frame.replyEnd);
+    if (this.#isNext(delivery)) this.#take(new FramedPull(delivery.seq, frame));
+  }
+
+  #isNext({ delivered }: Delivery): boolean {
+    if (delivered === ++this.#lastDelivered) return true;
+    this.#interrupt("a message was lost on the way");
+    return false;
+  }
+
+  #take(message: PulledMessage): void {
+    this.#messages.push(message);
     if (this.#messages.length === MESSAGES_A_PULL) this.#finish(false);
   }
 
@@ -167,11 +179,4 @@ class Pull {
     clearTimeout(this.#silence);
     this.#coming.reject(error);
   }
-}
-
-/** From a reply subject `$JS.ACK.[domain.account.]stream.consumer.redelivered.seq.delivered.time.pending[.random]`. */
-function deliveryOf(reply: string): { seq: number; delivered: number } {
-  const tokens = reply.split(".");
-  const first = tokens.length > 9 ? 7 : 5;
-  return { seq: Number(tokens[first]), delivered: Number(tokens[first + 1]) };
 }

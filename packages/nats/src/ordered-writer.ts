@@ -1,7 +1,6 @@
 import { ConflictingWriterError, type HeaderPair, ReplayError } from "@cim-replay/core";
-import type { Msg } from "nats";
 import type { NatsClient } from "./connect.ts";
-import type { Ack } from "./publish-ack.ts";
+import { type Ack, type Answer, storedAt } from "./publish-ack.ts";
 import { type Outgoing, PublishWindow } from "./publish-window.ts";
 import { withRetries } from "./publish-retry.ts";
 
@@ -96,8 +95,8 @@ export class OrderedWriter {
   }
 
   /** A good answer names another place where the message was taken for a duplicate and not stored. */
-  #onStored(item: Pending, answer: Msg): "settled" | "doubtful" {
-    if (answer.json<{ duplicate?: boolean }>().duplicate !== true) return "settled";
+  #onStored(item: Pending, answer: Answer): "settled" | "doubtful" {
+    if (storedAt(answer).duplicate !== true) return "settled";
     item.isDuplicate = true;
     return "doubtful";
   }

@@ -1,8 +1,9 @@
 import { ReplayError, UnreachableError } from "@cim-replay/core";
-import type { Msg, PermissionViolationError } from "nats";
+import type { PermissionViolationError } from "nats";
 import type { NatsClient } from "./connect.ts";
 import { permissionDenied, violationIn } from "./denied.ts";
-import { readAck, storedSeq } from "./publish-ack.ts";
+import { payloadOf, watchFrames } from "./frame-reading.ts";
+import { type Answer, readAck, storedAt } from "./publish-ack.ts";
 
 export interface PublishAllOptions {
   /** For messages of errors. */
@@ -79,6 +80,7 @@ class AckCounter {
         else if (error === null) this.#onAnswer(message);
       },
     });
+    const stopFrames = watchFrames(client.nc, subscription, (frame) => this.#onAnswer({ data: payloadOf(frame) }));
     const onDenied = (violation: PermissionViolationError) => {
       if (this.#subjects.includes(violation.subject)) this.#fail(permissionDenied(this.#what, violation));
     };
@@ -90,6 +92,7 @@ class AckCounter {
     const onAbort = () => this.#fail(signal?.reason);
     signal?.addEventListener("abort", onAbort);
     this.#close = () => {
+      stopFrames();
       stopLink();
       stopDenials();
       signal?.removeEventListener("abort", onAbort);
@@ -135,8 +138,8 @@ class AckCounter {
     this.#waiting = null;
   }
 
-  #onAnswer(message: Msg): void {
-    const ack = readAck(message);
+  #onAnswer(answer: Answer): void {
+    const ack = readAck(answer);
     if (ack.kind !== "stored") {
       const why = "words" in ack ? ack.words : "the stream holds other messages than expected";
       this.#fail(new ReplayError(this.#stopped(`the server answers "${why}"`)));
@@ -144,7 +147,7 @@ class AckCounter {
     }
     this.stored++;
     this.pendingBytes -= this.#sizes[this.#oldest++] ?? 0;
-    if (this.pending === 0) this.lastSeq = storedSeq(message);
+    if (this.pending === 0) this.lastSeq = storedAt(answer).seq;
     if (this.#oldest >= ANSWERED_KEPT) {
       this.#sizes.splice(0, this.#oldest);
       this.#subjects.splice(0, this.#oldest);

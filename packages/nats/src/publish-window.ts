@@ -1,9 +1,11 @@
-import { type Msg, PermissionViolationError, type Subscription } from "nats";
+import { PermissionViolationError, type Subscription } from "nats";
 import type { NatsClient } from "./connect.ts";
 import { permissionDenied } from "./denied.ts";
+import { payloadOf, watchFrames } from "./frame-reading.ts";
+import type { MessageFrame } from "./frame-splitter.ts";
 import { sentTo } from "./kv-layout.ts";
 import { inParallel } from "./kv-parallel.ts";
-import { type Ack, readAck } from "./publish-ack.ts";
+import { type Ack, type Answer, readAck } from "./publish-ack.ts";
 import { publishFrame } from "./publish-frame.ts";
 import { GIVE_UP_AFTER_MS, unreachable } from "./publish-retry.ts";
 
@@ -21,7 +23,7 @@ export interface WindowPolicy<T extends Outgoing> {
   /** Completes "Cannot …". */
   readonly what: string;
   /** `doubtful`: the answer is a good one, and yet the item is not there, so `resolve` must look. */
-  onStored(item: T, answer: Msg): "settled" | "doubtful";
+  onStored(item: T, answer: Answer): "settled" | "doubtful";
   /** `doubtful`: an earlier send of it may be what stands in the way, so `resolve` must look. Throws what is final. */
   onRefused(item: T, ack: Exclude<Ack, { kind: "stored" | "not-available" }>): "settled" | "doubtful";
   /** Called for an item that was sent and whose answer was lost. */
@@ -51,7 +53,9 @@ export class PublishWindow<T extends Outgoing> {
   #pendingBytes = 0;
   #nextToken = 1;
   #inbox = "";
+  #inboxBytes = 0;
   #answers: Subscription | null = null;
+  #stopFrames: (() => void) | null = null;
   #ticker: NodeJS.Timeout | null = null;
   #silentTicks = 0;
   #hopelessTicks = 0;
@@ -114,14 +118,18 @@ export class PublishWindow<T extends Outgoing> {
     }
   }
 
-  #onAnswer(message: Msg): void {
-    const token = Number(message.subject.slice(this.#inbox.length));
+  #onFrame(frame: MessageFrame): void {
+    const token = frame.bytes.toString("latin1", frame.subjectAt + this.#inboxBytes, frame.subjectEnd);
+    this.#onAnswer(Number(token), { data: payloadOf(frame) });
+  }
+
+  #onAnswer(token: number, answer: Answer): void {
     const item = this.#pending.get(token);
     // An answer to an earlier send of a message that was sent again.
     if (item === undefined) return;
-    const ack = readAck(message);
+    const ack = readAck(answer);
     if (ack.kind === "stored") {
-      if (this.#policy.onStored(item, message) === "settled") this.#settle(token, item);
+      if (this.#policy.onStored(item, answer) === "settled") this.#settle(token, item);
       else this.#doubt = true;
     } else if (ack.kind === "not-available") {
       this.#doubt = true;
@@ -208,19 +216,26 @@ export class PublishWindow<T extends Outgoing> {
   #open(): void {
     const { nc, link, denials } = this.#client;
     this.#inbox = `${this.#client.newInbox()}.`;
-    this.#answers = nc.subscribe(`${this.#inbox}*`, {
+    this.#inboxBytes = Buffer.byteLength(this.#inbox);
+    const answers = nc.subscribe(`${this.#inbox}*`, {
       callback: (error, message) => {
-        if (error === null) this.#onAnswer(message);
+        if (error === null) this.#onAnswer(Number(message.subject.slice(this.#inbox.length)), message);
         else if (error instanceof PermissionViolationError) this.fail(permissionDenied(this.#policy.what, error));
         else this.fail(error);
       },
     });
+    this.#answers = answers;
+    const watch = () => watchFrames(nc, answers, (frame) => this.#onFrame(frame));
+    this.#stopFrames = watch();
     this.#silentTicks = 0;
     this.#hopelessTicks = 0;
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     const stopLink = link.onChange(() => {
+      if (!link.up) return;
+      this.#stopFrames?.();
+      this.#stopFrames = watch();
       // What was sent around a lost connection may or may not have arrived.
-      if (link.up && this.#pending.size > 0) this.#doubt = true;
+      if (this.#pending.size > 0) this.#doubt = true;
     });
     const stopDenials = denials.onDenied((violation) => {
       if (violation.operation !== "publish") return;
@@ -238,8 +253,9 @@ export class PublishWindow<T extends Outgoing> {
   #close(): void {
     if (this.#ticker) clearInterval(this.#ticker);
     this.#stopListening?.();
+    this.#stopFrames?.();
     if (this.#answers && !this.#client.nc.isClosed()) this.#answers.unsubscribe();
-    this.#ticker = this.#stopListening = this.#answers = null;
+    this.#ticker = this.#stopListening = this.#stopFrames = this.#answers = null;
   }
 }
 

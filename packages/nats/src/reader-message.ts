@@ -1,7 +1,14 @@
 import { isAscii } from "node:buffer";
-import type { EventHeaders, HeaderPair, RawMessage, StreamMessage } from "@cim-replay/core";
+import {
+  type EventHeaders,
+  type HeaderPair,
+  joinedHeaders,
+  type RawMessage,
+  type StreamMessage,
+} from "@cim-replay/core";
 import type { Msg } from "nats";
 import type { MessageFrame } from "./frame-splitter.ts";
+import { headerPairsIn } from "./header-block.ts";
 
 const DOT = 46;
 const ZERO = 48;
@@ -28,6 +35,26 @@ export function replyOf(message: Msg): Uint8Array | null {
 export function sequenceOffset(reply: Uint8Array): number {
   const before = findDots(reply, 0, reply.length);
   return before < 0 ? -1 : (dots[before] as number) + 1;
+}
+
+export interface Delivery {
+  readonly seq: number;
+  /** The consumer's own count. */
+  readonly delivered: number;
+}
+
+/** What the reply subject between `replyAt` and `replyEnd` says; zeros where it is none of a delivered message. */
+export function deliveryIn(bytes: Uint8Array, replyAt: number, replyEnd: number): Delivery {
+  const before = findDots(bytes, replyAt, replyEnd);
+  if (before < 0) return { seq: 0, delivered: 0 };
+  const [seqAt, nextAt, endAt] = [dots[before], dots[before + 1], dots[before + 2]] as [number, number, number];
+  return { seq: digits(bytes, seqAt + 1, nextAt), delivered: digits(bytes, nextAt + 1, endAt) };
+}
+
+function digits(bytes: Uint8Array, at: number, end: number): number {
+  let number = 0;
+  for (let i = at; i < end; i++) number = number * 10 + (bytes[i] as number) - ZERO;
+  return number;
 }
 
 /** One delivered message; all but its sequence is read when asked for. `data` is a view of the socket's chunk. */
@@ -73,10 +100,14 @@ export class DeliveredMessage implements StreamMessage {
   }
 }
 
-/** One message as it lies in the bytes from the socket; it has no headers, or it would have come in another frame. */
-export class FramedMessage implements StreamMessage, RawMessage {
+/** The message of a frame, whose bytes stay in memory for as long as it does. */
+export function messageIn(frame: MessageFrame, seq: number): StreamMessage {
+  return frame.headersAt === frame.payloadAt ? new FramedMessage(seq, frame) : new FramedMessageWithHeaders(seq, frame);
+}
+
+/** One message as it lies in the bytes from the socket, without headers. */
+class FramedMessage implements StreamMessage, RawMessage {
   readonly seq: number;
-  readonly headers = undefined;
   readonly bytes: Buffer;
   readonly subjectAt: number;
   readonly subjectEnd: number;
@@ -102,7 +133,11 @@ export class FramedMessage implements StreamMessage, RawMessage {
     return this.bytes.toString("utf8", this.subjectAt, this.subjectEnd);
   }
 
-  /** No field: one is made for every message of a replay, and only backups ask. */
+  /** No field: one is made for every message of a replay. */
+  get headers(): EventHeaders | undefined {
+    return undefined;
+  }
+
   get headerPairs(): readonly HeaderPair[] {
     return NO_PAIRS;
   }
@@ -133,13 +168,32 @@ export class FramedMessage implements StreamMessage, RawMessage {
   }
 }
 
+class FramedMessageWithHeaders extends FramedMessage {
+  readonly #headersAt: number;
+  #pairs: readonly HeaderPair[] | undefined;
+  #headers: EventHeaders | undefined;
+
+  constructor(seq: number, frame: MessageFrame) {
+    super(seq, frame);
+    this.#headersAt = frame.headersAt;
+  }
+
+  override get headers(): EventHeaders {
+    this.#headers ??= joinedHeaders(this.headerPairs);
+    return this.#headers;
+  }
+
+  override get headerPairs(): readonly HeaderPair[] {
+    this.#pairs ??= headerPairsIn(this.bytes.subarray(this.#headersAt, this.payloadAt));
+    return this.#pairs;
+  }
+}
+
 /** Asked for every message where a run is bounded by time. */
 function receivedAtMsOf(bytes: Uint8Array, replyAt: number, replyEnd: number): number {
   const { at, end } = nanosecondsIn(bytes, replyAt, replyEnd);
-  let milliseconds = 0;
   // Nanoseconds do not fit a number: the last six digits are left out.
-  for (let i = at; i < end - 6; i++) milliseconds = milliseconds * 10 + (bytes[i] as number) - ZERO;
-  return milliseconds;
+  return digits(bytes, at, end - 6);
 }
 
 function receivedAtNsOf(bytes: Uint8Array, replyAt: number, replyEnd: number): bigint {

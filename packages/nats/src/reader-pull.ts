@@ -5,7 +5,7 @@ import { permissionDenied, violationIn } from "./denied.ts";
 import { type Lane, nextRequest } from "./reader-lane.ts";
 import { splitterOf } from "./frame-reading.ts";
 import type { FrameSplitter, MessageFrame } from "./frame-splitter.ts";
-import { DeliveredMessage, FramedMessage, replyOf, sequenceOffset } from "./reader-message.ts";
+import { DeliveredMessage, messageIn, replyOf, sequenceOffset } from "./reader-message.ts";
 import type { ReadPosition } from "./reader-position.ts";
 import type { MessageQueue } from "./reader-queue.ts";
 
@@ -103,7 +103,7 @@ export class Pull {
       },
     });
     const lane: Lane = { subscription, messages: 0, bytes: 0, askedMessages: 0, share };
-    // Messages with headers and statuses still come by the callback, in their turn.
+    // Statuses still come by the callback, in their turn.
     this.#splitter?.watch(subscription.getID(), (frame) => this.#receiveFrame(lane, frame));
     return lane;
   }
@@ -150,8 +150,8 @@ export class Pull {
     const { bytes, replyAt, replyEnd } = frame;
     const seq = this.#nextSequence(bytes, replyAt, replyEnd);
     if (seq === null) return;
-    const size = frame.subjectEnd - frame.subjectAt + replyEnd - replyAt + frame.payloadEnd - frame.payloadAt;
-    this.#accept(lane, seq, size, new FramedMessage(seq, frame));
+    const size = frame.subjectEnd - frame.subjectAt + replyEnd - replyAt + frame.payloadEnd - frame.headersAt;
+    this.#accept(lane, seq, size, messageIn(frame, seq));
   }
 
   /**

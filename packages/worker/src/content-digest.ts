@@ -1,5 +1,5 @@
 import { createHash, hash as hashOnce, type Hash } from "node:crypto";
-import type { RawMessage, StreamMessage } from "@cim-replay/core";
+import type { EventHeaders, RawMessage, StreamMessage } from "@cim-replay/core";
 
 /** Sequences that are hashed together; a resumed unit hashes again from the start of the block in which it stopped. */
 const BLOCK_SEQUENCES = 16_384;
@@ -7,7 +7,7 @@ const BUFFER_BYTES = 32 * 1024;
 /** Sequence (8) and the subject's length (4). */
 const HEAD_BYTES = 12;
 const CHAIN_START = Buffer.alloc(32);
-const NO_HEADERS = Buffer.alloc(0);
+const MOST_BYTES_A_CHARACTER = 3;
 const encoder = new TextEncoder();
 
 /** Where a partition's digest stands between two blocks. */
@@ -79,22 +79,22 @@ class PartitionDigest {
   }
 
   add(message: StreamMessage): void {
-    if (message.raw) this.#addRaw(message.seq, message.raw);
+    if (message.raw) this.#addRaw(message, message.raw);
     else this.#addParsed(message);
     this.#messages += 1;
   }
 
-  /** Copied from where it was received: no view, no text, nothing allocated. */
-  #addRaw(seq: number, raw: RawMessage): void {
+  /** Copied from where it was received: no view, no text, nothing allocated but for headers. */
+  #addRaw({ seq, headers }: StreamMessage, raw: RawMessage): void {
     const bytes = Buffer.isBuffer(raw.bytes) ? raw.bytes : Buffer.from(raw.bytes);
     const subjectBytes = raw.subjectEnd - raw.subjectAt;
     const payloadBytes = raw.payloadEnd - raw.payloadAt;
     const isLarge = payloadBytes > BUFFER_BYTES / 2;
-    let at = this.#room(HEAD_BYTES + subjectBytes + 8 + (isLarge ? 0 : payloadBytes));
+    let at = this.#room(HEAD_BYTES + subjectBytes + 8 + mostBytesOf(headers) + (isLarge ? 0 : payloadBytes));
     const buffer = this.#buffer as Buffer;
     at = putHead(buffer, at, seq, subjectBytes);
     for (let from = raw.subjectAt; from < raw.subjectEnd; from++) buffer[at++] = bytes[from] as number;
-    at = putUint32(buffer, putUint32(buffer, at, 0), payloadBytes);
+    at = putUint32(buffer, putHeaders(buffer, at, headers), payloadBytes);
     if (!isLarge) at += bytes.copy(buffer, at, raw.payloadAt, raw.payloadEnd);
     this.#used = at;
     if (isLarge) this.#append(bytes.subarray(raw.payloadAt, raw.payloadEnd));
@@ -102,12 +102,10 @@ class PartitionDigest {
 
   #addParsed({ seq, subject: text, data, headers }: StreamMessage): void {
     const subject = encoder.encode(text);
-    const header = headers === undefined ? NO_HEADERS : headerBytes(headers);
-    let at = this.#room(HEAD_BYTES + subject.length + 8 + header.length);
+    let at = this.#room(HEAD_BYTES + subject.length + 8 + mostBytesOf(headers));
     const buffer = this.#buffer as Buffer;
     at = putBytes(buffer, putHead(buffer, at, seq, subject.length), subject);
-    at = putBytes(buffer, putUint32(buffer, at, header.length), header);
-    this.#used = putUint32(buffer, at, data.length);
+    this.#used = putUint32(buffer, putHeaders(buffer, at, headers), data.length);
     this.#append(data);
   }
 
@@ -150,17 +148,26 @@ class PartitionDigest {
   }
 }
 
-function headerBytes(headers: Readonly<Record<string, string>>): Uint8Array {
-  const parts: Uint8Array[] = [];
-  for (const name in headers) {
-    for (const text of [name, headers[name] ?? ""]) {
-      const bytes = encoder.encode(text);
-      const length = Buffer.alloc(4);
-      putUint32(length, 0, bytes.length);
-      parts.push(length, bytes);
-    }
-  }
-  return Buffer.concat(parts);
+/** More than their length: how much that is shows when they are written. */
+function mostBytesOf(headers: EventHeaders | undefined): number {
+  let bytes = 0;
+  for (const name in headers) bytes += 8 + (name.length + (headers[name] ?? "").length) * MOST_BYTES_A_CHARACTER;
+  return bytes;
+}
+
+/** Behind the length of all: each name and value behind its own. */
+function putHeaders(buffer: Buffer, at: number, headers: EventHeaders | undefined): number {
+  const from = at + 4;
+  let end = from;
+  for (const name in headers) end = putText(buffer, putText(buffer, end, name), headers[name] ?? "");
+  putUint32(buffer, at, end - from);
+  return end;
+}
+
+function putText(buffer: Buffer, at: number, text: string): number {
+  const bytes = buffer.write(text, at + 4);
+  putUint32(buffer, at, bytes);
+  return at + 4 + bytes;
 }
 
 function putHead(buffer: Uint8Array, at: number, seq: number, subjectBytes: number): number {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { SegmentOrigin } from "@cim-replay/nats";
-import type { EventHeaders, HeaderPair, StreamMessage } from "@cim-replay/core";
+import type { HeaderPair, StreamMessage } from "@cim-replay/core";
 
 /**
  * A segment's bytes: a head (layout's version, flags, events, length of the body before compression; then the SHA-256 of the
@@ -96,17 +96,16 @@ export function eventHead(body: Buffer, at: number): EventHead {
 }
 
 /** Every name with every value, each behind its length. */
-export function encodeHeaders({ headerPairs, headers }: StreamMessage): Uint8Array {
+export function encodeHeaders({ headerPairs, headers }: StreamMessage): Buffer {
   if (headers === undefined) return NO_BYTES;
-  const pairs: readonly HeaderPair[] = headerPairs ?? Object.entries(headers);
-  const parts: Buffer[] = [];
-  for (const text of pairs.flat()) {
-    const bytes = Buffer.from(text, "utf8");
-    const length = Buffer.allocUnsafe(4);
-    length.writeUInt32BE(bytes.length, 0);
-    parts.push(length, bytes);
+  const texts = (headerPairs ?? Object.entries(headers)).flat();
+  const bytes = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + 4 + Buffer.byteLength(text), 0));
+  let at = 0;
+  for (const text of texts) {
+    const length = bytes.write(text, at + 4);
+    at = bytes.writeUInt32BE(length, at) + length;
   }
-  return Buffer.concat(parts);
+  return bytes;
 }
 
 export function decodeHeaderPairs(bytes: Buffer): HeaderPair[] {
@@ -117,17 +116,4 @@ export function decodeHeaderPairs(bytes: Buffer): HeaderPair[] {
     at = end;
   }
   return Array.from({ length: texts.length / 2 }, (_, i) => [texts[2 * i] ?? "", texts[2 * i + 1] ?? ""] as const);
-}
-
-/** As the client library's messages are read: names in order of appearance, the values of each joined. */
-export function joinedHeaders(pairs: readonly HeaderPair[]): EventHeaders {
-  const values = new Map<string, string[]>();
-  for (const [name, value] of pairs) {
-    const known = values.get(name);
-    if (known) known.push(value);
-    else values.set(name, [value]);
-  }
-  const headers: Record<string, string> = Object.create(null);
-  for (const [name, all] of values) headers[name] = all.join(", ");
-  return headers;
 }

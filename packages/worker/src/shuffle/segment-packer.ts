@@ -92,9 +92,11 @@ export class SegmentPacker {
     const bytes = Buffer.isBuffer(source) ? source : Buffer.from(source);
     const subjectBytes = subjectEnd - subjectAt;
     const payloadBytes = payloadEnd - payloadAt;
-    this.#head(message, subjectBytes, 0, payloadBytes);
-    let at = this.#room(subjectBytes + payloadBytes);
+    const headers = encodeHeaders(message);
+    this.#head(message, subjectBytes, headers.length, payloadBytes);
+    let at = this.#room(subjectBytes + headers.length + payloadBytes);
     at += bytes.copy(this.#data, at, subjectAt, subjectEnd);
+    at += headers.copy(this.#data, at);
     this.#used = at + bytes.copy(this.#data, at, payloadAt, payloadEnd);
   }
 

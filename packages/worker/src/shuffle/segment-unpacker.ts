@@ -1,13 +1,18 @@
 import { isAscii } from "node:buffer";
 import { hash } from "node:crypto";
 import { zstdDecompressSync } from "node:zlib";
-import type { EventHeaders, HeaderPair, RawMessage, StreamMessage } from "@cim-replay/core";
+import {
+  type EventHeaders,
+  type HeaderPair,
+  joinedHeaders,
+  type RawMessage,
+  type StreamMessage,
+} from "@cim-replay/core";
 import {
   decodeHeaderPairs,
   EVENT_HEAD_BYTES,
   type EventHead,
   eventHead,
-  joinedHeaders,
   SEGMENT_HEAD_BYTES,
   segmentHead,
 } from "./segment-layout.ts";
