@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { errorMessage } from "@cim-replay/core";
 import type { z } from "zod";
-import { type ChunkKind, chunkPath } from "./chunks.ts";
+import { type ChunkKind, chunkPath, END_OF_LINE } from "./chunks.ts";
 import { ARCHIVE_VERSION, type ManifestMember, MANIFEST_PATH, manifestKindSchema, recordsIn } from "./manifest.ts";
 import { refused } from "./refused.ts";
 import type { SealedFile } from "./sealed-file.ts";
@@ -97,7 +97,7 @@ function isNext(path: string, before: string | undefined): boolean {
 /** One at a time: a hostile member may be nothing but ends of lines. */
 export function* linesOf(file: string, path: string, body: Buffer): Generator<string> {
   for (let at = 0; at < body.length; ) {
-    const end = body.indexOf("\n", at);
+    const end = body.indexOf(END_OF_LINE, at);
     if (end === -1) throw refused(file, `the last line of ${path} is cut off`);
     yield body.toString("utf8", at, end);
     at = end + 1;

@@ -8,7 +8,7 @@ export interface Chunk {
 export type ChunkKind = "entries" | "events";
 
 const CHUNK_BYTES = 2 * 1024 * 1024;
-const END_OF_LINE = 10;
+export const END_OF_LINE = 10;
 
 /** Where a chunk lies in the archive; they are numbered from 1. */
 export function chunkPath(kind: ChunkKind, number: number): string {
