@@ -144,7 +144,7 @@ function manyCases(dataset: Dataset): Case[] {
 }
 
 /** Streams that differ from the main one in a single thing. */
-function variantCases({ huge, zipf, large, memory, oldest, live, cluster }: Datasets): Case[] {
+function variantCases({ huge, zipf, large, headed, memory, oldest, live, cluster }: Datasets): Case[] {
   const pair = (dataset: Dataset, group: Group) => {
     const { raw, command } = building(dataset, group);
     const some = { ...FULL, ...SOMETIMES };
@@ -159,6 +159,7 @@ function variantCases({ huge, zipf, large, memory, oldest, live, cluster }: Data
   return [
     ...pair(zipf, "data"),
     ...pair(large, "data"),
+    ...pair(headed, "data"),
     ...pair(live, "data"),
     { ...raw, ...once },
     command("flat", FLAT, once),

@@ -1,7 +1,12 @@
-import type { NatsClient } from "@cim-replay/nats";
+import type { NatsClient, OutgoingMessage } from "@cim-replay/nats";
 import { generateEvents, publishEvents } from "@cim-replay/testkit";
+import { z } from "zod";
 
 export const DOMAIN = "graph";
+const envelopeSchema = z.object({
+  ...{ event_id: z.string(), event_type: z.string(), aggregate_id: z.string(), sequence: z.number() },
+  timestamp: z.string(),
+});
 const SEED = 7;
 
 export const CLUSTER_SIZE = 3;
@@ -19,6 +24,8 @@ export interface Dataset {
   /** Zipf's exponent of the events over the aggregates; 0: uniform. */
   readonly skew: number;
   readonly eventBytes: number;
+  /** Each message has the headers of the family `X-`, which say again what the envelope says. */
+  readonly headers: boolean;
   readonly storage: "file" | "memory";
   readonly server: ServerLine;
   /** Events that writers go on appending while a command is measured; 0: none. */
@@ -40,12 +47,24 @@ export async function publishDataset(client: NatsClient, dataset: Dataset): Prom
 
 /** Events of the dataset's kind, on its subjects; another seed gives other aggregates. */
 export function* eventsOf(
-  { stream, skew, eventBytes }: Dataset,
+  { stream, skew, eventBytes, headers }: Dataset,
   wanted: { events: number; aggregates: number; seed: number },
-): Generator<{ subject: string; data: Uint8Array }, void, undefined> {
+): Generator<OutgoingMessage, void, undefined> {
   for (const { subject, data } of generateEvents({ domains: [DOMAIN], skew, eventBytes, ...wanted })) {
-    yield { subject: subjectsOf(stream, subject), data };
+    yield { subject: subjectsOf(stream, subject), data, headers: headers ? headersOf(data) : undefined };
   }
+}
+
+function headersOf(data: Uint8Array): Uint8Array {
+  const event = envelopeSchema.parse(JSON.parse(Buffer.from(data).toString("utf8")));
+  const lines = [
+    `X-Message-ID: ${event.event_id}`,
+    `X-Event-Type: ${event.event_type}`,
+    `X-Aggregate-ID: ${event.aggregate_id}`,
+    `X-Sequence: ${event.sequence}`,
+    `X-Timestamp: ${Math.floor(Date.parse(event.timestamp) / 1_000)}`,
+  ];
+  return Buffer.from(["NATS/1.0", ...lines, "", ""].join("\r\n"));
 }
 
 /** The settings file with which the commands read such a stream. */

@@ -1,7 +1,8 @@
 import type { Dataset } from "./dataset.ts";
 import type { BenchOptions } from "./options.ts";
 
-type DatasetName = "main" | "many" | "huge" | "zipf" | "large" | "memory" | "oldest" | "live" | "long" | "cluster";
+type Variant = "many" | "huge" | "zipf" | "large" | "headed" | "memory" | "oldest" | "live" | "long" | "cluster";
+type DatasetName = "main" | Variant;
 export type Datasets = Readonly<Record<DatasetName, Dataset>>;
 
 /** From so many events on the streams have as many aggregates as they are named for; shorter ones have fewer. */
@@ -21,7 +22,7 @@ type Load = Pick<Dataset, "events" | "aggregates">;
 export function datasetsOf({ events, aggregates, manyAggregates, skew }: BenchOptions): Datasets {
   const shrunk = (count: number) => Math.max(1, Math.ceil(count * Math.min(1, events / FULL_SIZE_EVENTS)));
   const main = ordinary("MAIN", { events, aggregates: shrunk(aggregates), skew });
-  const like = (name: DatasetName, difference: Partial<Dataset>): Dataset => ({
+  const like = (name: Variant, difference: Partial<Dataset>): Dataset => ({
     ...main,
     ...difference,
     name,
@@ -34,6 +35,7 @@ export function datasetsOf({ events, aggregates, manyAggregates, skew }: BenchOp
     huge: like("huge", { aggregates: huge, events: Math.max(events, huge) }),
     zipf: like("zipf", { skew: ZIPF }),
     large: like("large", { eventBytes: LARGE_EVENT_BYTES, events: Math.ceil(events * LARGE_SHARE) }),
+    headed: like("headed", { headers: true }),
     memory: like("memory", { storage: "memory" }),
     oldest: like("oldest", { server: "oldest" }),
     // As many: what replication costs shows where much is written.
@@ -46,7 +48,7 @@ export function datasetsOf({ events, aggregates, manyAggregates, skew }: BenchOp
 /** Small events in a file of one new server, and nobody else at work. */
 export function ordinary(stream: string, { events, aggregates, skew = 0 }: Partial<Dataset> & Load): Dataset {
   return {
-    ...{ name: "", stream, events, aggregates, skew, eventBytes: SMALL_EVENT_BYTES },
+    ...{ name: "", stream, events, aggregates, skew, eventBytes: SMALL_EVENT_BYTES, headers: false },
     ...{ storage: "file", server: "newest", livePerSecond: 0 },
   };
 }

@@ -21,9 +21,9 @@ export function listOf(cases: readonly Case[]): string {
 
 /** In words, for people. */
 export function describeDataset(dataset: Dataset): string {
-  const { events, aggregates, skew, eventBytes, storage, server, livePerSecond } = dataset;
+  const { events, aggregates, skew, eventBytes, headers, storage, server, livePerSecond } = dataset;
   return [
-    `${figure(events, 0)} events of ${figure(eventBytes, 0)} B`,
+    `${figure(events, 0)} events of ${figure(eventBytes, 0)} B${headers ? " and headers" : ""}`,
     `${figure(aggregates, 0)} aggregates`,
     skew === 0 ? "uniform" : `Zipf ${skew}`,
     `in ${storage === "file" ? "files" : "memory"}`,

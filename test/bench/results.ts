@@ -15,6 +15,8 @@ const datasetSchema = z.object({
   storage: z.enum(["file", "memory"]),
   server: z.enum(["newest", "oldest", "cluster"]),
   livePerSecond: z.number(),
+  /** Readings of before there were such streams do not say. */
+  headers: z.boolean().default(false),
 });
 
 const caseResultSchema = z.object({

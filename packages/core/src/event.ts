@@ -16,7 +16,7 @@ export interface StreamMessage {
   readonly headers: EventHeaders | undefined;
   /** As `receivedAtMs`, to the nanosecond; undefined where it is not at hand. */
   readonly receivedAtNs?: bigint | undefined;
-  /** Every header with every value by itself; undefined where they are not at hand. */
+  /** Every header with every value by itself, those of a name together; undefined where they are not at hand. */
   readonly headerPairs?: readonly HeaderPair[] | undefined;
   /** The message's bytes where they were received, for those who compare or copy them; undefined where they are not at hand. */
   readonly raw?: RawMessage | undefined;
@@ -31,8 +31,10 @@ export interface RawSubject {
   readonly subjectEnd: number;
 }
 
-/** The same of subject and payload; of headers it says nothing. */
+/** The same of subject, headers and payload. */
 export interface RawMessage extends RawSubject {
+  /** Where the header block begins, as NATS sends it, which ends at the payload: at `payloadAt` where the message has none. */
+  readonly headersAt: number;
   readonly payloadAt: number;
   readonly payloadEnd: number;
 }

@@ -11,7 +11,7 @@ export type {
 export { defineProjection, type Projection, type ProjectionRef } from "./projection.ts";
 export { DeletedSequences, type SequenceRange, tileSlices } from "./range.ts";
 export { type Partition, type Plan, type PlannedSliceUnit, type PlannedUnit, planSchema } from "./plan.ts";
-export { joinedHeaders } from "./header-pairs.ts";
+export { headersInOrder, joinedHeaders } from "./header-pairs.ts";
 export { EVERY_EVENT, type EventFilter, partialCriteria, type PinnedFilter } from "./event-filter.ts";
 export {
   CERTIFICATE_LEVELS,

@@ -2,7 +2,7 @@ import type { HeaderPair } from "@cim-replay/core";
 import fc from "fast-check";
 import { MsgHdrsImpl } from "nats";
 import { expect, test } from "vitest";
-import { headerPairsIn } from "./header-block.ts";
+import { headerBlockOf, headerPairsIn } from "./header-block.ts";
 
 /** The pairs, or that it is refused. */
 function outcomeOf(read: () => readonly HeaderPair[]): readonly HeaderPair[] | "refused" {
@@ -65,6 +65,16 @@ test("so are any bytes", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary-ascii", maxLength: 60 }), (text) => sameAsLibrary(`NATS/1.0\r\n${text}`)),
     { numRuns: 5_000 },
+  );
+});
+
+test("a block made of pairs gives them back", () => {
+  const value = fc.oneof(fc.string(), fc.constantFrom("\u00fc", "\u{1f600}", "a:b")).map((text) => text.trim());
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.constantFrom("A", "b", "1", "X-y", "__proto__")), fc.array(value), (own, all) => {
+      const pairs = own.map((name, i): HeaderPair => [name, all[i] ?? ""]);
+      expect(headerPairsIn(headerBlockOf(pairs))).toEqual(pairs);
+    }),
   );
 });
 

@@ -21,6 +21,7 @@ export { subjectCounts } from "./subject-index.ts";
 export { subjectsAbove } from "./subject-total.ts";
 export { type LiveConsumer, type LiveSignals, readLiveSignals } from "./live-signals.ts";
 export { canSplitFrames } from "./frame-reading.ts";
+export { headerBlockOf, headerPairsIn } from "./header-block.ts";
 export { type ReadGauge, type ReadOptions, readStream } from "./reader.ts";
 export { type ReadConsumer, readConsumers } from "./read-consumers.ts";
 export { readSequential, type SequentialReadOptions } from "./read-sequential.ts";
@@ -51,7 +52,7 @@ export { EntryWriter, type RefusedPut, type EntryWriterOptions } from "./entry-w
 export { putPlainEntry } from "./plain-entry.ts";
 export { type QuarantinePlace, QuarantineStore } from "./quarantine.ts";
 export type { QuarantinedEvent } from "./quarantine-message.ts";
-export { type PublishAllOptions, type PublishedRange, publishAll } from "./publish-all.ts";
+export { type OutgoingMessage, type PublishAllOptions, type PublishedRange, publishAll } from "./publish-all.ts";
 export { AuditLog, type AuditRecord } from "./audit.ts";
 export { FileStore, type KeptFile } from "./file-store.ts";
 export { makeStream, streamConfig, streamMark, setStreamMark } from "./stream-config.ts";

@@ -4,11 +4,19 @@ import type { NatsClient } from "./connect.ts";
 import { permissionDenied, violationIn } from "./denied.ts";
 import { payloadOf, watchFrames } from "./frame-reading.ts";
 import { type Answer, readAck, storedAt } from "./publish-ack.ts";
+import { publishFrame } from "./publish-frame.ts";
+
+export interface OutgoingMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  /** A whole NATS header block, encoded. */
+  readonly headers?: Uint8Array | undefined;
+}
 
 export interface PublishAllOptions {
   /** For messages of errors. */
   readonly stream: string;
-  readonly messages: Iterable<{ readonly subject: string; readonly data: Uint8Array }>;
+  readonly messages: Iterable<OutgoingMessage>;
   /** Unanswered messages and bytes at most. A stream's ingest queue holds 10,000: more would be dropped. */
   readonly maxPending?: number;
   readonly maxPendingBytes?: number;
@@ -37,9 +45,10 @@ export async function publishAll(client: NatsClient, options: PublishAllOptions)
   const acks = new AckCounter(client, options);
   let progressAtMs = 0;
   try {
-    for (const { subject, data } of options.messages) {
+    for (const { subject, data, headers } of options.messages) {
       signal?.throwIfAborted();
-      client.nc.publish(subject, data, { reply: acks.inbox });
+      if (headers) publishFrame(client.nc, { subject, reply: acks.inbox, headers, payload: data });
+      else client.nc.publish(subject, data, { reply: acks.inbox });
       acks.sent(subject, data.byteLength);
       if (acks.pending < maxPending && acks.pendingBytes < maxPendingBytes) continue;
       await acks.until(() => acks.pending <= maxPending / 2 && acks.pendingBytes <= maxPendingBytes / 2);

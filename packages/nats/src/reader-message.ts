@@ -111,6 +111,7 @@ class FramedMessage implements StreamMessage, RawMessage {
   readonly bytes: Buffer;
   readonly subjectAt: number;
   readonly subjectEnd: number;
+  readonly headersAt: number;
   readonly payloadAt: number;
   readonly payloadEnd: number;
   readonly #isAscii: boolean;
@@ -122,6 +123,7 @@ class FramedMessage implements StreamMessage, RawMessage {
     this.bytes = frame.bytes;
     this.subjectAt = frame.subjectAt;
     this.subjectEnd = frame.subjectEnd;
+    this.headersAt = frame.headersAt;
     this.payloadAt = frame.payloadAt;
     this.payloadEnd = frame.payloadEnd;
     this.#isAscii = frame.isAscii;
@@ -169,14 +171,8 @@ class FramedMessage implements StreamMessage, RawMessage {
 }
 
 class FramedMessageWithHeaders extends FramedMessage {
-  readonly #headersAt: number;
   #pairs: readonly HeaderPair[] | undefined;
   #headers: EventHeaders | undefined;
-
-  constructor(seq: number, frame: MessageFrame) {
-    super(seq, frame);
-    this.#headersAt = frame.headersAt;
-  }
 
   override get headers(): EventHeaders {
     this.#headers ??= joinedHeaders(this.headerPairs);
@@ -184,7 +180,7 @@ class FramedMessageWithHeaders extends FramedMessage {
   }
 
   override get headerPairs(): readonly HeaderPair[] {
-    this.#pairs ??= headerPairsIn(this.bytes.subarray(this.#headersAt, this.payloadAt));
+    this.#pairs ??= headerPairsIn(this.bytes.subarray(this.headersAt, this.payloadAt));
     return this.#pairs;
   }
 }

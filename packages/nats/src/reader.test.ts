@@ -100,8 +100,14 @@ describe.each(PARSERS)("with the parser: %s;", (parser) => {
     test("a message has its subject, data, headers and the time the server received it", async () => {
       const stream = await filled(0);
       const values = headers();
-      values.append("X-Tag", "one");
-      values.append("X-Tag", "two");
+      for (const [name, value] of [
+        ["X-Tag", "one"],
+        ["2", "b"],
+        ["1", "a"],
+        ["X-Tag", "two"],
+      ] as const) {
+        values.append(name, value);
+      }
       const before = Date.now();
       await client.js.publish(`${stream}.a.b`, "päyload", { headers: values });
       await client.js.publish(`${stream}.plain`, "");
@@ -109,7 +115,15 @@ describe.each(PARSERS)("with the parser: %s;", (parser) => {
       for await (const [first, second] of readStream(client, optionsFor(facts))) {
         expect(first?.subject).toBe(`${stream}.a.b`);
         expect(Buffer.from(first?.data ?? []).toString()).toBe("päyload");
-        expect({ ...first?.headers }).toEqual({ "X-Tag": "one, two" });
+        expect({ ...first?.headers }).toEqual({ "X-Tag": "one, two", 1: "a", 2: "b" });
+        const pairs = [
+          ["X-Tag", "one"],
+          ["X-Tag", "two"],
+          ["2", "b"],
+          ["1", "a"],
+        ];
+        expect(first?.headerPairs).toEqual(pairs);
+        expect(first?.receivedAtNs).toBeGreaterThan(BigInt(before - 1) * 1_000_000n);
         expect(first?.receivedAtMs).toBeGreaterThanOrEqual(before - 1);
         expect(first?.receivedAtMs).toBeLessThanOrEqual(Date.now());
         expect(Number.isInteger(first?.receivedAtMs)).toBe(true);

@@ -53,10 +53,11 @@ class Chain {
   #gathered: Buffer | null = null;
   #size = 0;
 
-  append({ seq, subject, headers, data }: StreamMessage): void {
+  append(message: StreamMessage): void {
+    const { seq, subject, data } = message;
     this.#open ??= { hash: createHash("sha256"), messages: 0 };
     this.#open.messages += 1;
-    const headerBytes = headers === undefined ? null : encodeHeaders(headers);
+    const headerBytes = message.headers === undefined ? null : encodeHeaders(message);
     // A character of a text takes three bytes at most.
     const most = 8 + 4 + subject.length * 3 + 4 + (headerBytes?.length ?? 0) + 4 + data.length;
     const into = this.#roomFor(most);
@@ -100,8 +101,14 @@ class Chain {
   }
 }
 
-function encodeHeaders(headers: Readonly<Record<string, string>>): Buffer {
-  return Buffer.concat(Object.entries(headers).flatMap(([name, value]) => [...prefixed(name), ...prefixed(value)]));
+/** In the order delivered, which an object would not keep where names are numbers. */
+function encodeHeaders({ headerPairs, headers = {} }: StreamMessage): Buffer {
+  const values = new Map<string, string>();
+  for (const [name, value] of headerPairs ?? Object.entries(headers)) {
+    const before = values.get(name);
+    values.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+  return Buffer.concat([...values].flatMap(([name, value]) => [...prefixed(name), ...prefixed(value)]));
 }
 
 function prefixed(text: string): [Buffer, Buffer] {

@@ -1,5 +1,5 @@
 import { createHash, hash as hashOnce, type Hash } from "node:crypto";
-import type { EventHeaders, RawMessage, StreamMessage } from "@cim-replay/core";
+import { type HeaderPair, headersInOrder, type RawMessage, type StreamMessage } from "@cim-replay/core";
 
 /** Sequences that are hashed together; a resumed unit hashes again from the start of the block in which it stopped. */
 const BLOCK_SEQUENCES = 16_384;
@@ -85,14 +85,15 @@ class PartitionDigest {
   }
 
   /** Copied from where it was received: no view, no text, nothing allocated but for headers. */
-  #addRaw({ seq, headers }: StreamMessage, raw: RawMessage): void {
+  #addRaw(message: StreamMessage, raw: RawMessage): void {
+    const headers = headersInOrder(message);
     const bytes = Buffer.isBuffer(raw.bytes) ? raw.bytes : Buffer.from(raw.bytes);
     const subjectBytes = raw.subjectEnd - raw.subjectAt;
     const payloadBytes = raw.payloadEnd - raw.payloadAt;
     const isLarge = payloadBytes > BUFFER_BYTES / 2;
     let at = this.#room(HEAD_BYTES + subjectBytes + 8 + mostBytesOf(headers) + (isLarge ? 0 : payloadBytes));
     const buffer = this.#buffer as Buffer;
-    at = putHead(buffer, at, seq, subjectBytes);
+    at = putHead(buffer, at, message.seq, subjectBytes);
     for (let from = raw.subjectAt; from < raw.subjectEnd; from++) buffer[at++] = bytes[from] as number;
     at = putUint32(buffer, putHeaders(buffer, at, headers), payloadBytes);
     if (!isLarge) at += bytes.copy(buffer, at, raw.payloadAt, raw.payloadEnd);
@@ -100,8 +101,10 @@ class PartitionDigest {
     if (isLarge) this.#append(bytes.subarray(raw.payloadAt, raw.payloadEnd));
   }
 
-  #addParsed({ seq, subject: text, data, headers }: StreamMessage): void {
-    const subject = encoder.encode(text);
+  #addParsed(message: StreamMessage): void {
+    const headers = headersInOrder(message);
+    const subject = encoder.encode(message.subject);
+    const { seq, data } = message;
     let at = this.#room(HEAD_BYTES + subject.length + 8 + mostBytesOf(headers));
     const buffer = this.#buffer as Buffer;
     at = putBytes(buffer, putHead(buffer, at, seq, subject.length), subject);
@@ -149,17 +152,17 @@ class PartitionDigest {
 }
 
 /** More than their length: how much that is shows when they are written. */
-function mostBytesOf(headers: EventHeaders | undefined): number {
+function mostBytesOf(headers: readonly HeaderPair[]): number {
   let bytes = 0;
-  for (const name in headers) bytes += 8 + (name.length + (headers[name] ?? "").length) * MOST_BYTES_A_CHARACTER;
+  for (const [name, value] of headers) bytes += 8 + (name.length + value.length) * MOST_BYTES_A_CHARACTER;
   return bytes;
 }
 
 /** Behind the length of all: each name and value behind its own. */
-function putHeaders(buffer: Buffer, at: number, headers: EventHeaders | undefined): number {
+function putHeaders(buffer: Buffer, at: number, headers: readonly HeaderPair[]): number {
   const from = at + 4;
   let end = from;
-  for (const name in headers) end = putText(buffer, putText(buffer, end, name), headers[name] ?? "");
+  for (const [name, value] of headers) end = putText(buffer, putText(buffer, end, name), value);
   putUint32(buffer, at, end - from);
   return end;
 }

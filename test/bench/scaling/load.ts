@@ -34,7 +34,8 @@ export function observationOf({ name, dataset, work, readings }: CaseResult): Ob
   const [reading] = readings;
   if (work.kind !== "command" || work.watched || !reading || reading.entries === null) return null;
   // Other servers and storages have costs of their own, and checkpoints by count are not the default.
-  const isUsual = dataset.server === "newest" && dataset.storage === "file" && dataset.livePerSecond === 0;
+  const isUsual =
+    dataset.server === "newest" && dataset.storage === "file" && dataset.livePerSecond === 0 && !dataset.headers;
   if (!isUsual || work.more?.some((flag) => flag === "--checkpoint-interval" || flag === "--buffer-mode")) return null;
   const middle = (of: (one: Reading) => number) => median(readings.map(of));
   const units = reading.units ?? 1;

@@ -1,4 +1,5 @@
-import type { EventHeaders, StreamMessage } from "../event.ts";
+import type { EventHeaders, HeaderPair, StreamMessage } from "../event.ts";
+import { headersInOrder } from "../header-pairs.ts";
 
 /** The families' names in lower case, by what they say of an event; of several in one message the first here counts. */
 const NAMES = {
@@ -16,20 +17,28 @@ const NAMES = {
 
 type HeaderField = keyof typeof NAMES;
 
-/** A message's headers by what they say, names compared without regard to case. Parsed only when something is asked. */
+/** Where a name's value is kept while a message is read. */
+const SLOTS: ReadonlyMap<string, number> = new Map(
+  Object.values(NAMES)
+    .flat()
+    .map((name, slot) => [name, slot]),
+);
+
+/** A message's headers by what they say, names compared without regard to case. Read only when something is asked. */
 export class HeaderFields {
   readonly #message: StreamMessage;
-  #byLowerName: ReadonlyMap<string, string> | undefined;
+  /** By slot of the name. */
+  #values: readonly (string | undefined)[] | undefined;
 
   constructor(message: StreamMessage) {
     this.#message = message;
   }
 
   get(field: HeaderField): string | null {
-    this.#byLowerName ??= indexHeaders(this.#message.headers);
-    if (this.#byLowerName.size === 0) return null;
+    this.#values ??= valuesBySlot(headersInOrder(this.#message));
+    if (this.#values.length === 0) return null;
     for (const name of NAMES[field]) {
-      const value = this.#byLowerName.get(name);
+      const value = this.#values[SLOTS.get(name) ?? -1];
       if (value !== undefined) return value;
     }
     return null;
@@ -37,31 +46,29 @@ export class HeaderFields {
 }
 
 export const NO_HEADERS: EventHeaders = Object.freeze(Object.create(null));
-const NOTHING: ReadonlyMap<string, string> = new Map();
-const KNOWN_NAMES: ReadonlySet<string> = new Set(Object.values(NAMES).flat());
+const NO_VALUES: readonly undefined[] = [];
 
-function indexHeaders(headers: EventHeaders | undefined): ReadonlyMap<string, string> {
-  if (headers === undefined) return NOTHING;
-  const byLowerName = new Map<string, string>();
-  for (const name of Object.keys(headers)) {
-    const lowerName = lowerCaseOf(name);
-    const value = headers[name];
+function valuesBySlot(headers: readonly HeaderPair[]): readonly (string | undefined)[] {
+  if (headers.length === 0) return NO_VALUES;
+  const values = new Array<string | undefined>(SLOTS.size);
+  for (const [name, value] of headers) {
+    const slot = slotOf(name);
     // An empty value says nothing; of two names that differ in case only, the first counts.
-    if (value && KNOWN_NAMES.has(lowerName) && !byLowerName.has(lowerName)) byLowerName.set(lowerName, value);
+    if (slot !== undefined && value !== "") values[slot] ??= value;
   }
-  return byLowerName;
+  return values;
 }
 
 const MAX_REMEMBERED_NAMES = 1_000;
-const remembered = new Map<string, string>();
+const remembered = new Map<string, number | undefined>();
 
-/** Producers write the same few names on every message; made anew, each would have to be hashed again. */
-function lowerCaseOf(name: string): string {
+/** Producers write the same few names on every message; in lower case, each would be a new text every time. */
+function slotOf(name: string): number | undefined {
   const known = remembered.get(name);
-  if (known !== undefined) return known;
+  if (known !== undefined || remembered.has(name)) return known;
   // Names come from input: there may be any number of them.
   if (remembered.size >= MAX_REMEMBERED_NAMES) remembered.clear();
-  const lowerName = name.toLowerCase();
-  remembered.set(name, lowerName);
-  return lowerName;
+  const slot = SLOTS.get(name.toLowerCase());
+  remembered.set(name, slot);
+  return slot;
 }

@@ -1,12 +1,19 @@
 import { ReplayError } from "@cim-replay/core";
-import { findStreamsFor, type NatsClient, type PublishedRange, publishAll, streamFacts } from "@cim-replay/nats";
+import {
+  findStreamsFor,
+  type NatsClient,
+  type OutgoingMessage,
+  type PublishedRange,
+  publishAll,
+  streamFacts,
+} from "@cim-replay/nats";
 
 const SUBJECTS = "events.>";
 
 export interface PublishEventsOptions {
   /** Default EVENTS. Made on `events.>` in files where it is missing. */
   readonly stream?: string;
-  readonly events: Iterable<{ readonly subject: string; readonly data: Uint8Array }>;
+  readonly events: Iterable<OutgoingMessage>;
   readonly onProgress?: (stored: number) => void;
   readonly signal?: AbortSignal;
 }

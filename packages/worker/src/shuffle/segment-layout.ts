@@ -1,22 +1,20 @@
 import { createHash } from "node:crypto";
 import type { SegmentOrigin } from "@cim-replay/nats";
-import type { HeaderPair, StreamMessage } from "@cim-replay/core";
 
 /**
  * A segment's bytes: a head (layout's version, flags, events, length of the body before compression; then the SHA-256 of the
  * segment's place, of that, and of what follows), then the body. With its place in the digest no other whole segment can take its
  * place. The body, or with the flag its zstd frame, begins with one head of fixed length for each event (sequence, time of receipt, lengths of
- * subject, headers, payload); behind them lie subject, headers and payload of one event after the other. Text is thus beside
+ * subject, headers, payload); behind them lie subject, header block as NATS has it, and payload of one event after the other. Text is thus beside
  * text. A body that is larger than a message goes into several segments, of which all but the last have the flag "continues".
  */
-const LAYOUT = 1;
+const LAYOUT = 2;
 const COMPRESSED = 1;
 const CONTINUES = 2;
 const FACTS_BYTES = 10;
 const SHA256_BYTES = 32;
 export const SEGMENT_HEAD_BYTES = FACTS_BYTES + SHA256_BYTES;
 export const EVENT_HEAD_BYTES = 28;
-const NO_BYTES = Buffer.alloc(0);
 
 export interface SegmentHead {
   readonly isCompressed: boolean;
@@ -93,27 +91,4 @@ export function eventHead(body: Buffer, at: number): EventHead {
     headerBytes: body.readUInt32BE(at + 20),
     payloadBytes: body.readUInt32BE(at + 24),
   };
-}
-
-/** Every name with every value, each behind its length. */
-export function encodeHeaders({ headerPairs, headers }: StreamMessage): Buffer {
-  if (headers === undefined) return NO_BYTES;
-  const texts = (headerPairs ?? Object.entries(headers)).flat();
-  const bytes = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + 4 + Buffer.byteLength(text), 0));
-  let at = 0;
-  for (const text of texts) {
-    const length = bytes.write(text, at + 4);
-    at = bytes.writeUInt32BE(length, at) + length;
-  }
-  return bytes;
-}
-
-export function decodeHeaderPairs(bytes: Buffer): HeaderPair[] {
-  const texts: string[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const end = at + 4 + bytes.readUInt32BE(at);
-    texts.push(bytes.toString("utf8", at + 4, end));
-    at = end;
-  }
-  return Array.from({ length: texts.length / 2 }, (_, i) => [texts[2 * i] ?? "", texts[2 * i + 1] ?? ""] as const);
 }

@@ -1,13 +1,15 @@
 import { hash } from "node:crypto";
 import { constants, zstdCompressSync } from "node:zlib";
 import type { RawMessage, StreamMessage } from "@cim-replay/core";
-import { EVENT_HEAD_BYTES, encodeHeaders, putEventHead, putSegmentHead, SEGMENT_HEAD_BYTES } from "./segment-layout.ts";
+import { headerBlockOf } from "@cim-replay/nats";
+import { EVENT_HEAD_BYTES, putEventHead, putSegmentHead, SEGMENT_HEAD_BYTES } from "./segment-layout.ts";
 
 const FIRST_HEADS = 256;
 /** In one piece: the default joins many small ones. */
 const FASTEST = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: 128 * 1024 };
 /** What does not shrink by so much is stored as it is. */
 const WORTH_COMPRESSING = 0.9;
+const NO_BYTES = new Uint8Array(0);
 const encoder = new TextEncoder();
 let scratch: Buffer = Buffer.allocUnsafe(0);
 
@@ -88,21 +90,20 @@ export class SegmentPacker {
     this.#emit(this.segments++, payload);
   }
 
-  #addRaw(message: StreamMessage, { bytes: source, subjectAt, subjectEnd, payloadAt, payloadEnd }: RawMessage): void {
+  #addRaw(message: StreamMessage, raw: RawMessage): void {
+    const { bytes: source, subjectAt, subjectEnd, headersAt, payloadAt, payloadEnd } = raw;
     const bytes = Buffer.isBuffer(source) ? source : Buffer.from(source);
     const subjectBytes = subjectEnd - subjectAt;
     const payloadBytes = payloadEnd - payloadAt;
-    const headers = encodeHeaders(message);
-    this.#head(message, subjectBytes, headers.length, payloadBytes);
-    let at = this.#room(subjectBytes + headers.length + payloadBytes);
+    this.#head(message, subjectBytes, payloadAt - headersAt, payloadBytes);
+    let at = this.#room(subjectBytes + payloadEnd - headersAt);
     at += bytes.copy(this.#data, at, subjectAt, subjectEnd);
-    at += headers.copy(this.#data, at);
-    this.#used = at + bytes.copy(this.#data, at, payloadAt, payloadEnd);
+    this.#used = at + bytes.copy(this.#data, at, headersAt, payloadEnd);
   }
 
   #addParsed(message: StreamMessage): void {
     const subject = encoder.encode(message.subject);
-    const headers = encodeHeaders(message);
+    const headers = blockOf(message);
     const { data } = message;
     this.#head(message, subject.length, headers.length, data.length);
     let at = this.#room(subject.length + headers.length + data.length);
@@ -125,6 +126,10 @@ export class SegmentPacker {
     if (needed > this.#data.length) this.#data = grown(this.#data, this.#used, Math.max(needed, this.#data.length * 2));
     return this.#used;
   }
+}
+
+function blockOf({ headers, headerPairs }: StreamMessage): Uint8Array {
+  return headers === undefined ? NO_BYTES : headerBlockOf(headerPairs ?? Object.entries(headers));
 }
 
 function grown(buffer: Buffer, used: number, length: number): Buffer {

@@ -1,6 +1,7 @@
 import { isAscii } from "node:buffer";
 import { hash } from "node:crypto";
 import { zstdDecompressSync } from "node:zlib";
+import { headerPairsIn } from "@cim-replay/nats";
 import {
   type EventHeaders,
   type HeaderPair,
@@ -8,14 +9,7 @@ import {
   type RawMessage,
   type StreamMessage,
 } from "@cim-replay/core";
-import {
-  decodeHeaderPairs,
-  EVENT_HEAD_BYTES,
-  type EventHead,
-  eventHead,
-  SEGMENT_HEAD_BYTES,
-  segmentHead,
-} from "./segment-layout.ts";
+import { EVENT_HEAD_BYTES, type EventHead, eventHead, SEGMENT_HEAD_BYTES, segmentHead } from "./segment-layout.ts";
 
 const LEAST_CHUNK = 64;
 const NO_PAIRS: readonly HeaderPair[] = [];
@@ -82,8 +76,8 @@ function messagesOf(body: Buffer, events: number): StreamMessage[] {
   const messages = new Array<StreamMessage>(events);
   for (let i = 0; i < events; i++) {
     const head = eventHead(body, i * EVENT_HEAD_BYTES);
-    messages[i] =
-      head.headerBytes === 0 ? new PackedMessage(body, at, head, isText) : new PackedMessageWithHeaders(body, at, head);
+    const Packed = head.headerBytes === 0 ? PackedMessage : PackedMessageWithHeaders;
+    messages[i] = new Packed(body, at, head, isText);
     at += head.subjectBytes + head.headerBytes + head.payloadBytes;
   }
   if (at !== body.length) throw new BadSegment(`holds ${body.length} bytes and its events ${at}`);
@@ -94,10 +88,10 @@ function messagesOf(body: Buffer, events: number): StreamMessage[] {
 class PackedMessage implements StreamMessage, RawMessage {
   readonly seq: number;
   readonly receivedAtMs: number;
-  readonly headers = undefined;
   readonly bytes: Buffer;
   readonly subjectAt: number;
   readonly subjectEnd: number;
+  readonly headersAt: number;
   readonly payloadAt: number;
   readonly payloadEnd: number;
   readonly #isText: boolean;
@@ -108,13 +102,18 @@ class PackedMessage implements StreamMessage, RawMessage {
     this.bytes = body;
     this.subjectAt = at;
     this.subjectEnd = at + head.subjectBytes;
-    this.payloadAt = this.subjectEnd;
+    this.headersAt = this.subjectEnd;
+    this.payloadAt = this.headersAt + head.headerBytes;
     this.payloadEnd = this.payloadAt + head.payloadBytes;
     this.#isText = isText;
   }
 
   get subject(): string {
     return this.bytes.toString("utf8", this.subjectAt, this.subjectEnd);
+  }
+
+  get headers(): EventHeaders | undefined {
+    return undefined;
   }
 
   get headerPairs(): readonly HeaderPair[] {
@@ -136,24 +135,17 @@ class PackedMessage implements StreamMessage, RawMessage {
   }
 }
 
-class PackedMessageWithHeaders implements StreamMessage {
-  readonly seq: number;
-  readonly receivedAtMs: number;
-  readonly subject: string;
-  readonly data: Uint8Array;
-  readonly headerPairs: readonly HeaderPair[];
+class PackedMessageWithHeaders extends PackedMessage {
+  #pairs: readonly HeaderPair[] | undefined;
+  #headers: EventHeaders | undefined;
 
-  constructor(body: Buffer, at: number, { seq, receivedAtMs, subjectBytes, headerBytes, payloadBytes }: EventHead) {
-    const headersAt = at + subjectBytes;
-    const payloadAt = headersAt + headerBytes;
-    this.seq = seq;
-    this.receivedAtMs = receivedAtMs;
-    this.subject = body.toString("utf8", at, headersAt);
-    this.headerPairs = decodeHeaderPairs(body.subarray(headersAt, payloadAt));
-    this.data = body.subarray(payloadAt, payloadAt + payloadBytes);
+  override get headers(): EventHeaders {
+    this.#headers ??= joinedHeaders(this.headerPairs);
+    return this.#headers;
   }
 
-  get headers(): EventHeaders {
-    return joinedHeaders(this.headerPairs);
+  override get headerPairs(): readonly HeaderPair[] {
+    this.#pairs ??= headerPairsIn(this.bytes.subarray(this.headersAt, this.payloadAt));
+    return this.#pairs;
   }
 }
