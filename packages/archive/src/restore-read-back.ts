@@ -13,12 +13,15 @@ interface ReadBack {
   readonly surplus: readonly (readonly [key: string, entry: BucketEntry])[];
 }
 
-/** All values, read again. Of a key that is written meanwhile, and so comes twice, the last counts. Throws ReplayError. */
-export async function requireRestored(
+/**
+ * Keys whose entries are not as the archive has them, all values read again. Of a key that is written meanwhile, and so comes
+ * twice, the last counts.
+ */
+export async function keysNotRestored(
   client: NatsClient,
-  { digests, path }: CheckedArchive,
+  { digests }: CheckedArchive,
   at: ReadBack,
-): Promise<void> {
+): Promise<readonly string[]> {
   const old = new Map(at.surplus);
   const found = new Found(digests);
   for (const filter of at.filters) {
@@ -31,7 +34,7 @@ export async function requireRestored(
       }
     }
   }
-  found.requireAll(at.bucket, path);
+  return found.wrong();
 }
 
 /** By the heads alone: the values were read back before the first removal. Throws ReplayError. */
@@ -51,7 +54,8 @@ export async function requireRemoved(
       }
     }
   }
-  found.requireAll(bucket, path);
+  const wrong = found.wrong();
+  if (wrong.length > 0) throw notRestored(path, bucket, wrong);
 }
 
 /** Which of an archive's entries were found sound, and which keys that it has not. */
@@ -74,15 +78,15 @@ class Found {
     else this.#foreign.delete(key);
   }
 
-  /** Throws ReplayError that names some of what is wrong. */
-  requireAll(bucket: string, path: string): void {
-    if (this.#foreign.size === 0 && !this.#sound.includes(0)) return;
-    const wrong = [...this.#digests.keys()].filter((_, place) => this.#sound[place] !== 1);
-    throw notRestored(path, bucket, [...wrong, ...this.#foreign]);
+  wrong(): string[] {
+    const unsound = this.#sound.includes(0)
+      ? [...this.#digests.keys()].filter((_, place) => this.#sound[place] !== 1)
+      : [];
+    return [...unsound, ...this.#foreign];
   }
 }
 
-function notRestored(path: string, bucket: string, keys: readonly string[]): ReplayError {
+export function notRestored(path: string, bucket: string, keys: readonly string[]): ReplayError {
   return new ReplayError(
     `Cannot call bucket ${bucket} restored: read back, ${keys.length} entries are not as ${path} has them (${namesOf(keys)}). Stop whoever writes there, then restore again.`,
   );

@@ -14,7 +14,7 @@ import {
 import { type BucketEntry, readBucketState } from "./bucket-state.ts";
 import type { CheckedArchive } from "./read-archive.ts";
 import type { EntryRecord } from "./records.ts";
-import { namesOf, requireRemoved, requireRestored } from "./restore-read-back.ts";
+import { keysNotRestored, namesOf, notRestored, requireRemoved } from "./restore-read-back.ts";
 import { unfinishedRestore } from "./restore-mark.ts";
 import { scopeOf } from "./scope.ts";
 
@@ -40,6 +40,7 @@ export interface Restored {
   readonly verified: number;
 }
 
+const MOST_PASSES = 3;
 /** What an entry's headers come to at most, by far. */
 const HEADERS_BYTES = 512;
 
@@ -66,9 +67,8 @@ export async function restoreArchive(client: NatsClient, options: RestoreOptions
   if (dryRun) return { ...counts, verified: 0 };
   if (written + surplus.length > 0) {
     await setStreamMark(client, bucketStream(bucket), RESTORE_MARK, options.command ?? commandFor(archive, bucket));
-    if (written > 0) await writeMissing(client, options, before);
+    if (written > 0) await writeUntilThere(client, options, { before, filters, surplus });
     signal.throwIfAborted();
-    if (written > 0) await requireRestored(client, archive, { bucket, filters, surplus });
     await removeAll(client, bucket, surplus);
     if (surplus.length > 0) await requireRemoved(client, archive, bucket, filters);
   }
@@ -93,13 +93,40 @@ async function checkFits(client: NatsClient, { path, largest }: CheckedArchive, 
   );
 }
 
+interface Found {
+  readonly before: ReadonlyMap<string, BucketEntry>;
+  readonly filters: readonly string[];
+  readonly surplus: readonly (readonly [key: string, entry: BucketEntry])[];
+}
+
+/**
+ * Writes, and reads all back: only that tells what was refused. What was lost on the way, as when a cluster's leader goes, is
+ * written again; what another wrote is not.
+ */
+async function writeUntilThere(client: NatsClient, options: RestoreOptions, found: Found): Promise<void> {
+  const { archive, bucket, signal } = options;
+  let { before } = found;
+  for (let pass = 1; ; pass++) {
+    await writeMissing(client, options, before);
+    signal.throwIfAborted();
+    const wrong = await keysNotRestored(client, archive, { bucket, ...found });
+    if (wrong.length === 0) return;
+    const now = await readBucketState(client, bucket, found.filters, archive.digests);
+    const revisionIn = (state: typeof before, key: string) => state.get(key)?.revision ?? 0;
+    const others = wrong.filter((key) => revisionIn(now, key) !== revisionIn(before, key));
+    if (others.length > 0) throw conflict(bucket, others);
+    if (pass === MOST_PASSES) throw notRestored(archive.path, bucket, wrong);
+    before = now;
+  }
+}
+
 async function writeMissing(
   client: NatsClient,
   { archive, bucket, signal, onProgress }: RestoreOptions,
   before: ReadonlyMap<string, BucketEntry>,
 ): Promise<void> {
   const maxValueSize = (await bucketFacts(client, bucket))?.maxValueSize ?? -1;
-  const put = new Putting(client, bucket, new EntryWriter(client, bucket, { maxValueSize }));
+  const put = new Putting(client, bucket, new EntryWriter(client, bucket, { maxValueSize, confirm: "read-back" }));
   let looked = 0;
   try {
     for await (const records of archive.entries()) {

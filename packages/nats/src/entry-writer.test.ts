@@ -127,52 +127,90 @@ async function fetchSubscriptions({ nc }: NatsClient): Promise<number> {
   return protocol.subscriptions.subs.size;
 }
 
-describe("EntryWriter, when the server is killed again and again", { timeout: 120_000 }, () => {
-  it("writes every key exactly once, refuses only what another wrote, and reports nothing wrongly", async () => {
-    const own = await startNats();
-    const mine = await connectNats({ url: own.url, name: "writer" });
-    const other = await connectNats({ url: own.url, name: "other" });
-    await ensureBucket(mine, bucket);
-    const count = 20_000;
-    const foreign = new Set<string>();
-    const kv = await new Kvm(other.js).open(bucket);
-    for (let i = 0; i < count; i += 500) {
-      await kv.put(`graph.${i}`, "another's");
-      foreign.add(`graph.${i}`);
+describe("EntryWriter, of what is read back", () => {
+  it("replaces nothing that has another revision, and says nothing of it", async () => {
+    await ensureBucket(client, bucket);
+    const kv = await new Kvm(client.js).open(bucket);
+    await kv.put("graph.7", "live");
+    const writer = new EntryWriter(client, bucket, { confirm: "read-back" });
+    for (let i = 0; i < 100; i++) writer.put(`graph.${i}`, `${i}`, provenance(`${i}`), 0);
+    expect(await writer.flush()).toEqual({ refused: [] });
+    const values = new Map<string, string>();
+    for await (const batch of readEntries(client, bucket, "graph.>")) {
+      for (const { key, value } of batch) values.set(key, Buffer.from(value).toString());
     }
-    const writer = new EntryWriter(mine, bucket);
-    const kills = (async () => {
-      for (let i = 0; i < 3; i++) {
-        await sleep(150);
-        await own.kill();
-        await sleep(200);
-        await own.restart();
-      }
-    })();
-    for (let i = 0; i < count; i++) {
-      const value = `${i}`.padEnd(300, ".");
-      await writer.put(`graph.${i}`, value, provenance(value), 0);
-      if (i % 250 === 0) await sleep(10);
-    }
-    const { refused } = await writer.flush();
-    await kills;
-    expect(refused.map(({ key }) => key).sort()).toEqual([...foreign].sort());
-    const revisions = new Set<number>();
-    let found = 0;
-    for await (const batch of readEntries(mine, bucket, "graph.>")) {
-      for (const { key, value, revision, provenance: from } of batch) {
-        found++;
-        revisions.add(revision);
-        const text = Buffer.from(value).toString();
-        expect(text).toBe(foreign.has(key) ? "another's" : key.slice("graph.".length).padEnd(300, "."));
-        if (!foreign.has(key)) expect(from?.sha256).toBe(hash("sha256", text));
-      }
-    }
-    expect(found).toBe(count);
-    // Nothing was stored twice: every sequence of the bucket belongs to one key.
-    expect((await bucketFacts(mine, bucket))?.lastRevision).toBe(count);
-    expect(revisions.size).toBe(count);
-    await Promise.all([mine.close(), other.close()]);
-    await own.stop();
+    expect(values).toEqual(
+      new Map(Array.from({ length: 100 }, (_, i) => [`graph.${i}`, i === 7 ? "live" : `${i}`] as const)),
+    );
+  });
+
+  it("does not wait for an answer that nobody asked for, where few large ones fill the window", async () => {
+    await ensureBucket(client, bucket);
+    const writer = new EntryWriter(client, bucket, { confirm: "read-back", maxPendingBytes: 1_000_000 });
+    const begunAt = performance.now();
+    for (let i = 0; i < 20; i++) await writer.put(`graph.${i}`, "x".repeat(400_000), provenance("x"), 0);
+    await writer.flush();
+    expect(performance.now() - begunAt).toBeLessThan(4_000);
+    expect((await bucketFacts(client, bucket))?.lastRevision).toBe(20);
+  });
+
+  it("gives the server's words where the bucket is full", async () => {
+    await new Kvm(client.js).create(bucket, { max_bytes: 20_000 });
+    const writer = new EntryWriter(client, bucket, { confirm: "read-back" });
+    for (let i = 0; i < 100; i++) writer.put(`graph.${i}`, "x".repeat(1_000), provenance("x"), 0);
+    await expect(writer.flush()).rejects.toThrow(/maximum bytes exceeded/);
   });
 });
+
+describe.each(["each", "read-back"] as const)(
+  "EntryWriter, when the server is killed again and again: %s",
+  (confirm) => {
+    it("writes every key exactly once, refuses only what another wrote, and reports nothing wrongly", async () => {
+      const own = await startNats();
+      const mine = await connectNats({ url: own.url, name: "writer" });
+      const other = await connectNats({ url: own.url, name: "other" });
+      await ensureBucket(mine, bucket);
+      const count = 20_000;
+      const foreign = new Set<string>();
+      const kv = await new Kvm(other.js).open(bucket);
+      for (let i = 0; i < count; i += 500) {
+        await kv.put(`graph.${i}`, "another's");
+        foreign.add(`graph.${i}`);
+      }
+      const writer = new EntryWriter(mine, bucket, { confirm });
+      const kills = (async () => {
+        for (let i = 0; i < 3; i++) {
+          await sleep(150);
+          await own.kill();
+          await sleep(200);
+          await own.restart();
+        }
+      })();
+      for (let i = 0; i < count; i++) {
+        const value = `${i}`.padEnd(300, ".");
+        await writer.put(`graph.${i}`, value, provenance(value), 0);
+        if (i % 250 === 0) await sleep(10);
+      }
+      const { refused } = await writer.flush();
+      await kills;
+      expect(refused.map(({ key }) => key).sort()).toEqual(confirm === "each" ? [...foreign].sort() : []);
+      const revisions = new Set<number>();
+      let found = 0;
+      for await (const batch of readEntries(mine, bucket, "graph.>")) {
+        for (const { key, value, revision, provenance: from } of batch) {
+          found++;
+          revisions.add(revision);
+          const text = Buffer.from(value).toString();
+          expect(text).toBe(foreign.has(key) ? "another's" : key.slice("graph.".length).padEnd(300, "."));
+          if (!foreign.has(key)) expect(from?.sha256).toBe(hash("sha256", text));
+        }
+      }
+      expect(found).toBe(count);
+      // Nothing was stored twice: every sequence of the bucket belongs to one key.
+      expect((await bucketFacts(mine, bucket))?.lastRevision).toBe(count);
+      expect(revisions.size).toBe(count);
+      await Promise.all([mine.close(), other.close()]);
+      await own.stop();
+    }, 120_000);
+  },
+);

@@ -10,11 +10,18 @@ import { type Outgoing, PublishWindow } from "./publish-window.ts";
 const DEFAULT_MAX_PENDING = 4_000;
 const DEFAULT_MAX_PENDING_BYTES = 16 * 1024 * 1024;
 const NO_LIMIT = -1;
+/** Most of what answers cost is saved by then, and a lost connection makes little to send again. */
+const ANSWER_EVERY = 64;
 
 export interface EntryWriterOptions {
   /** Unanswered puts at most. */
   readonly maxPending?: number;
   readonly maxPendingBytes?: number;
+  /**
+   * "each" (the default): every put is answered, and `flush` tells which were refused. "read-back": the caller reads all that
+   * it wrote afterwards, and for little more than half the cost hears of none.
+   */
+  readonly confirm?: "each" | "read-back";
   /** The bucket's own limit on headers and value of one entry, as `bucketFacts` has it; −1: none. */
   readonly maxValueSize?: number;
 }
@@ -42,6 +49,7 @@ export class EntryWriter {
   readonly #bucket: string;
   readonly #stream: string;
   readonly #maxValueSize: number;
+  readonly #isReadBack: boolean;
   readonly #headers = new EntryHeaders();
   readonly #encoder = new TextEncoder();
   readonly #window: PublishWindow<PendingPut>;
@@ -52,17 +60,20 @@ export class EntryWriter {
     this.#bucket = bucket;
     this.#stream = bucketStream(bucket);
     this.#maxValueSize = options.maxValueSize ?? NO_LIMIT;
+    this.#isReadBack = options.confirm === "read-back";
     this.#window = new PublishWindow(
       client,
       {
         what: `write entries to bucket ${bucket}`,
         onStored: () => "settled",
         onRefused: (put, ack) => this.#onRefused(put, ack),
-        resolve: (put) => this.#resolve(put),
+        // What is there already is refused: sent again, it changes nothing.
+        resolve: (put) => (this.#isReadBack ? Promise.resolve("send-again") : this.#resolve(put)),
       },
       {
         maxPending: options.maxPending ?? DEFAULT_MAX_PENDING,
         maxPendingBytes: options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES,
+        answerEvery: this.#isReadBack ? ANSWER_EVERY : 1,
       },
     );
   }
@@ -123,6 +134,7 @@ export class EntryWriter {
         `${ack.words}. Give the bucket more room, or use another target`,
       );
     }
+    if (this.#isReadBack) return "settled";
     // Sent more than once, it may have been refused because of itself.
     if (put.sends > 1) return "doubtful";
     this.#refused.set(put.key, put.provenance);

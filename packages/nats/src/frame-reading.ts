@@ -26,16 +26,14 @@ export function splitterOf(nc: NatsConnection): FrameSplitter | null {
   if (!protocol) return null;
   const { parser } = protocol;
   const known = splitters.get(parser);
-  // One that has nothing to look for lets the library take what comes, which may have the first half of a frame.
-  if (known && !known.isIdle) return known;
-  if (parser.state !== BETWEEN_FRAMES) return null;
   if (known) return known;
   const parse = parser.parse.bind(parser);
   // What passes the library by still counts in its statistics.
-  const splitter = new FrameSplitter(parse, (payloadBytes) => {
+  const count = (payloadBytes: number) => {
     protocol.inMsgs += 1;
     protocol.inBytes += payloadBytes;
-  });
+  };
+  const splitter = new FrameSplitter(parse, count, () => parser.state === BETWEEN_FRAMES);
   parser.parse = (bytes) => splitter.take(asBuffer(bytes));
   splitters.set(parser, splitter);
   return splitter;

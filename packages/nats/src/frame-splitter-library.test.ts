@@ -44,6 +44,7 @@ function bySplitter(chunks: readonly Buffer[]): Outcome & { held: number } {
   const splitter = new FrameSplitter(
     (bytes) => parser.parse(bytes),
     () => undefined,
+    () => true,
   );
   splitter.watch(WATCHED, (frame) => {
     const { bytes, subjectAt, subjectEnd, replyAt, replyEnd, headersAt, payloadAt, payloadEnd } = frame;

@@ -63,6 +63,7 @@ function split(chunks: readonly Buffer[]) {
   const splitter = new FrameSplitter(
     (bytes) => others.push(Buffer.from(bytes)),
     () => undefined,
+    () => true,
   );
   splitter.watch(WATCHED, (frame) => {
     const { bytes, subjectAt, subjectEnd, replyAt, replyEnd, headersAt, payloadAt, payloadEnd } = frame;
@@ -121,6 +122,7 @@ describe("splitting what a server sends", () => {
     const splitter = new FrameSplitter(
       (bytes) => others.push(String(bytes)),
       () => undefined,
+      () => true,
     );
     splitter.watch(WATCHED, () => expect.unreachable());
     splitter.watch(1, () => undefined);
@@ -134,15 +136,31 @@ describe("splitting what a server sends", () => {
     const splitter = new FrameSplitter(
       (bytes) => others.push(String(bytes)),
       () => undefined,
+      () => true,
     );
-    expect(splitter.isIdle).toBe(true);
     splitter.take(Buffer.from("PING\r\nMSG a 7 1\r\nx\r\n"));
     splitter.watch(WATCHED, () => expect.unreachable());
     splitter.take(Buffer.from("PING\r\nMSG a 7 1\r"));
     splitter.unwatch(WATCHED);
-    expect(splitter.isIdle).toBe(false);
     splitter.take(Buffer.from("\nx\r\nPO"));
-    expect(splitter.isIdle).toBe(true);
     expect(others).toEqual(["PING\r\nMSG a 7 1\r\nx\r\n", "PING\r\n", "MSG a 7 1\r", "\nx\r\nPO"]);
+  });
+
+  it("begins when the library has read to the end of a frame, whatever is in it", () => {
+    const seen: string[] = [];
+    let isBetween = false;
+    const splitter = new FrameSplitter(
+      () => undefined,
+      () => undefined,
+      () => isBetween,
+    );
+    splitter.watch(WATCHED, ({ bytes, payloadAt, payloadEnd }) =>
+      seen.push(bytes.toString("latin1", payloadAt, payloadEnd)),
+    );
+    splitter.take(Buffer.from("MSG a 7 6\r\nforged\r\n"));
+    isBetween = true;
+    splitter.take(Buffer.from("MSG a 7 3\r\nold\r\n"));
+    splitter.take(Buffer.from("MSG a 7 3\r\nnew\r\n"));
+    expect(seen).toEqual(["new"]);
   });
 });

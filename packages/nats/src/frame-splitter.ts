@@ -38,14 +38,16 @@ export type FrameHandler = (frame: MessageFrame) => void;
 
 /**
  * Splits what a NATS server sends into frames. Whole messages of watched subscriptions go to their handlers, but for a status,
- * which is a header block without a reply subject; everything else goes, whole frame by whole frame, to `others`, which is the
- * client library's own parser. While nothing is watched, all goes there as it comes. After bytes that are no frame as servers
+ * which is a header block without a reply subject (pull consumers, which are all that is watched, send no other); everything else goes, whole frame by whole frame, to `others`, which is the
+ * client library's own parser. While nothing is watched, all goes there as it comes, and on until the library stands between two
+ * frames. After bytes that are no frame as servers
  * write them, all that follows goes there: what they mean is the library's to say. Frames of NATS' client protocol:
  * https://docs.nats.io/reference/reference-protocols/nats-protocol
  */
 export class FrameSplitter {
   readonly #others: (bytes: Buffer) => void;
   readonly #count: (payloadBytes: number) => void;
+  readonly #isBetweenFrames: () => boolean;
   readonly #handlers = new Map<number, FrameHandler>();
   readonly #frame: { -readonly [Field in keyof MessageFrame]: MessageFrame[Field] } = {
     bytes: Buffer.alloc(0),
@@ -66,12 +68,17 @@ export class FrameSplitter {
   #held = 0;
   #wanted = 0;
   #gaveUp = false;
+  /** Nothing that the library has begun to read is still to come. */
+  #isAligned: boolean;
   /** Of the frame that is looked at: where its tokens begin and end. */
   readonly #tokens = new Int32Array((MOST_TOKENS + 1) * 2);
 
-  constructor(others: (bytes: Buffer) => void, count: (payloadBytes: number) => void) {
+  /** `isBetweenFrames`: whether the library has read all frames of which it was given a part. */
+  constructor(others: (bytes: Buffer) => void, count: (payloadBytes: number) => void, isBetweenFrames: () => boolean) {
     this.#others = others;
     this.#count = count;
+    this.#isBetweenFrames = isBetweenFrames;
+    this.#isAligned = isBetweenFrames();
   }
 
   watch(subscription: number, handler: FrameHandler): void {
@@ -87,17 +94,9 @@ export class FrameSplitter {
     return this.#held;
   }
 
-  /** Nothing is looked for: whoever watches must know that the library stands between two frames. */
-  get isIdle(): boolean {
-    return this.#handlers.size === 0 && this.#held === 0;
-  }
-
   take(chunk: Buffer): void {
-    if (this.#handlers.size === 0) {
-      for (const piece of this.#pieces) this.#others(piece);
-      this.#pieces = [];
-      this.#held = 0;
-      this.#others(chunk);
+    if (this.#handlers.size === 0 || !this.#isAligned) {
+      this.#passOn(chunk);
       return;
     }
     let at = this.#held === 0 ? 0 : this.#completed(chunk);
@@ -110,6 +109,14 @@ export class FrameSplitter {
       }
       at = end;
     }
+  }
+
+  #passOn(chunk: Buffer): void {
+    const pieces = [...this.#pieces, chunk];
+    this.#pieces = [];
+    this.#held = 0;
+    for (const piece of pieces) this.#others(piece);
+    this.#isAligned = this.#isBetweenFrames();
   }
 
   #hold(bytes: Buffer, wanted: number): void {

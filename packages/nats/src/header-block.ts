@@ -47,9 +47,11 @@ const expected: string[] = [];
 function nameAt(text: string, at: number, end: number, place: number): string | undefined | null {
   const guess = expected[place];
   if (guess !== undefined && text.charCodeAt(at + guess.length) === COLON && text.startsWith(guess, at)) return guess;
-  const colon = text.indexOf(":", at);
-  if (colon === -1 || colon >= end) return undefined;
-  const name = text.slice(at, colon);
+  // No further than the line: a block may be nothing but lines without one.
+  const line = text.slice(at, end);
+  const colon = line.indexOf(":");
+  if (colon === -1) return undefined;
+  const name = line.slice(0, colon);
   if (!NAME.test(name)) return null;
   if (place < FEW) expected[place] = name;
   return name;

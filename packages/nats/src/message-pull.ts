@@ -6,7 +6,7 @@ import { watchFrames } from "./frame-reading.ts";
 import type { MessageFrame } from "./frame-splitter.ts";
 import { withRetries } from "./publish-retry.ts";
 import { DeliveredPull, FramedPull, type PulledMessage } from "./pulled-message.ts";
-import { type Delivery, deliveryIn } from "./reader-message.ts";
+import { type Delivery, deliveryIn, replyOf } from "./reader-message.ts";
 
 /** The consumer is lost, or a message is: whoever reads begins again with a new one. */
 export class PullInterrupted extends Error {
@@ -131,11 +131,11 @@ class Pull {
   }
 
   #receive(message: Msg): void {
-    if (!message.reply) {
+    const reply = replyOf(message);
+    if (reply === null) {
       this.#end(message);
       return;
     }
-    const reply = Buffer.from(message.reply);
     const delivery = deliveryIn(reply, 0, reply.length);
     if (this.#isNext(delivery)) this.#take(new DeliveredPull(delivery.seq, message));
   }

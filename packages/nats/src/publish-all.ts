@@ -49,7 +49,7 @@ export async function publishAll(client: NatsClient, options: PublishAllOptions)
       signal?.throwIfAborted();
       if (headers) publishFrame(client.nc, { subject, reply: acks.inbox, headers, payload: data });
       else client.nc.publish(subject, data, { reply: acks.inbox });
-      acks.sent(subject, data.byteLength);
+      acks.sent(subject, data.byteLength + (headers?.byteLength ?? 0));
       if (acks.pending < maxPending && acks.pendingBytes < maxPendingBytes) continue;
       await acks.until(() => acks.pending <= maxPending / 2 && acks.pendingBytes <= maxPendingBytes / 2);
       if (performance.now() - progressAtMs < PROGRESS_EVERY_MS) continue;

@@ -10,7 +10,8 @@ interface Protocol {
 /** What a message is published with. */
 export interface Frame {
   readonly subject: string;
-  readonly reply: string;
+  /** Null: nobody waits for an answer. */
+  readonly reply: string | null;
   /** A whole header block, encoded. */
   readonly headers: Uint8Array;
   readonly payload: Uint8Array;
@@ -41,14 +42,15 @@ export function publishFrame(nc: NatsConnection, frame: Frame): void {
   const { subject, reply, headers, payload } = frame;
   const protocol = protocolOf(nc);
   const bytes = headers.byteLength + payload.byteLength;
-  const isLegal = [subject, reply].every(isToken) && bytes <= (nc.info?.max_payload ?? 0);
+  const isLegal = isToken(subject) && (reply === null || isToken(reply)) && bytes <= (nc.info?.max_payload ?? 0);
   if (protocol === null || !isLegal || nc.info?.headers !== true || nc.isClosed() || nc.isDraining()) {
-    nc.publish(subject, payload, { reply, headers: new EncodedHeaders(headers) });
+    nc.publish(subject, payload, { ...(reply === null ? {} : { reply }), headers: new EncodedHeaders(headers) });
     return;
   }
   protocol.outMsgs += 1;
   protocol.outBytes += bytes;
-  const line = Buffer.from(`HPUB ${subject} ${reply} ${headers.byteLength} ${bytes}\r\n`);
+  const to = reply === null ? subject : `${subject} ${reply}`;
+  const line = Buffer.from(`HPUB ${to} ${headers.byteLength} ${bytes}\r\n`);
   protocol.sendCommand(line, headers, payload, LINE_END);
 }
 

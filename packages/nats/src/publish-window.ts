@@ -33,6 +33,11 @@ export interface WindowPolicy<T extends Outgoing> {
 export interface WindowLimits {
   readonly maxPending: number;
   readonly maxPendingBytes: number;
+  /**
+   * Default 1. With more an answer is asked for only so often, which spares the server a third of its work, and counts for all
+   * that was sent before: what was refused in between, nobody hears of.
+   */
+  readonly answerEvery?: number;
 }
 
 const TICK_MS = 100;
@@ -49,6 +54,7 @@ export class PublishWindow<T extends Outgoing> {
   readonly #client: NatsClient;
   readonly #policy: WindowPolicy<T>;
   readonly #limits: WindowLimits;
+  readonly #answerEvery: number;
   readonly #pending = new Map<number, T>();
   #pendingBytes = 0;
   #nextToken = 1;
@@ -61,6 +67,8 @@ export class PublishWindow<T extends Outgoing> {
   #hopelessTicks = 0;
   #doubt = false;
   #resolving = false;
+  /** From here on an answer counts for what was sent before it: all of it went over the same connection. */
+  #sameLinkFrom = 1;
   #stopListening: (() => void) | null = null;
   #failure: Error | null = null;
   #room: PromiseWithResolvers<void> | null = null;
@@ -70,6 +78,7 @@ export class PublishWindow<T extends Outgoing> {
     this.#client = client;
     this.#policy = policy;
     this.#limits = limits;
+    this.#answerEvery = limits.answerEvery ?? 1;
   }
 
   /** Undefined while there is room; else resolves when there is. Rejects with what made the window fail. */
@@ -79,8 +88,9 @@ export class PublishWindow<T extends Outgoing> {
     const token = this.#nextToken++;
     this.#pending.set(token, item);
     this.#pendingBytes += sizeOf(item);
-    if (!this.#resolving) this.#publish(token, item);
-    if (!this.#full(1)) return undefined;
+    const isFull = this.#full(1);
+    if (!this.#resolving) this.#publish(token, item, isFull || token % this.#answerEvery === 0);
+    if (!isFull) return undefined;
     this.#room ??= Promise.withResolvers();
     return this.#room.promise;
   }
@@ -89,6 +99,7 @@ export class PublishWindow<T extends Outgoing> {
   async drain(): Promise<void> {
     if (this.#pending.size > 0 && !this.#failure) {
       this.#drained ??= Promise.withResolvers();
+      this.#askForLast();
       await this.#drained.promise.catch(() => {});
     }
     this.#close();
@@ -106,12 +117,19 @@ export class PublishWindow<T extends Outgoing> {
     this.#room = this.#drained = null;
   }
 
-  #publish(token: number, item: T): void {
+  /** Sends it once more where no answer was asked for: there will be none behind it that counts for it too. */
+  #askForLast(): void {
+    const last = [...this.#pending.keys()].at(-1) ?? 0;
+    const item = this.#pending.get(last);
+    if (item && !this.#resolving && last % this.#answerEvery !== 0) this.#publish(last, item, true);
+  }
+
+  #publish(token: number, item: T, asks: boolean): void {
     item.sends++;
     const { headers, payload } = item;
     try {
       const subject = sentTo(this.#client, item.subject);
-      publishFrame(this.#client.nc, { subject, reply: this.#inbox + token, headers, payload });
+      publishFrame(this.#client.nc, { subject, reply: asks ? this.#inbox + token : null, headers, payload });
     } catch (error) {
       if (this.#client.nc.isClosed()) this.fail(unreachable(this.#policy.what, "the connection is closed", error));
       else this.fail(error instanceof Error ? error : new Error(String(error)));
@@ -148,6 +166,7 @@ export class PublishWindow<T extends Outgoing> {
   }
 
   #settle(token: number, item: T): void {
+    if (this.#answerEvery > 1) this.#settleBefore(token);
     if (!this.#pending.delete(token)) return;
     this.#pendingBytes -= sizeOf(item);
     this.#silentTicks = 0;
@@ -159,6 +178,16 @@ export class PublishWindow<T extends Outgoing> {
     if (this.#drained && this.#pending.size === 0) {
       this.#drained.resolve();
       this.#drained = null;
+    }
+  }
+
+  /** The server takes what one connection sends to one stream in the order in which it was sent. */
+  #settleBefore(token: number): void {
+    for (const [earlier, item] of this.#pending) {
+      if (earlier >= token) return;
+      if (earlier < this.#sameLinkFrom) continue;
+      this.#pending.delete(earlier);
+      this.#pendingBytes -= sizeOf(item);
     }
   }
 
@@ -209,8 +238,9 @@ export class PublishWindow<T extends Outgoing> {
       this.#pending.delete(token);
       const fresh = this.#nextToken++;
       this.#pending.set(fresh, item);
-      this.#publish(fresh, item);
+      this.#publish(fresh, item, fresh % this.#answerEvery === 0);
     }
+    this.#askForLast();
   }
 
   #open(): void {
@@ -231,6 +261,7 @@ export class PublishWindow<T extends Outgoing> {
     this.#hopelessTicks = 0;
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     const stopLink = link.onChange(() => {
+      this.#sameLinkFrom = this.#nextToken;
       if (!link.up) return;
       this.#stopFrames?.();
       this.#stopFrames = watch();

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type HeaderPair, joinedHeaders, type StreamMessage } from "@cim-replay/core";
+import { headerBlockOf } from "@cim-replay/nats";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { blockStart, ContentDigest } from "./content-digest.ts";
@@ -53,17 +54,12 @@ function uint64(value: number): Buffer {
 /** Every other one with its bytes at hand. */
 function messageOf(seq: number, subject: string, data: Uint8Array, pairs: readonly HeaderPair[] = []): StreamMessage {
   const head = Buffer.from(`MSG ${subject} 1 ${data.length}\r\n`);
-  const bytes = Buffer.concat([head, data, Buffer.from("\r\n")]);
-  const subjectEnd = 4 + Buffer.byteLength(subject);
-  const place = {
-    subjectAt: 4,
-    subjectEnd,
-    headersAt: head.length,
-    payloadAt: head.length,
-    payloadEnd: head.length + data.length,
-  };
-  const raw = seq % 2 === 1 ? { bytes, ...place } : undefined;
   const headerPairs = [...Map.groupBy(pairs, ([name]) => name).values()].flat();
+  const block = pairs.length === 0 ? Buffer.alloc(0) : headerBlockOf(headerPairs);
+  const bytes = Buffer.concat([head, block, data, Buffer.from("\r\n")]);
+  const payloadAt = head.length + block.length;
+  const place = { subjectAt: 4, subjectEnd: 4 + Buffer.byteLength(subject), headersAt: head.length, payloadAt };
+  const raw = seq % 2 === 1 ? { bytes, ...place, payloadEnd: payloadAt + data.length } : undefined;
   return { seq, subject, data, headers: joinedHeaders(pairs), headerPairs, receivedAtMs: 0, raw };
 }
 

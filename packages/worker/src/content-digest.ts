@@ -148,6 +148,8 @@ class PartitionDigest {
     this.#hash ??= createHash("sha256");
     if (this.#buffer && this.#used > 0) this.#hash.update(this.#buffer.subarray(0, this.#used));
     this.#used = 0;
+    // One very large header block does not leave a very large buffer behind for each partition.
+    if (this.#buffer && this.#buffer.length > BUFFER_BYTES) this.#buffer = null;
   }
 }
 

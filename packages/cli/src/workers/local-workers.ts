@@ -61,7 +61,7 @@ export class LocalWorkers implements WorkerPool {
     this.#warmed ??= this.#fork();
   }
 
-  /** Adds `count` workers; resolves when all take units. `onExit` is told of each that leaves without being asked to. */
+  /** Adds `count` workers; resolves when each takes units, or was killed and is being replaced. `onExit` is told of each that leaves without being asked to. */
   async start(count: number, onExit: (workerId: string) => void): Promise<void> {
     await Promise.all(Array.from({ length: count }, () => this.#startOne(onExit)));
   }
@@ -85,8 +85,8 @@ export class LocalWorkers implements WorkerPool {
     const failed = await this.#tryToStart(onExit);
     if (failed === null) return;
     if (failed.child.signalCode === null) throw startFailure(failed);
-    // Killed before it was ready: as good a reason for another as later.
-    await this.#startAnother(failed, onExit);
+    // Killed before it was ready: as good a reason for another as later, and nothing that the run waits for.
+    this.#replace(failed, onExit);
   }
 
   /** The member where it ended before it was ready. */
@@ -99,9 +99,13 @@ export class LocalWorkers implements WorkerPool {
     void exited.then(() => {
       if (this.#stopping) return;
       onExit(id);
-      this.#startAnother(member, onExit).catch((error: unknown) => this.#lost.abort(error));
+      this.#replace(member, onExit);
     });
     return null;
+  }
+
+  #replace(ended: Member, onExit: (workerId: string) => void): void {
+    this.#startAnother(ended, onExit).catch((error: unknown) => this.#lost.abort(error));
   }
 
   #fork(): Member {
