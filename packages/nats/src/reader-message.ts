@@ -6,7 +6,7 @@ import {
   type RawMessage,
   type StreamMessage,
 } from "@cim-replay/core";
-import type { Msg } from "nats";
+import type { Msg, MsgHdrs } from "nats";
 import type { MessageFrame } from "./frame-splitter.ts";
 import { headerPairsIn } from "./header-block.ts";
 
@@ -61,6 +61,7 @@ function digits(bytes: Uint8Array, at: number, end: number): number {
 export class DeliveredMessage implements StreamMessage {
   readonly seq: number;
   readonly #received: Msg;
+  #pairs: readonly HeaderPair[] | undefined;
 
   constructor(seq: number, received: Msg) {
     this.seq = seq;
@@ -86,18 +87,20 @@ export class DeliveredMessage implements StreamMessage {
   }
 
   get headerPairs(): readonly HeaderPair[] {
-    const pairs: HeaderPair[] = [];
-    for (const [name, values] of this.#received.headers ?? []) for (const value of values) pairs.push([name, value]);
-    return pairs;
+    this.#pairs ??= pairsOf(this.#received.headers);
+    return this.#pairs;
   }
 
   get headers(): EventHeaders | undefined {
-    const received = this.#received.headers;
-    if (!received) return undefined;
-    const headers: Record<string, string> = Object.create(null);
-    for (const [name, values] of received) headers[name] = values.join(", ");
-    return headers;
+    return this.#received.headers && joinedHeaders(this.headerPairs);
   }
+}
+
+function pairsOf(headers: MsgHdrs | undefined): readonly HeaderPair[] {
+  if (headers === undefined) return NO_PAIRS;
+  const pairs: HeaderPair[] = [];
+  for (const [name, values] of headers) for (const value of values) pairs.push([name, value]);
+  return pairs;
 }
 
 /** The message of a frame, whose bytes stay in memory for as long as it does. */

@@ -4,6 +4,7 @@ import type { StreamMessage } from "@cim-replay/core";
 const BLOCK_SEQUENCES = 16_384;
 /** Records are gathered to this size before they are hashed: hashing them one by one costs ten times as much. */
 const GATHERED_BYTES = 64 * 1024;
+const NO_TEXTS: readonly string[] = [];
 
 export interface ContentDigest {
   readonly events: number;
@@ -57,17 +58,23 @@ class Chain {
     const { seq, subject, data } = message;
     this.#open ??= { hash: createHash("sha256"), messages: 0 };
     this.#open.messages += 1;
-    const headerBytes = message.headers === undefined ? null : encodeHeaders(message);
+    const headers = headerTexts(message);
     // A character of a text takes three bytes at most.
-    const most = 8 + 4 + subject.length * 3 + 4 + (headerBytes?.length ?? 0) + 4 + data.length;
+    const texts = headers.reduce((sum, text) => sum + 4 + text.length * 3, subject.length * 3);
+    const most = 8 + 4 + texts + 4 + 4 + data.length;
     const into = this.#roomFor(most);
     let at = into.writeUInt32BE(Math.floor(seq / 2 ** 32), this.#size);
     at = into.writeUInt32BE(seq % 2 ** 32, at);
     const subjectBytes = into.write(subject, at + 4, "utf8");
     at = into.writeUInt32BE(subjectBytes, at) + subjectBytes;
-    at = into.writeUInt32BE(headerBytes?.length ?? 0, at);
-    if (headerBytes) at += headerBytes.copy(into, at);
-    at = into.writeUInt32BE(data.length, at);
+    const headersAt = at + 4;
+    let headersEnd = headersAt;
+    for (const text of headers) {
+      const bytes = into.write(text, headersEnd + 4, "utf8");
+      headersEnd = into.writeUInt32BE(bytes, headersEnd) + bytes;
+    }
+    into.writeUInt32BE(headersEnd - headersAt, at);
+    at = into.writeUInt32BE(data.length, headersEnd);
     into.set(data, at);
     this.#size = at + data.length;
   }
@@ -101,19 +108,14 @@ class Chain {
   }
 }
 
-/** In the order delivered, which an object would not keep where names are numbers. */
-function encodeHeaders({ headerPairs, headers = {} }: StreamMessage): Buffer {
+/** Each name and its joined values, in the order delivered, which an object would not keep where names are numbers. */
+function headerTexts(message: StreamMessage): readonly string[] {
+  const pairs = message.headerPairs ?? Object.entries(message.headers ?? {});
+  if (pairs.length === 0) return NO_TEXTS;
   const values = new Map<string, string>();
-  for (const [name, value] of headerPairs ?? Object.entries(headers)) {
+  for (const [name, value] of pairs) {
     const before = values.get(name);
     values.set(name, before === undefined ? value : `${before}, ${value}`);
   }
-  return Buffer.concat([...values].flatMap(([name, value]) => [...prefixed(name), ...prefixed(value)]));
-}
-
-function prefixed(text: string): [Buffer, Buffer] {
-  const bytes = Buffer.from(text);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  return [length, bytes];
+  return [...values].flat();
 }
