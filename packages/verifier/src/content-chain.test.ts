@@ -4,8 +4,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ContentChains } from "./content-chain.ts";
 
-function message(seq: number, subject: string, data: Uint8Array, headerPairs?: readonly HeaderPair[]): StreamMessage {
-  return { seq, subject, data, headers: headerPairs && {}, headerPairs, receivedAtMs: 0 };
+function message(seq: number, subject: string, data: Uint8Array, pairs?: readonly HeaderPair[]): StreamMessage {
+  const headerPairs = pairs && [...Map.groupBy(pairs, ([name]) => name).values()].flat();
+  return { seq, subject, data, headers: pairs && {}, headerPairs, receivedAtMs: 0 };
 }
 
 const sha256 = (...parts: Uint8Array[]) => createHash("sha256").update(Buffer.concat(parts)).digest();

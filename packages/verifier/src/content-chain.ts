@@ -112,10 +112,11 @@ class Chain {
 function headerTexts(message: StreamMessage): readonly string[] {
   const pairs = message.headerPairs ?? Object.entries(message.headers ?? {});
   if (pairs.length === 0) return NO_TEXTS;
-  const values = new Map<string, string>();
+  const texts: string[] = [];
   for (const [name, value] of pairs) {
-    const before = values.get(name);
-    values.set(name, before === undefined ? value : `${before}, ${value}`);
+    // All values of a name stand together.
+    if (texts.at(-2) === name) texts.push(`${texts.pop()}, ${value}`);
+    else texts.push(name, value);
   }
-  return [...values].flat();
+  return texts;
 }
