@@ -157,16 +157,23 @@ describe("an honest run of an odd stream", () => {
     expect(verdicts(counts)).toMatchObject({ counts: "not compared", readBack: "holds" });
   });
 
-  it("holds where subjects name aggregates otherwise than envelopes do, and headers are on every message", async () => {
-    for (let n = 0; n < 60; n++) {
-      const head = headers();
-      head.append("X-Trace", `${n}`);
-      head.append("X-Trace", "é");
-      await publish(`shop.short${n % 4}.Added`, envelope(`a long name ${n % 4}`, n), head);
-    }
-    const run = await stage.run({ target, parallel: 3 });
-    expect(run.reason).toBeNull();
-    for (const level of LEVELS) expect([level, foundIn(await certify(stage, run, level))]).toEqual([level, []]);
+  describe.each(["own", "library"] as const)("with reader %s", (reader) => {
+    it.each(["direct", "shuffle"] as const)(
+      "holds where subjects name aggregates otherwise than envelopes do, and headers are on every message: %s",
+      async (source) => {
+        for (let n = 0; n < 60; n++) {
+          const head = headers();
+          head.append("X-Trace", `${n}`);
+          // Numbers as names, in an order that an object would not keep.
+          for (const name of ["9", "1"]) head.append(name, "x".repeat(n * 10));
+          head.append("X-Trace", n % 2 === 0 ? "é" : "again");
+          await publish(`shop.short${n % 4}.Added`, envelope(`a long name ${n % 4}`, n), head);
+        }
+        const run = await stage.run({ target, parallel: 3, source, reader });
+        expect(run.reason).toBeNull();
+        for (const level of LEVELS) expect([level, foundIn(await certify(stage, run, level))]).toEqual([level, []]);
+      },
+    );
   });
 
   it("holds where only a few of the stream's messages are its own, so that the reading is filtered", async () => {

@@ -62,6 +62,7 @@ export async function openStage(options: {
   otherProjections?: readonly Projection<never>[];
   /** Of its runs, where they ask for none. */
   source?: RunSettings["source"];
+  reader?: RunSettings["reader"];
   log?: Log;
 }): Promise<Stage> {
   const name = `T${randomBytes(5).toString("hex")}`;
@@ -108,7 +109,7 @@ export async function openStage(options: {
     memoryLimitBytes: null,
     bufferMode: "memory",
     gcInterval: null,
-    reader: "own",
+    reader: options.reader ?? "own",
     maxRate: null,
     maxBytesRate: null,
     adaptiveRate: false,
