@@ -1,4 +1,4 @@
-import type { PulledMessage } from "./pulled-message.ts";
+import type { StreamMessage } from "@cim-replay/core";
 
 const NAME = {
   write: "Cim-Replay-Write",
@@ -64,14 +64,14 @@ export class ChunkOrder {
   }
 
   /** The chunks that this message completes, as copies; none where it is not of this write, or was here before. */
-  *take({ seq, headers: header, data }: PulledMessage): Generator<Uint8Array> {
-    if (header === undefined) return;
-    if (seq === this.#firstSeq && Number(header.get(NAME.number)) === this.#number) {
-      this.#writeId = header.get(NAME.write);
+  *take({ seq, headers, data }: StreamMessage): Generator<Uint8Array> {
+    if (headers === undefined) return;
+    if (seq === this.#firstSeq && Number(headers[NAME.number]) === this.#number) {
+      this.#writeId = headers[NAME.write] ?? null;
     }
-    if (this.#writeId === null || header.get(NAME.write) !== this.#writeId) return;
-    const index = Number(header.get(NAME.index));
-    if (header.get(NAME.last) === "1") this.#lastIndex = index;
+    if (this.#writeId === null || headers[NAME.write] !== this.#writeId) return;
+    const index = Number(headers[NAME.index]);
+    if (headers[NAME.last] === "1") this.#lastIndex = index;
     if (index < this.#next) return;
     this.#waiting.set(index, Buffer.from(data));
     for (let chunk = this.#waiting.get(this.#next); chunk; chunk = this.#waiting.get(this.#next)) {

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ReplayError } from "@cim-replay/core";
+import { ReplayError, type StreamMessage } from "@cim-replay/core";
+
 import { DeliverPolicy } from "@nats-io/jetstream";
+import { headers, type MsgHdrs } from "nats";
 import type { NatsClient } from "./connect.ts";
 import { countKeys, type Entry, type EntryHead, headOf } from "./entries.ts";
 import { bucketStream, keySubject } from "./kv-layout.ts";
 import { lastMessage } from "./kv-read.ts";
 import { provenanceIn } from "./entry-headers.ts";
 import { PullInterrupted, pullToEnd } from "./message-pull.ts";
-import type { PulledMessage } from "./pulled-message.ts";
 
 /** Passes that may end incomplete; one that was interrupted but got further does not count. */
 const FRUITLESS_PASSES = 10;
@@ -51,11 +52,17 @@ export async function* readEntries(
 }
 
 /** Most entries are a replay's own: for those the client's header objects, which cost more than all the rest, are not made. */
-function headIn(message: PulledMessage, keyAt: number): EntryHead {
-  const { seq: revision, headerBlock } = message;
+function headIn(message: StreamMessage, keyAt: number): EntryHead {
+  const { seq: revision, raw } = message;
   const key = message.subject.slice(keyAt);
-  const provenance = headerBlock && provenanceIn(headerBlock);
-  return provenance ? { key, revision, deleted: false, provenance } : headOf(key, revision, message.headers);
+  const provenance = raw && provenanceIn(raw.bytes.subarray(raw.headersAt, raw.payloadAt));
+  return provenance ? { key, revision, deleted: false, provenance } : headOf(key, revision, headersOf(message));
+}
+
+function headersOf({ headerPairs = [] }: StreamMessage): MsgHdrs {
+  const made = headers();
+  for (const [name, value] of headerPairs) made.append(name, value);
+  return made;
 }
 
 /** What one pass must bring to be complete. */
@@ -70,7 +77,7 @@ async function* readNewest(
   bucket: string,
   keyFilter: string,
   headersOnly: boolean,
-): AsyncGenerator<readonly PulledMessage[]> {
+): AsyncGenerator<readonly StreamMessage[]> {
   const config = {
     deliver_policy: DeliverPolicy.LastPerSubject,
     filter_subject: keySubject(bucket, keyFilter),
@@ -131,7 +138,7 @@ class Pass {
     this.#expected = expected;
   }
 
-  take(batch: readonly PulledMessage[]): void {
+  take(batch: readonly StreamMessage[]): void {
     for (const message of batch) {
       const { seq } = message;
       if (seq <= this.#lastSeq) throw new PullInterrupted("the server delivers out of order");

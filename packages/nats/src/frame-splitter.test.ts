@@ -82,6 +82,17 @@ function cut(bytes: Buffer, at: readonly number[]): Buffer[] {
   return [0, ...places].map((from, i) => bytes.subarray(from, places[i] ?? bytes.length));
 }
 
+/** A splitter, and what it hands to the library. */
+function recorded(): { splitter: FrameSplitter; others: string[] } {
+  const others: string[] = [];
+  const splitter = new FrameSplitter(
+    (bytes) => others.push(String(bytes)),
+    () => undefined,
+    () => true,
+  );
+  return { splitter, others };
+}
+
 describe("splitting what a server sends", () => {
   it("gives each watched message to its handler and each other frame whole to the library, however it is cut", () => {
     fc.assert(
@@ -118,12 +129,7 @@ describe("splitting what a server sends", () => {
   });
 
   it("lets go of a subscription that is no longer watched", () => {
-    const others: string[] = [];
-    const splitter = new FrameSplitter(
-      (bytes) => others.push(String(bytes)),
-      () => undefined,
-      () => true,
-    );
+    const { splitter, others } = recorded();
     splitter.watch(WATCHED, () => expect.unreachable());
     splitter.watch(1, () => undefined);
     splitter.unwatch(WATCHED);
@@ -132,12 +138,7 @@ describe("splitting what a server sends", () => {
   });
 
   it("stands aside while nothing is watched: what it held and what comes go on as they are", () => {
-    const others: string[] = [];
-    const splitter = new FrameSplitter(
-      (bytes) => others.push(String(bytes)),
-      () => undefined,
-      () => true,
-    );
+    const { splitter, others } = recorded();
     splitter.take(Buffer.from("PING\r\nMSG a 7 1\r\nx\r\n"));
     splitter.watch(WATCHED, () => expect.unreachable());
     splitter.take(Buffer.from("PING\r\nMSG a 7 1\r"));

@@ -1,3 +1,4 @@
+import type { StreamMessage } from "@cim-replay/core";
 import { AckPolicy, type ConsumerConfig } from "@nats-io/jetstream";
 import { type Msg, nanos, nuid } from "nats";
 import type { NatsClient } from "./connect.ts";
@@ -5,8 +6,7 @@ import { permissionDenied, violationIn } from "./denied.ts";
 import { watchFrames } from "./frame-reading.ts";
 import type { MessageFrame } from "./frame-splitter.ts";
 import { withRetries } from "./publish-retry.ts";
-import { DeliveredPull, FramedPull, type PulledMessage } from "./pulled-message.ts";
-import { type Delivery, deliveryIn, replyOf } from "./reader-message.ts";
+import { DeliveredMessage, type Delivery, deliveryIn, FramedMessage, replyOf } from "./reader-message.ts";
 
 /** The consumer is lost, or a message is: whoever reads begins again with a new one. */
 export class PullInterrupted extends Error {
@@ -29,7 +29,7 @@ export async function* pullToEnd(
   client: NatsClient,
   stream: string,
   config: Partial<ConsumerConfig>,
-): AsyncGenerator<readonly PulledMessage[]> {
+): AsyncGenerator<readonly StreamMessage[]> {
   const name = `cp${nuid.next().slice(-10)}`;
   await withRetries(client, `read stream ${stream}`, () =>
     client.jsm.consumers.add(stream, {
@@ -55,7 +55,7 @@ export async function* pullToEnd(
 }
 
 interface Batch {
-  readonly messages: readonly PulledMessage[];
+  readonly messages: readonly StreamMessage[];
   readonly atEnd: boolean;
 }
 
@@ -67,7 +67,7 @@ class Pull {
   readonly #request: string;
   readonly #stopListening: () => void;
   readonly #subscription;
-  #messages: PulledMessage[] = [];
+  #messages: StreamMessage[] = [];
   #lastDelivered = 0;
   #coming: PromiseWithResolvers<Batch>;
   #silence: NodeJS.Timeout | undefined;
@@ -137,12 +137,12 @@ class Pull {
       return;
     }
     const delivery = deliveryIn(reply, 0, reply.length);
-    if (this.#isNext(delivery)) this.#take(new DeliveredPull(delivery.seq, message));
+    if (this.#isNext(delivery)) this.#take(new DeliveredMessage(delivery.seq, message));
   }
 
   #receiveFrame(frame: MessageFrame): void {
     const delivery = deliveryIn(frame.bytes, frame.replyAt, frame.replyEnd);
-    if (this.#isNext(delivery)) this.#take(new FramedPull(delivery.seq, frame));
+    if (this.#isNext(delivery)) this.#take(new FramedMessage(delivery.seq, frame));
   }
 
   #isNext({ delivered }: Delivery): boolean {
@@ -151,7 +151,7 @@ class Pull {
     return false;
   }
 
-  #take(message: PulledMessage): void {
+  #take(message: StreamMessage): void {
     this.#messages.push(message);
     if (this.#messages.length === MESSAGES_A_PULL) this.#finish(false);
   }

@@ -1,14 +1,7 @@
-import { isAscii } from "node:buffer";
-import {
-  type EventHeaders,
-  type HeaderPair,
-  joinedHeaders,
-  type RawMessage,
-  type StreamMessage,
-} from "@cim-replay/core";
+import { type EventHeaders, type HeaderPair, joinedHeaders, type StreamMessage } from "@cim-replay/core";
 import type { Msg, MsgHdrs } from "nats";
 import type { MessageFrame } from "./frame-splitter.ts";
-import { headerPairsIn } from "./header-block.ts";
+import { MessageInBytes } from "./message-in-bytes.ts";
 
 const DOT = 46;
 const ZERO = 48;
@@ -103,65 +96,15 @@ function pairsOf(headers: MsgHdrs | undefined): readonly HeaderPair[] {
   return pairs;
 }
 
-/** The message of a frame, whose bytes stay in memory for as long as it does. */
-export function messageIn(frame: MessageFrame, seq: number): StreamMessage {
-  return frame.headersAt === frame.payloadAt ? new FramedMessage(seq, frame) : new FramedMessageWithHeaders(seq, frame);
-}
-
-/** One message as it lies in the bytes from the socket, without headers. */
-class FramedMessage implements StreamMessage, RawMessage {
-  readonly seq: number;
-  readonly bytes: Buffer;
-  readonly subjectAt: number;
-  readonly subjectEnd: number;
-  readonly headersAt: number;
-  readonly payloadAt: number;
-  readonly payloadEnd: number;
-  readonly #isAscii: boolean;
+/** As it lies in the bytes from the socket. */
+export class FramedMessage extends MessageInBytes {
   readonly #replyAt: number;
   readonly #replyEnd: number;
 
   constructor(seq: number, frame: MessageFrame) {
-    this.seq = seq;
-    this.bytes = frame.bytes;
-    this.subjectAt = frame.subjectAt;
-    this.subjectEnd = frame.subjectEnd;
-    this.headersAt = frame.headersAt;
-    this.payloadAt = frame.payloadAt;
-    this.payloadEnd = frame.payloadEnd;
-    this.#isAscii = frame.isAscii;
+    super(seq, frame);
     this.#replyAt = frame.replyAt;
     this.#replyEnd = frame.replyEnd;
-  }
-
-  get subject(): string {
-    return this.bytes.toString("utf8", this.subjectAt, this.subjectEnd);
-  }
-
-  /** No field: one is made for every message of a replay. */
-  get headers(): EventHeaders | undefined {
-    return undefined;
-  }
-
-  get headerPairs(): readonly HeaderPair[] {
-    return NO_PAIRS;
-  }
-
-  get raw(): RawMessage {
-    return this;
-  }
-
-  /** A view costs less than a Buffer. Who can takes the bytes through `raw` instead: that needs none. */
-  get data(): Uint8Array {
-    const { buffer, byteOffset } = this.bytes;
-    return new Uint8Array(buffer, byteOffset + this.payloadAt, this.payloadEnd - this.payloadAt);
-  }
-
-  get asciiText(): string | undefined {
-    // One letter of another alphabet makes a whole chunk none: then each payload is looked at by itself.
-    return this.#isAscii || isAscii(this.data)
-      ? this.bytes.toString("latin1", this.payloadAt, this.payloadEnd)
-      : undefined;
   }
 
   get receivedAtNs(): bigint {
@@ -170,21 +113,6 @@ class FramedMessage implements StreamMessage, RawMessage {
 
   get receivedAtMs(): number {
     return receivedAtMsOf(this.bytes, this.#replyAt, this.#replyEnd);
-  }
-}
-
-class FramedMessageWithHeaders extends FramedMessage {
-  #pairs: readonly HeaderPair[] | undefined;
-  #headers: EventHeaders | undefined;
-
-  override get headers(): EventHeaders {
-    this.#headers ??= joinedHeaders(this.headerPairs);
-    return this.#headers;
-  }
-
-  override get headerPairs(): readonly HeaderPair[] {
-    this.#pairs ??= headerPairsIn(this.bytes.subarray(this.headersAt, this.payloadAt));
-    return this.#pairs;
   }
 }
 

@@ -5,7 +5,7 @@ import { permissionDenied, violationIn } from "./denied.ts";
 import { type Lane, nextRequest } from "./reader-lane.ts";
 import { splitterOf } from "./frame-reading.ts";
 import type { FrameSplitter, MessageFrame } from "./frame-splitter.ts";
-import { DeliveredMessage, messageIn, replyOf, sequenceOffset } from "./reader-message.ts";
+import { DeliveredMessage, FramedMessage, replyOf, sequenceOffset } from "./reader-message.ts";
 import type { ReadPosition } from "./reader-position.ts";
 import type { MessageQueue } from "./reader-queue.ts";
 
@@ -151,7 +151,7 @@ export class Pull {
     const seq = this.#nextSequence(bytes, replyAt, replyEnd);
     if (seq === null) return;
     const size = frame.subjectEnd - frame.subjectAt + replyEnd - replyAt + frame.payloadEnd - frame.headersAt;
-    this.#accept(lane, seq, size, messageIn(frame, seq));
+    this.#accept(lane, seq, size, new FramedMessage(seq, frame));
   }
 
   /**

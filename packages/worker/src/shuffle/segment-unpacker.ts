@@ -1,18 +1,11 @@
 import { isAscii } from "node:buffer";
 import { hash } from "node:crypto";
 import { zstdDecompressSync } from "node:zlib";
-import { headerPairsIn } from "@cim-replay/nats";
-import {
-  type EventHeaders,
-  type HeaderPair,
-  joinedHeaders,
-  type RawMessage,
-  type StreamMessage,
-} from "@cim-replay/core";
+import type { StreamMessage } from "@cim-replay/core";
+import { MessageInBytes, type MessagePlace } from "@cim-replay/nats";
 import { EVENT_HEAD_BYTES, type EventHead, eventHead, SEGMENT_HEAD_BYTES, segmentHead } from "./segment-layout.ts";
 
 const LEAST_CHUNK = 64;
-const NO_PAIRS: readonly HeaderPair[] = [];
 
 /** What is wrong with a segment, in words that complete "segment 3 …". */
 export class BadSegment extends Error {
@@ -72,80 +65,31 @@ function decompressed(stored: Buffer, rawBytes: number): Buffer {
 function messagesOf(body: Buffer, events: number): StreamMessage[] {
   let at = events * EVENT_HEAD_BYTES;
   if (at > body.length) throw new BadSegment(`is too short for ${events} events`);
-  const isText = isAscii(body.subarray(at));
+  const place = placeIn(body, at);
   const messages = new Array<StreamMessage>(events);
   for (let i = 0; i < events; i++) {
     const head = eventHead(body, i * EVENT_HEAD_BYTES);
-    const Packed = head.headerBytes === 0 ? PackedMessage : PackedMessageWithHeaders;
-    messages[i] = new Packed(body, at, head, isText);
-    at += head.subjectBytes + head.headerBytes + head.payloadBytes;
+    place.subjectAt = at;
+    place.subjectEnd = place.headersAt = at + head.subjectBytes;
+    place.payloadAt = place.headersAt + head.headerBytes;
+    place.payloadEnd = at = place.payloadAt + head.payloadBytes;
+    messages[i] = new PackedMessage(head, place);
   }
   if (at !== body.length) throw new BadSegment(`holds ${body.length} bytes and its events ${at}`);
   return messages;
 }
 
-/** A message as it lies in a segment's body; all but its sequence is read when asked for. */
-class PackedMessage implements StreamMessage, RawMessage {
-  readonly seq: number;
-  readonly receivedAtMs: number;
-  readonly bytes: Buffer;
-  readonly subjectAt: number;
-  readonly subjectEnd: number;
-  readonly headersAt: number;
-  readonly payloadAt: number;
-  readonly payloadEnd: number;
-  readonly #isText: boolean;
-
-  constructor(body: Buffer, at: number, head: EventHead, isText: boolean) {
-    this.seq = head.seq;
-    this.receivedAtMs = head.receivedAtMs;
-    this.bytes = body;
-    this.subjectAt = at;
-    this.subjectEnd = at + head.subjectBytes;
-    this.headersAt = this.subjectEnd;
-    this.payloadAt = this.headersAt + head.headerBytes;
-    this.payloadEnd = this.payloadAt + head.payloadBytes;
-    this.#isText = isText;
-  }
-
-  get subject(): string {
-    return this.bytes.toString("utf8", this.subjectAt, this.subjectEnd);
-  }
-
-  get headers(): EventHeaders | undefined {
-    return undefined;
-  }
-
-  get headerPairs(): readonly HeaderPair[] {
-    return NO_PAIRS;
-  }
-
-  get raw(): RawMessage {
-    return this;
-  }
-
-  get data(): Uint8Array {
-    return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + this.payloadAt, this.payloadEnd - this.payloadAt);
-  }
-
-  get asciiText(): string | undefined {
-    return this.#isText || isAscii(this.data)
-      ? this.bytes.toString("latin1", this.payloadAt, this.payloadEnd)
-      : undefined;
-  }
+function placeIn(body: Buffer, at: number): { -readonly [Field in keyof MessagePlace]: MessagePlace[Field] } {
+  const isText = isAscii(body.subarray(at));
+  return { bytes: body, subjectAt: at, subjectEnd: at, headersAt: at, payloadAt: at, payloadEnd: at, isAscii: isText };
 }
 
-class PackedMessageWithHeaders extends PackedMessage {
-  #pairs: readonly HeaderPair[] | undefined;
-  #headers: EventHeaders | undefined;
+/** As it lies in a segment's body. */
+class PackedMessage extends MessageInBytes {
+  readonly receivedAtMs: number;
 
-  override get headers(): EventHeaders {
-    this.#headers ??= joinedHeaders(this.headerPairs);
-    return this.#headers;
-  }
-
-  override get headerPairs(): readonly HeaderPair[] {
-    this.#pairs ??= headerPairsIn(this.bytes.subarray(this.headersAt, this.payloadAt));
-    return this.#pairs;
+  constructor({ seq, receivedAtMs }: EventHead, place: MessagePlace) {
+    super(seq, place);
+    this.receivedAtMs = receivedAtMs;
   }
 }
