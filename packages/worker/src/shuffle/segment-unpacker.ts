@@ -55,8 +55,11 @@ export class SegmentUnpacker {
 
 function decompressed(stored: Buffer, rawBytes: number): Buffer {
   try {
-    // In one piece: the default joins many small ones.
-    return zstdDecompressSync(stored, { maxOutputLength: rawBytes + 1, chunkSize: Math.max(LEAST_CHUNK, rawBytes) });
+    // In one piece: the default joins many small ones. A piece that is filled to its end would have another one made behind it.
+    return zstdDecompressSync(stored, {
+      maxOutputLength: rawBytes + 1,
+      chunkSize: Math.max(LEAST_CHUNK, rawBytes + 1),
+    });
   } catch (error) {
     throw new BadSegment("cannot be decompressed", { cause: error });
   }
