@@ -25,6 +25,8 @@ const commandSchema = z.object({
   certify: z.enum(["none", "counts", "content", "full"]).optional(),
   /** With a dashboard open on it. */
   watched: z.boolean().optional(),
+  /** Its workers under Node's own profiler. */
+  profiled: z.boolean().optional(),
   more: z.array(z.string()).optional(),
 });
 

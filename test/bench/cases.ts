@@ -62,6 +62,7 @@ function mainCases(dataset: Dataset): Case[] {
     ...certificateCases(dataset),
     ...boundCases(dataset),
     ...probeCases(dataset),
+    ...profileCases(dataset),
   ];
 }
 
@@ -127,6 +128,18 @@ function probeCases(dataset: Dataset): Case[] {
     probe("hand-written put per event", "put-per-event", Math.min(PUT_PER_EVENT_SAMPLE, events)),
     probe("BullMQ job per event", "bullmq-job-per-event", Math.min(BULLMQ_SAMPLE, events), FLAT, FULL),
     probe("emmett's rebuild", "emmett-rebuild", Math.min(EMMETT_SAMPLE, events), FLAT, FULL),
+  ];
+}
+
+/** Once each: it is where the time goes that is asked, and not how much. */
+function profileCases(dataset: Dataset): Case[] {
+  const { command } = building(dataset, "stages");
+  const profiled = (job: string, settings: Command) =>
+    command(`${job}, profiled`, { ...settings, certify: "none", profiled: true }, { ...FULL, ...ONCE });
+  return [
+    profiled("flat", FLAT),
+    profiled("graph", GRAPH),
+    profiled("shuffle, 2 workers", { ...FLAT, units: 2, source: "shuffle" }),
   ];
 }
 

@@ -31,7 +31,12 @@ interface RunJson {
  * where none is asked for): from the command's first request to JetStream to the end that the run's record gives, so
  * Node's start and exit are left out and the closing of the books is not.
  */
-export async function runCommand(bench: Bench, dataset: Dataset, flags: readonly string[]): Promise<Measured> {
+export async function runCommand(
+  bench: Bench,
+  dataset: Dataset,
+  flags: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Measured> {
   const { client, urls } = bench;
   const bucket = `${BUCKETS}${crypto.randomUUID()}`;
   const args = ["--config", configFile(bench, dataset), "--domain", DOMAIN, "--target", bucket, "--format", "json"];
@@ -40,7 +45,7 @@ export async function runCommand(bench: Bench, dataset: Dataset, flags: readonly
   const { nats: serverBefore } = bench.serverMicros();
   const startedAtMs = Date.now();
   const child = spawn(COMMAND, [...args, "--metrics-port", "off", "--no-backup-first", ...flags], {
-    env: { ...process.env, ...urls },
+    env: { ...process.env, ...urls, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   // Interrupted, it takes its workers with it.

@@ -24,6 +24,8 @@ export const readingSchema = z.object({
   firstUnitSeconds: amount.nullable(),
   /** Time an event in each stage, in microseconds: of workers on the clock, of the stages' probe of the processor. */
   stages: z.record(z.string(), amount).nullable(),
+  /** Time an event of the workers' main threads in each function itself, in microseconds; absent where none was profiled. */
+  functions: z.record(z.string(), amount).optional(),
 });
 
 export type Reading = z.infer<typeof readingSchema>;

@@ -3,6 +3,7 @@ import { GROUPS, type Group } from "../case.ts";
 import { FULL_SIZE_EVENTS } from "../datasets.ts";
 import { limitRows, limitsOf } from "../limits.ts";
 import { describeDataset } from "../list.ts";
+import { profileRows } from "../profile-rows.ts";
 import { barRows, figure, LEGEND, markdownTable, resultRows, stageTables } from "../report.ts";
 import type { Results } from "../results.ts";
 import { fitResults } from "../scaling/fit.ts";
@@ -34,6 +35,7 @@ export function blocksOf(results: Results): ReadonlyMap<string, string> {
     ["results", resultsBlock(results, summary)],
     ["stages", stageTables(summary).map(markdownTable).join("\n\n")],
     ["limits", markdownTable(limitRows(limitsOf(results, summary)))],
+    ["profile", markdownTable(profileRows(results))],
     ["failures", failuresBlock(results)],
     ["costs", markdownTable(costRows(fit))],
     ["clock", markdownTable(clockRows(fit))],
