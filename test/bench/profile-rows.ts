@@ -11,6 +11,7 @@ export function profileRows({ cases }: Pick<Results, "cases">): string[][] {
     const functions = readings.find((reading) => reading.functions !== undefined)?.functions;
     return functions ? [{ job: name.replace(/, profiled$/, ""), functions }] : [];
   });
+  if (jobs.length === 0) return [];
   const names = [...new Set(jobs.flatMap(({ functions }) => Object.keys(functions)))].filter(
     (name) => name !== WAITING,
   );

@@ -34,3 +34,4 @@ export { publishEvents, type PublishEventsOptions } from "./generator/publish-ev
 export { readAllMessages, readBucket } from "./naive-read.ts";
 export { referenceFold, type ReferenceOptions } from "./reference-fold.ts";
 export { planOf, runOf, settingsOf } from "./run-records.ts";
+export { Wire } from "./servers/wire.ts";

@@ -35,7 +35,7 @@ export function blocksOf(results: Results): ReadonlyMap<string, string> {
     ["results", resultsBlock(results, summary)],
     ["stages", stageTables(summary).map(markdownTable).join("\n\n")],
     ["limits", markdownTable(limitRows(limitsOf(results, summary)))],
-    ["profile", markdownTable(profileRows(results))],
+    ["profile", profileBlock(results)],
     ["failures", failuresBlock(results)],
     ["costs", markdownTable(costRows(fit))],
     ["clock", markdownTable(clockRows(fit))],
@@ -97,6 +97,11 @@ function resultsBlock({ cases }: Results, summary: Summary): string {
     return own.length === 0 ? [] : [`### ${HEADINGS[group]}\n\n${markdownTable(resultRows(own, summary))}`];
   });
   return [LEGEND.replaceAll("\n", " "), ...sections].join("\n\n");
+}
+
+function profileBlock(results: Results): string {
+  const rows = profileRows(results);
+  return rows.length === 0 ? "Not measured in this run." : markdownTable(rows);
 }
 
 function failuresBlock({ cases }: Results): string {
