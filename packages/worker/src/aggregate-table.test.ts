@@ -40,4 +40,21 @@ describe("AggregateTable", () => {
     table.markChanged(a);
     expect(table.takeChanged()).toEqual([a]);
   });
+
+  it("knows its hottest aggregate whether it changed since the last checkpoint, before it, or was restored from one", () => {
+    const table = new AggregateTable("graph");
+    const add = (id: string, events: number) => Object.assign(table.add(id, id, 0), { events });
+    expect(table.hottest).toBeNull();
+    table.restored(add("restored", 5));
+    expect(table.hottest).toEqual({ aggregateId: "restored", events: 5 });
+    const changed = add("changed", 7);
+    table.markChanged(changed);
+    expect(table.hottest).toEqual({ aggregateId: "changed", events: 7 });
+    table.takeChanged();
+    table.markChanged(add("cool", 1));
+    expect(table.hottest).toEqual({ aggregateId: "changed", events: 7 });
+    changed.events += 1;
+    table.markChanged(changed);
+    expect(table.hottest).toEqual({ aggregateId: "changed", events: 8 });
+  });
 });

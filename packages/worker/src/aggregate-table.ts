@@ -60,6 +60,8 @@ export class AggregateTable implements Aggregates {
   #all: Aggregate[] = [];
   readonly #countByPartition: number[] = [];
   #changed: Aggregate[] = [];
+  /** Of those that are not in `#changed`: looking at all of them at each checkpoint would cost more than many a checkpoint. */
+  #hottest: UnitRecord["hottest"] = null;
 
   constructor(domain: string) {
     this.#domain = domain;
@@ -108,7 +110,7 @@ export class AggregateTable implements Aggregates {
   }
 
   get hottest(): UnitRecord["hottest"] {
-    return this.#all.reduce<UnitRecord["hottest"]>(hotter, null);
+    return this.#changed.reduce(hotter, this.#hottest);
   }
 
   add(routeKey: string, id: string, partition: number): Aggregate {
@@ -133,12 +135,17 @@ export class AggregateTable implements Aggregates {
     this.#changed.push(aggregate);
   }
 
-  restored(): void {}
+  restored(aggregate: Aggregate): void {
+    this.#hottest = hotter(this.#hottest, aggregate);
+  }
 
   takeChanged(): Aggregate[] {
     const taken = this.#changed;
     this.#changed = [];
-    for (const aggregate of taken) aggregate.changed = false;
+    for (const aggregate of taken) {
+      aggregate.changed = false;
+      this.#hottest = hotter(this.#hottest, aggregate);
+    }
     return taken;
   }
 }
