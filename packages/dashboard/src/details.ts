@@ -50,13 +50,22 @@ export class Details {
     this.#board = board;
   }
 
-  /** As it lies in the ledger; null where there is none. */
-  rawCertificate(runId: string): Promise<unknown> {
-    return this.#certificates.get(runId, async () => (await this.#board.ledger?.getCertificate(runId)) ?? null);
+  /** For the page of its run, which says whether there is one. */
+  async certificate(runId: string): Promise<CertificateView | null> {
+    return certificateView(await this.#certificate(runId));
   }
 
-  async certificate(runId: string): Promise<CertificateView | null> {
-    return certificateView(await this.rawCertificate(runId));
+  /**
+   * As it lies in the ledger; null where there is none. That is found anew each time: who asks for a certificate itself has
+   * perhaps just seen its run end.
+   */
+  async rawCertificate(runId: string): Promise<unknown> {
+    return (await this.#certificate(runId)) ?? (await this.#certificate(runId, 0));
+  }
+
+  #certificate(runId: string, maxAgeMs?: number): Promise<unknown> {
+    const load = async () => (await this.#board.ledger?.getCertificate(runId)) ?? null;
+    return this.#certificates.get(runId, load, maxAgeMs);
   }
 
   /** By the run's own count there may be none: then the quarantine is not asked. */

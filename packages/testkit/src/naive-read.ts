@@ -18,7 +18,14 @@ export async function* readAllMessages(
     deliver_policy: "by_start_sequence",
     opt_start_seq: fromSeq,
   });
-  if ((await consumer.info()).num_pending === 0) return;
+  // What is pending says the server that has the consumer; in a cluster it may be behind the stream's leader.
+  const isLast = async (seq: number) => {
+    if (seq >= last) return true;
+    const { first_seq, deleted = [] } = (await client.jsm.streams.info(stream, { deleted_details: true })).state;
+    const from = Math.max(seq, first_seq - 1);
+    return deleted.filter((gone) => gone > from && gone <= last).length >= last - from;
+  };
+  if ((await consumer.info()).num_pending === 0 && (await isLast(fromSeq - 1))) return;
   const messages = await consumer.consume({ max_messages: 2_000, idle_heartbeat: 5_000 });
   const silence = watchSilence(() =>
     messages.stop(new ReplayError(`Cannot read stream ${stream}: nothing came for 30 s.`)),
@@ -34,7 +41,7 @@ export async function* readAllMessages(
         data: message.data.slice(),
         headers: plainHeaders(message.headers),
       };
-      if (message.seq === last || message.info.pending === 0) return;
+      if (message.seq === last || (message.info.pending === 0 && (await isLast(message.seq)))) return;
     }
     throw new ReplayError(`Cannot read stream ${stream}: its messages ended before ${last}. Is the server there?`);
   } finally {

@@ -2,6 +2,7 @@ import { type NatsClient, type QuarantinePlace, QuarantineStore } from "@cim-rep
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { type Details, partOf } from "../details.ts";
+import { certificateView } from "../certificate-view.ts";
 import { Refusal } from "../guard.ts";
 import type { LivePages } from "../live.ts";
 import { auditPage } from "../pages/audit-page.ts";
@@ -59,7 +60,7 @@ export function addPages(app: FastifyInstance, { client, board, details, live }:
 
   show(app, live, "/runs/:run/certificate", async (request) => {
     const { run } = runParams.parse(request.params);
-    const certificate = await details.certificate(run);
+    const certificate = certificateView(await details.rawCertificate(run));
     return certificate && certificatePage(run, certificate);
   });
 
