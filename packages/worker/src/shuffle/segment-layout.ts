@@ -4,11 +4,12 @@ import type { SegmentOrigin } from "@cim-replay/nats";
 /**
  * A segment's bytes: a head (layout's version, flags, events, length of the body before compression; then the SHA-256 of the
  * segment's place, of that, and of what follows), then the body. With its place in the digest no other whole segment can take its
- * place. The body, or with the flag its zstd frame, begins with one head of fixed length for each event (sequence, time of receipt, lengths of
- * subject, headers, payload); behind them lie subject, header block as NATS has it, and payload of one event after the other. Text is thus beside
- * text. A body that is larger than a message goes into several segments, of which all but the last have the flag "continues".
+ * place. The body, or with the flag its zstd frame, holds subject, header block as NATS has it, and payload of one event after the other;
+ * behind them lies one head of fixed length for each event (sequence, time of receipt, lengths of subject, headers, payload). Text is thus
+ * beside text, and is copied once: where it is put, it stays. A body that is larger than a message goes into several segments, of which
+ * all but the last have the flag "continues".
  */
-const LAYOUT = 2;
+const LAYOUT = 3;
 const COMPRESSED = 1;
 const CONTINUES = 2;
 const FACTS_BYTES = 10;

@@ -11,7 +11,6 @@ const FASTEST = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize:
 const WORTH_COMPRESSING = 0.9;
 const NO_BYTES = new Uint8Array(0);
 const encoder = new TextEncoder();
-let scratch: Buffer = Buffer.allocUnsafe(0);
 
 /** What is packed for one unit: the bytes of a segment go to `emit`, which must not change them and may keep them. */
 export type EmitSegment = (index: number, payload: Uint8Array) => void;
@@ -72,14 +71,12 @@ export class SegmentPacker {
     }
   }
 
-  /** In memory that the next body takes again, of whatever packer: what is sent is copied out of it. */
+  /** In memory that the next messages take again: what is sent is copied out of it. */
   #body(): Buffer {
-    const headsEnd = this.#packed * EVENT_HEAD_BYTES;
-    const end = headsEnd + this.#used;
-    if (scratch.length < end) scratch = Buffer.allocUnsafe(end);
-    this.#heads.copy(scratch, 0, 0, headsEnd);
-    this.#data.copy(scratch, headsEnd, 0, this.#used);
-    return scratch.subarray(0, end);
+    const heads = this.#packed * EVENT_HEAD_BYTES;
+    const at = this.#room(heads);
+    this.#heads.copy(this.#data, at, 0, heads);
+    return this.#data.subarray(0, at + heads);
   }
 
   #store(piece: Buffer, about: Parameters<typeof putSegmentHead>[2]): void {

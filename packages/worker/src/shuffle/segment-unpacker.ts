@@ -66,25 +66,27 @@ function decompressed(stored: Buffer, rawBytes: number): Buffer {
 }
 
 function messagesOf(body: Buffer, events: number): StreamMessage[] {
-  let at = events * EVENT_HEAD_BYTES;
-  if (at > body.length) throw new BadSegment(`is too short for ${events} events`);
-  const place = placeIn(body, at);
+  const heads = body.length - events * EVENT_HEAD_BYTES;
+  if (heads < 0) throw new BadSegment(`is too short for ${events} events`);
+  const place = placeIn(body, heads);
   const messages = new Array<StreamMessage>(events);
+  let at = 0;
   for (let i = 0; i < events; i++) {
-    const head = eventHead(body, i * EVENT_HEAD_BYTES);
+    const head = eventHead(body, heads + i * EVENT_HEAD_BYTES);
     place.subjectAt = at;
     place.subjectEnd = place.headersAt = at + head.subjectBytes;
     place.payloadAt = place.headersAt + head.headerBytes;
     place.payloadEnd = at = place.payloadAt + head.payloadBytes;
     messages[i] = new PackedMessage(head, place);
   }
-  if (at !== body.length) throw new BadSegment(`holds ${body.length} bytes and its events ${at}`);
+  if (at !== heads) throw new BadSegment(`holds ${heads} bytes of events, which make ${at}`);
   return messages;
 }
 
-function placeIn(body: Buffer, at: number): { -readonly [Field in keyof MessagePlace]: MessagePlace[Field] } {
-  const isText = isAscii(body.subarray(at));
-  return { bytes: body, subjectAt: at, subjectEnd: at, headersAt: at, payloadAt: at, payloadEnd: at, isAscii: isText };
+/** Of the first event, which none is yet; `end`: of all text. */
+function placeIn(body: Buffer, end: number): { -readonly [Field in keyof MessagePlace]: MessagePlace[Field] } {
+  const isText = isAscii(body.subarray(0, end));
+  return { bytes: body, subjectAt: 0, subjectEnd: 0, headersAt: 0, payloadAt: 0, payloadEnd: 0, isAscii: isText };
 }
 
 /** As it lies in a segment's body. */
