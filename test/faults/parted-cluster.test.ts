@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { connectNats, type NatsClient } from "@cim-replay/nats";
 import type { PartableCluster } from "@cim-replay/testkit";
 import { FaultStage } from "../support/fault-stage.ts";
 import { until } from "../support/until.ts";
@@ -18,7 +17,7 @@ describe("on three servers, one of which the other two cannot reach for some sec
   beforeEach(async () => {
     stage = await FaultStage.open({ clustered: "partable" });
     cluster = stage.cluster as PartableCluster;
-    const name = await until(() => leaderBy(stage.client), "a leader of the ledger");
+    const name = await leader();
     alone = { name, url: cluster.servers.get(name)?.url ?? "" };
     others = [...cluster.servers.values()]
       .map(({ url }) => url)
@@ -27,17 +26,8 @@ describe("on three servers, one of which the other two cannot reach for some sec
   });
   afterEach(() => stage.close());
 
-  const leaderBy = async ({ jsm }: NatsClient) => (await jsm.streams.info("KV_CIM_REPLAY")).cluster?.leader;
-
-  /** Of those that are together; which of all leads when they are one again is anybody's luck. */
-  const othersHaveLeader = async () => {
-    const client = await connectNats({ url: others, name: "among-the-others" });
-    const another = async () => {
-      const leader = await leaderBy(client).catch(() => undefined);
-      return leader !== alone.name && leader;
-    };
-    await until(another, "the others to choose a leader of the ledger", 60_000).finally(() => client.close());
-  };
+  const leader = () =>
+    until(async () => (await stage.client.jsm.streams.info("KV_CIM_REPLAY")).cluster?.leader, "a leader of the ledger");
 
   // The one that is cut off leads the ledger, and goes on to believe so for a while.
   it.each([
@@ -53,8 +43,9 @@ describe("on three servers, one of which the other two cannot reach for some sec
     const replay = stage.replay("--local-workers", "0");
     await stage.unit(({ cursorSeq }) => cursorSeq > 800);
     cluster.part(alone.name);
-    await Promise.all([sleep(PARTED_MS), othersHaveLeader()]);
+    await sleep(PARTED_MS);
     cluster.heal();
+    // Who leads by now is the servers' affair: they take their time to choose, and may choose the same one again.
     expect(await replay.exited, stage.said).toBe(0);
     expect((await stage.run()).state).toBe("completed");
     expect(await stage.entries()).toEqual(stage.expected);
