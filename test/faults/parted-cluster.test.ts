@@ -7,7 +7,7 @@ import { until } from "../support/until.ts";
 /** Long enough for an election on the side that can hold one, and for a leader to lose its office on the other. */
 const PARTED_MS = 15_000;
 
-describe("on three servers, one of which the other two cannot reach for some seconds", () => {
+describe("on three servers, one of which the other two cannot reach for some seconds", { timeout: 120_000 }, () => {
   let stage: FaultStage;
   let cluster: PartableCluster;
   /** The server that will be alone, and what reaches the others. */

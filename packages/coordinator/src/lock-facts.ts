@@ -6,6 +6,8 @@ import { isCoordinated } from "./lease-keeper.ts";
 
 /** Heartbeats come every half second. */
 const WATCH_MS = 1_500;
+/** Who seems silent is looked at once more: a busy machine lets one wait as long, and word of its death would be false. */
+const SECOND_LOOK_MS = 3_000;
 
 export interface LockFacts {
   readonly run: RunRecord;
@@ -18,7 +20,7 @@ export interface LockFacts {
   readonly queue: { readonly jobs: readonly QueuedUnit[]; readonly workers: number } | null;
 }
 
-/** Who holds what of a run, watched for a moment: 1.5 s, or up to 6 s where its coordinator is gone. */
+/** Who holds what of a run, watched for a moment: 1.5 s, or up to 9 s where a worker or its coordinator seems gone. */
 export async function readLockFacts(ledger: Ledger, queue: UnitQueue | null, runId: string): Promise<LockFacts> {
   const before = await unitsOf(ledger, runId);
   const found = await ledger.getRun(runId);
@@ -26,9 +28,13 @@ export async function readLockFacts(ledger: Ledger, queue: UnitQueue | null, run
     throw new ReplayError(`Cannot look at run ${runId}: the ledger has none of that id. See \`replay-list\`.`);
   const { domain, target } = found.record.settings;
   const [coordinated] = await Promise.all([isCoordinated(ledger, { domain, target, runId }), sleep(WATCH_MS)]);
-  const units = await unitsOf(ledger, runId);
+  let units = await unitsOf(ledger, runId);
   const heartbeats = new Map(before.map(({ id, heartbeat }) => [id, heartbeat]));
   const isSilent = (unit: UnitRecord) => unit.state === "running" && heartbeats.get(unit.id) === unit.heartbeat;
+  if (units.some(isSilent)) {
+    await sleep(SECOND_LOOK_MS);
+    units = await unitsOf(ledger, runId);
+  }
   return {
     run: (await ledger.getRun(runId))?.record ?? found.record,
     units,
