@@ -47,7 +47,7 @@ function isWorkers({ nodes }: Profile): boolean {
   return nodes.some(({ callFrame }) => callFrame.url.endsWith(WORKER));
 }
 
-/** Of all together, an event; without what lies below the clock's own noise. */
+/** Of all together, an event. */
 export function functionMicros(profiles: readonly Profile[], events: number): Record<string, number> {
   const micros: Record<string, number> = {};
   for (const { nodes, samples, timeDeltas } of profiles) {
