@@ -16,6 +16,7 @@ type Command = Partial<Omit<CommandWork, "kind">>;
 const FLAT = { projection: "aggregate" } as const;
 const GRAPH = { projection: "graph" } as const;
 const LIMITED = { ...FLAT, more: ["--memory-limit", String(MEMORY_LIMIT_BYTES)] };
+const READ_THREAD = ["--read-thread", "on"];
 const LIMITED_ON_DISK = { ...FLAT, more: [...LIMITED.more, "--buffer-mode", "disk"] };
 
 /** Every case of the suite; what `domain-replay` cannot do yet is left out. */
@@ -113,6 +114,8 @@ function boundCases(dataset: Dataset): Case[] {
     command("flat, checkpoint every 10000", checkpoints("10000"), SOMETIMES),
     command("flat, memory limit", LIMITED, SOMETIMES),
     command("flat, buffer disk", { ...FLAT, more: ["--buffer-mode", "disk"] }, SOMETIMES),
+    command("flat, reading on a thread", { ...FLAT, more: READ_THREAD }, SOMETIMES),
+    command("graph, reading on a thread", { ...GRAPH, more: READ_THREAD }, SOMETIMES),
     command("flat and graph, one pass", { ...FLAT, more: ["--projection", `graph=${BUCKETS}graph`] }, SOMETIMES),
   ];
 }

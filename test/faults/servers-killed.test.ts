@@ -69,11 +69,11 @@ describe("a run goes on and ends with the same bytes after", () => {
     await expectCompletes(replay);
   });
 
-  it.each(["own", "library"])(
-    "kill -9 and restart of nats-server while it folds, with the reader: %s",
-    async (reader) => {
+  it.each(["--reader=own", "--reader=library", "--read-thread=on"])(
+    "kill -9 and restart of nats-server while it folds, with %s",
+    async (flag) => {
       stage = await FaultStage.open();
-      const replay = stage.replay("--reader", reader);
+      const replay = stage.replay(flag);
       await folding();
       await stage.nats.kill();
       await sleep(1_000);

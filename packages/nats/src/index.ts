@@ -24,6 +24,7 @@ export { canSplitFrames } from "./frame-reading.ts";
 export { headerBlockOf } from "./header-block.ts";
 export { MessageInBytes, type MessagePlace } from "./message-in-bytes.ts";
 export { type ReadGauge, type ReadOptions, readStream } from "./reader.ts";
+export { ReadThread } from "./read-thread.ts";
 export { type ReadConsumer, readConsumers } from "./read-consumers.ts";
 export { readSequential, type SequentialReadOptions } from "./read-sequential.ts";
 export {

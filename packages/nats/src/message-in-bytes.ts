@@ -24,7 +24,7 @@ export abstract class MessageInBytes implements StreamMessage, RawMessage {
   readonly headersAt: number;
   readonly payloadAt: number;
   readonly payloadEnd: number;
-  readonly #isAscii: boolean;
+  readonly isAscii: boolean;
   #pairs: readonly HeaderPair[] | undefined;
   #headers: EventHeaders | undefined;
 
@@ -36,7 +36,7 @@ export abstract class MessageInBytes implements StreamMessage, RawMessage {
     this.headersAt = place.headersAt;
     this.payloadAt = place.payloadAt;
     this.payloadEnd = place.payloadEnd;
-    this.#isAscii = place.isAscii;
+    this.isAscii = place.isAscii;
   }
 
   get subject(): string {
@@ -67,7 +67,7 @@ export abstract class MessageInBytes implements StreamMessage, RawMessage {
 
   get asciiText(): string | undefined {
     // One letter of another alphabet makes a whole chunk none: then each payload is looked at by itself.
-    return this.#isAscii || isAscii(this.data)
+    return this.isAscii || isAscii(this.data)
       ? this.bytes.toString("latin1", this.payloadAt, this.payloadEnd)
       : undefined;
   }

@@ -10,6 +10,7 @@ import { connectNats } from "./connect.ts";
 import { splitterOf } from "./frame-reading.ts";
 import { forgeJwt } from "./jwt.fixture.ts";
 import type { NatsLogin } from "./nats-login.ts";
+import { readStream } from "./reader.ts";
 import { fillStream, makeStream, numbers, optionsFor, readSequences, factsOf } from "./reader-fixture.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "cim-replay-login-"));
@@ -84,7 +85,9 @@ test.each([
     await makeStream(client, stream);
     await fillStream(client, stream, 50_000);
     expect(splitterOf(client.nc)).not.toBeNull();
-    expect(await readSequences(client, optionsFor(await factsOf(client, stream)))).toEqual(numbers(1, 50_000));
+    expect(await readSequences(readStream, client, optionsFor(await factsOf(client, stream)))).toEqual(
+      numbers(1, 50_000),
+    );
     await client.close();
     await expect(connectNats({ url: server.url, name: "test" })).rejects.toThrow(UnreachableError);
   } finally {

@@ -3,13 +3,15 @@ import { type ServerHandle, startNats } from "@cim-replay/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { connectNats, type NatsClient } from "./connect.ts";
 import {
+  closeReaders,
   factsOf,
   fillStream,
   makeStream,
   numbers,
-  optionsFor as optionsOf,
-  PARSERS,
-  readSequences,
+  optionsFor,
+  type ParametersAfterRead,
+  READERS,
+  readSequences as sequencesOf,
 } from "./reader-fixture.ts";
 import type { StreamFacts } from "./stream-info.ts";
 
@@ -27,6 +29,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  await closeReaders();
   await client.close();
   await server.stop();
 });
@@ -34,8 +37,8 @@ afterEach(async () => {
 /** Runs `fault` once, when about that many messages have been read. */
 function when(count: number, fault: () => unknown): (read: number) => unknown {
   let done = false;
-  return (read) => {
-    if (done || read < count) return undefined;
+  return (received) => {
+    if (done || received < count) return undefined;
     done = true;
     return fault();
   };
@@ -47,8 +50,8 @@ async function consumerNames(): Promise<string[]> {
   return names;
 }
 
-describe.each(PARSERS)("with the parser: %s;", (parser) => {
-  const optionsFor: typeof optionsOf = (facts, changes) => optionsOf(facts, { parser, ...changes });
+describe.each(Object.entries(READERS))("with %s;", (_, read) => {
+  const readSequences = (...args: ParametersAfterRead) => sequencesOf(read, ...args);
 
   describe("what it recovers from", () => {
     test("the server killed and restarted twice: every sequence comes once", async () => {
@@ -59,11 +62,11 @@ describe.each(PARSERS)("with the parser: %s;", (parser) => {
         await server.restart();
       };
       const [first, second] = [when(10_000, crash), when(30_000, crash)];
-      const read = await readSequences(client, options, async (count) => {
+      const sequences = await readSequences(client, options, async (count) => {
         await first(count);
         await second(count);
       });
-      expect(read).toEqual(numbers(1, COUNT));
+      expect(sequences).toEqual(numbers(1, COUNT));
       expect(recovered.length).toBeGreaterThanOrEqual(2);
       expect(recovered[0]).toMatch(/stream S: the connection dropped/);
     });

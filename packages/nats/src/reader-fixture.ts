@@ -1,10 +1,41 @@
 import { createInbox } from "nats";
 import type { NatsClient } from "./connect.ts";
+import { ReadThread } from "./read-thread.ts";
 import { type ReadOptions, readStream } from "./reader.ts";
 import { type StreamFacts, streamFacts } from "./stream-info.ts";
 
-/** For tests: what is promised of a read is promised with each of them. */
-export const PARSERS = ["own", "library"] as const;
+export type Read = typeof readStream;
+
+/** For tests: what is promised of a read is promised of each of them. The thread is `closeReaders`' to end. */
+export const READERS: Readonly<Record<string, Read>> = {
+  "our own parser": readStream,
+  "the library's parser": (client, options) => readStream(client, { ...options, parser: "library" }),
+  "a thread of its own": (client, options) =>
+    threadOf(client).read(client, { ...options, onRecovered: byThread(options) }),
+};
+
+const threads = new Map<NatsClient, ReadThread>();
+
+function threadOf(client: NatsClient): ReadThread {
+  const known = threads.get(client);
+  if (known?.isAlive) return known;
+  const thread = new ReadThread({ url: `nats://${client.nc.getServer()}`, name: "reader-test" });
+  threads.set(client, thread);
+  return thread;
+}
+
+/** A read that has left its thread would prove nothing of it. */
+function byThread({ onRecovered }: ReadOptions): (what: string) => void {
+  return (what) => {
+    if (what.includes("without a thread")) throw new Error(what);
+    onRecovered?.(what);
+  };
+}
+
+export async function closeReaders(): Promise<void> {
+  await Promise.all([...threads.values()].map((thread) => thread.close()));
+  threads.clear();
+}
 
 /** For tests: a file stream that keeps `{name}.>`. */
 export async function makeStream(client: NatsClient, name: string): Promise<StreamFacts> {
@@ -53,17 +84,21 @@ export function optionsFor(facts: StreamFacts, changes: Partial<ReadOptions> = {
 
 /** For tests: all sequences that the read gives; `onBatch` may wait. */
 export async function readSequences(
+  read: Read,
   client: NatsClient,
   options: ReadOptions,
   onBatch: (read: number) => unknown = () => {},
 ): Promise<number[]> {
   const sequences: number[] = [];
-  for await (const batch of readStream(client, options)) {
+  for await (const batch of read(client, options)) {
     for (const message of batch) sequences.push(message.seq);
     await onBatch(sequences.length);
   }
   return sequences;
 }
+
+/** What `readSequences` takes behind its first parameter. */
+export type ParametersAfterRead = Parameters<typeof readSequences> extends [unknown, ...infer Rest] ? Rest : never;
 
 export function numbers(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, i) => from + i);

@@ -98,21 +98,21 @@ function pairsOf(headers: MsgHdrs | undefined): readonly HeaderPair[] {
 
 /** As it lies in the bytes from the socket. */
 export class FramedMessage extends MessageInBytes {
-  readonly #replyAt: number;
-  readonly #replyEnd: number;
+  readonly replyAt: number;
+  readonly replyEnd: number;
 
   constructor(seq: number, frame: MessageFrame) {
     super(seq, frame);
-    this.#replyAt = frame.replyAt;
-    this.#replyEnd = frame.replyEnd;
+    this.replyAt = frame.replyAt;
+    this.replyEnd = frame.replyEnd;
   }
 
   get receivedAtNs(): bigint {
-    return receivedAtNsOf(this.bytes, this.#replyAt, this.#replyEnd);
+    return receivedAtNsOf(this.bytes, this.replyAt, this.replyEnd);
   }
 
   get receivedAtMs(): number {
-    return receivedAtMsOf(this.bytes, this.#replyAt, this.#replyEnd);
+    return receivedAtMsOf(this.bytes, this.replyAt, this.replyEnd);
   }
 }
 

@@ -16,7 +16,7 @@ import {
   targetsOf,
 } from "@cim-replay/core";
 import type { CompiledFilter } from "@cim-replay/filter";
-import type { CheckpointStore, Ledger, NatsClient, QuarantineStore, SegmentStore } from "@cim-replay/nats";
+import type { CheckpointStore, Ledger, NatsClient, QuarantineStore, ReadThread, SegmentStore } from "@cim-replay/nats";
 import { Pace } from "./pace.ts";
 import type { UnitClaim } from "./unit-claim.ts";
 import type { AttemptContext, UnitContext, UnitTarget } from "./unit-context.ts";
@@ -28,6 +28,8 @@ export interface UnitServices {
   readonly quarantine: QuarantineStore;
   readonly workerId: string;
   readonly log: Log;
+  /** Null where a unit of this plan had better read by itself. */
+  readThread(plan: Plan, run: RunRecord): ReadThread | null;
   /** Opened by whoever packs or reads segments; few runs need them. */
   segments(): Promise<SegmentStore>;
   loadProjection(ref: ProjectionRef): Promise<CompiledProjection>;
@@ -35,7 +37,7 @@ export interface UnitServices {
 
 /** What an attempt at a unit of either kind needs. Throws ReplayError where the run has no such plan. */
 export async function openAttempt(
-  { client, ledger }: UnitServices,
+  { client, ledger, readThread }: UnitServices,
   job: { runId: string; unit: string },
   claim: UnitClaim,
   signal: AbortSignal,
@@ -45,6 +47,7 @@ export async function openAttempt(
   if (!run || !plan) throw new ReplayError(`Cannot do unit ${job.unit}: run ${job.runId} has no plan of it.`);
   return {
     client,
+    readThread: readThread(plan, run.record),
     claim,
     run: run.record,
     plan,

@@ -1,5 +1,5 @@
 import type { Plan, SequenceRange, StreamMessage } from "@cim-replay/core";
-import { readStream } from "@cim-replay/nats";
+import { type ReadOptions, readStream } from "@cim-replay/nats";
 import type { AttemptContext } from "./unit-context.ts";
 
 const NO_PROGRESS_MS = 5_000;
@@ -12,9 +12,9 @@ export function readRange(
   range: SequenceRange,
   filterSubjects: Plan["read"]["filterSubjects"],
 ): AsyncIterable<readonly StreamMessage[]> {
-  const { client, plan, pace, signal, gauge, log, maxMessageBytes } = context;
+  const { client, readThread, plan, pace, signal, gauge, log, maxMessageBytes } = context;
   const { settings } = context.run;
-  return readStream(client, {
+  const options: ReadOptions = {
     stream: plan.stream.name,
     created: plan.stream.created,
     range,
@@ -33,5 +33,7 @@ export function readRange(
       context.recoveries += 1;
       log.warn({}, what);
     },
-  });
+  };
+  log.info({ ...range, ownThread: readThread !== null }, "reads the stream");
+  return readThread ? readThread.read(client, options) : readStream(client, options);
 }

@@ -8,7 +8,7 @@ import type {
   UnitCounts,
   UnitRecord,
 } from "@cim-replay/core";
-import type { CheckpointStore, NatsClient, QuarantineStore, ReadGauge } from "@cim-replay/nats";
+import type { CheckpointStore, NatsClient, QuarantineStore, ReadGauge, ReadThread } from "@cim-replay/nats";
 import type { CompiledFilter } from "@cim-replay/filter";
 import type { Pace } from "./pace.ts";
 import type { UnitClaim } from "./unit-claim.ts";
@@ -36,6 +36,8 @@ export interface UnitTarget {
 /** What an attempt at a unit of either kind needs. */
 export interface AttemptContext {
   readonly client: NatsClient;
+  /** Reads the stream for this attempt; null: it reads by itself. */
+  readonly readThread: ReadThread | null;
   readonly claim: UnitClaim;
   readonly run: RunRecord;
   readonly plan: Plan;

@@ -104,6 +104,7 @@ export class StagedRun {
     return {
       ...{
         client: this.#client,
+        readThread: null,
         claim,
         run,
         plan: this.plan,

@@ -12,6 +12,7 @@ import {
 } from "@cim-replay/nats";
 import { consumeUnits, QueueDeniedError, type QueueOptions, type UnitJob } from "@cim-replay/queue";
 import { Profiler } from "./profiler.ts";
+import { ReadingThread, type ReadingThreadOptions } from "./reading-thread.ts";
 import type { UnitServices } from "./open-attempt.ts";
 import { runUnit, type UnitAttempt, WorkerStoppingError } from "./run-unit.ts";
 
@@ -22,6 +23,8 @@ export interface WorkerOptions {
   readonly queue: QueueOptions;
   readonly workerId: string;
   readonly concurrency: number;
+  /** Absent: units read by themselves. */
+  readonly reading?: Omit<ReadingThreadOptions, "concurrency">;
   readonly log: Log;
   loadProjection(ref: ProjectionRef): Promise<CompiledProjection>;
 }
@@ -44,10 +47,11 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
     ...options,
     attemptsOf: (runId) => [...attempts].filter(([name]) => name.startsWith(`${runId}/`)).map(([, attempt]) => attempt),
   });
+  const reading = options.reading ? new ReadingThread({ ...options.reading, concurrency: options.concurrency }) : null;
   // Opened before the first job comes, where there is a ledger already; a failure is met again by the job that needs them.
   let services: Promise<UnitServices> | null = null;
   const open = () => {
-    services ??= openServices(options).catch((error: unknown) => {
+    services ??= openServices(options, reading).catch((error: unknown) => {
       services = null;
       throw error;
     });
@@ -112,6 +116,7 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
       stopping.abort(new WorkerStoppingError("The worker is stopping."));
       await consumer.close();
       clearInterval(timer);
+      await reading?.close();
     },
     get active() {
       return attempts.size;
@@ -120,7 +125,7 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
   };
 }
 
-async function openServices(options: WorkerOptions): Promise<UnitServices> {
+async function openServices(options: WorkerOptions, reading: ReadingThread | null): Promise<UnitServices> {
   const { client, workerId, log } = options;
   const ledger = await Ledger.open(client);
   if (!ledger) {
@@ -134,7 +139,11 @@ async function openServices(options: WorkerOptions): Promise<UnitServices> {
     throw new ReplayError("Cannot work: the quarantine stream cannot be made. Check JetStream's limits.");
   // Opened anew by each attempt: between two of them, somebody may have removed the stream.
   const segments = () => openSegments(client);
-  return { client, ledger, checkpoints, quarantine, segments, workerId, log, loadProjection: options.loadProjection };
+  return {
+    ...{ client, ledger, checkpoints, quarantine, segments, workerId, log },
+    loadProjection: options.loadProjection,
+    readThread: (plan, run) => reading?.for(plan, run) ?? null,
+  };
 }
 
 async function openSegments(client: NatsClient): Promise<SegmentStore> {

@@ -5,7 +5,7 @@ import type { CommandModule, Invocation } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { openWorkerMetrics } from "../metrics/open-worker-metrics.ts";
 import { redactUrls } from "../redact.ts";
-import { queueOptions, withLog, withNats } from "../session.ts";
+import { natsOptions, queueOptions, withLog, withNats } from "../session.ts";
 import type { SettingName } from "../settings/definitions.ts";
 import { callFlag, natsSettings, redisSettings } from "../settings/flags.ts";
 import type { LoadedSettings } from "../settings/load.ts";
@@ -17,6 +17,7 @@ const flags = { managed: callFlag("--managed <id>", "as a child of a replay comm
 
 const workerSettings: readonly SettingName[] = [
   "concurrency",
+  "readThread",
   "metricsPort",
   ...natsSettings,
   ...redisSettings,
@@ -60,6 +61,11 @@ async function work(
         queue,
         workerId,
         concurrency,
+        reading: {
+          mode: settings.readThread,
+          connection: natsOptions(settings, workerId),
+          sharesMachine: isManaged,
+        },
         log: log.child({ worker: workerId }),
         loadProjection,
       });

@@ -43,6 +43,7 @@ export const replaySettings = [
   "units",
   "localWorkers",
   "concurrency",
+  "readThread",
   "batchSize",
   "prefetch",
   "bufferSize",

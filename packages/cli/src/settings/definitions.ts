@@ -199,6 +199,12 @@ export const settings = {
     "auto",
   ),
   concurrency: setting("--concurrency <n>", "units that one worker process has at work", count, 1),
+  readThread: setting(
+    "--read-thread <auto|on|off>",
+    "reads the stream on a thread beside the fold's; auto: where a core is free for it",
+    oneOf("auto", "on", "off"),
+    "auto",
+  ),
   batchSize: setting("--batch-size <events>", "messages handled between two turns of the event loop", count, 1000),
   prefetch: setting("--prefetch <events>", "messages asked of the server ahead of the fold", count, 10_000),
   bufferSize: setting("--buffer-size <events>", "messages that may wait in a worker", count, 100_000),

@@ -88,6 +88,7 @@ export function workerEnvironment(settings: Settings): Record<string, string> {
     CIM_REPLAY_LOCK_DURATION: `${settings.lockDuration}ms`,
     CIM_REPLAY_STALLED_INTERVAL: `${settings.stalledInterval}ms`,
     CIM_REPLAY_CONCURRENCY: String(settings.concurrency),
+    CIM_REPLAY_READ_THREAD: settings.readThread,
     CIM_REPLAY_METRICS_PORT: "off",
     CIM_REPLAY_LOG_LEVEL: settings.logLevel,
     CIM_REPLAY_LOG_FILE: settings.logFile ?? "none",
