@@ -23,6 +23,14 @@ describe("while segments are folded", () => {
     expect(await stage.segments()).toEqual([]);
   }
 
+  /** One unit may fold what there is while another worker still packs the last slice. */
+  const slicesArePacked = async () => {
+    await stage.unit(({ kind }) => kind === "slice");
+    const arePacked = async () =>
+      (await stage.units()).every(({ kind, state }) => kind === "partition" || state === "done");
+    await until(arePacked, "all slices to be packed");
+  };
+
   /** What "unit claimed" lines say of units that fold. */
   const laterClaims = (log: string) =>
     [...log.matchAll(/"unit":"u\d+","epoch":(\d+),"fromSeq":(\d+),"msg":"unit claimed"/g)]
@@ -32,6 +40,7 @@ describe("while segments are folded", () => {
   it("kill -9 of workers: their units go on from their checkpoints", async () => {
     stage = await FaultStage.open({ eventMicros: 1_000 });
     const replay = replaying();
+    await slicesArePacked();
     for (let kills = 0; kills < 2; kills++) {
       await stage.unit((unit) => isFolding(unit) && unit.epoch > kills);
       for (const pid of stage.workerPids()) process.kill(pid, "SIGKILL");

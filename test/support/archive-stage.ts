@@ -4,38 +4,54 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectNats, EntryWriter, ensureBucket, type NatsClient, publishAll, readEntries } from "@cim-replay/nats";
-import { readAllMessages, startNats } from "@cim-replay/testkit";
+import { type NatsCluster, readAllMessages, type ServerHandle, startNats, startNatsCluster } from "@cim-replay/testkit";
 import { ReplayProcess } from "./replay-process.ts";
 
-type Nats = Awaited<ReturnType<typeof startNats>>;
-
-/** A server and a folder of its own, in which the archives' commands are started as a user's shell does, and killed. */
+/** A server, or three that replicate each other's streams, and a folder of its own, in which the archives' commands are started as a user's shell does, and killed. */
 export class ArchiveStage {
-  readonly nats: Nats;
+  /** With a cluster its first. */
+  readonly nats: ServerHandle;
   readonly client: NatsClient;
   readonly folder: string;
+  readonly #cluster: NatsCluster | null;
 
-  static async open(): Promise<ArchiveStage> {
-    const nats = await startNats();
-    return new ArchiveStage(nats, await connectNats({ url: nats.url, name: "test" }));
+  static async open({ clustered = false } = {}): Promise<ArchiveStage> {
+    const cluster = clustered ? await startNatsCluster() : null;
+    const nats = cluster ? [...cluster.servers.values()][0] : await startNats();
+    if (!nats) throw new Error("no server");
+    return new ArchiveStage(nats, cluster, await connectNats({ url: cluster?.url ?? nats.url, name: "test" }));
   }
 
-  private constructor(nats: Nats, client: NatsClient) {
+  private constructor(nats: ServerHandle, cluster: NatsCluster | null, client: NatsClient) {
     this.nats = nats;
+    this.#cluster = cluster;
     this.client = client;
     this.folder = mkdtempSync(join(tmpdir(), "cim-replay-archive-stage-"));
   }
 
   async close(): Promise<void> {
     await this.client.close();
-    await this.nats.stop();
+    await (this.#cluster ?? this.nats).stop();
     rmSync(this.folder, { recursive: true });
+  }
+
+  /** Which of the cluster's servers leads a stream. */
+  async leaderOf(stream: string): Promise<ServerHandle> {
+    const { cluster } = await this.client.jsm.streams.info(stream);
+    const server = this.#cluster?.servers.get(cluster?.leader ?? "");
+    if (!server) throw new Error(`no leader of ${stream}`);
+    return server;
   }
 
   start(line: string, env: Readonly<Record<string, string>> = {}): ReplayProcess {
     const [tool = "", ...args] = line.split(" ");
     // What a killed command leaves in the folder for temporary files goes with the stage.
-    const own = { PATH: process.env.PATH ?? "", NATS_URL: this.nats.url, NATS_CONTEXT: "none", TMPDIR: this.folder };
+    const own = {
+      PATH: process.env.PATH ?? "",
+      NATS_URL: this.#cluster?.url ?? this.nats.url,
+      NATS_CONTEXT: "none",
+      TMPDIR: this.folder,
+    };
     return new ReplayProcess(tool, args, { cwd: this.folder, env: { ...own, ...env } });
   }
 
@@ -106,7 +122,8 @@ export class ArchiveStage {
   /** A stream of events of domain `shop`. */
   async fillStream(stream: string, count: number, paddingBytes = 300): Promise<void> {
     const word = stream.toLowerCase();
-    await this.client.jsm.streams.add({ name: stream, subjects: [`${word}.>`] });
+    const num_replicas = this.#cluster?.servers.size ?? 1;
+    await this.client.jsm.streams.add({ name: stream, subjects: [`${word}.>`], num_replicas });
     const padding = "0".repeat(paddingBytes);
     const messages = function* () {
       for (let i = 0; i < count; i++) {
