@@ -112,7 +112,12 @@ test("addresses are parsed, and what is no NATS address is refused", () => {
   expect(parseNatsUrl("localhost").servers).toEqual(["localhost:4222"]);
   expect(parseNatsUrl("tls://a:1, nats://[::1]:2")).toMatchObject({ servers: ["a:1", "[::1]:2"], tls: true });
   expect(parseNatsUrl("nats://t0ken@h")).toMatchObject({ token: "t0ken", user: undefined, shown: "nats://h:4222" });
-  for (const wrong of ["", "http://127.0.0.1", "nats://"]) expect(() => parseNatsUrl(wrong)).toThrow(UsageError);
+  expect(parseNatsUrl("ws://u:p@h/nats,wss://i:1")).toMatchObject({
+    ...{ servers: ["ws://h:80/nats", "wss://i:1/"], shown: "ws://h:80,wss://i:1" },
+    ...{ user: "u", password: "p", isWebSocket: true, tls: false },
+  });
+  for (const wrong of ["", "http://127.0.0.1", "nats://", "ws://a,nats://b"])
+    expect(() => parseNatsUrl(wrong)).toThrow(UsageError);
 });
 
 test("signals reach who listens, and what does not parse is dropped", async () => {

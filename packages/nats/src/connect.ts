@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { connectionCause, errorMessage, ReplayError, UnreachableError } from "@cim-replay/core";
+import { connectionCause, errorMessage, ReplayError, UnreachableError, UsageError } from "@cim-replay/core";
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { AuthorizationError, connect, createInbox, type NatsConnection } from "nats";
+import { AuthorizationError, connect, createInbox, type NatsConnection, wsconnect } from "nats";
 import { type NatsAddress, parseNatsUrl } from "./nats-url.ts";
 import { apiPrefixOf, credentialsOf, type NatsLogin, tlsOf } from "./nats-login.ts";
 import { Denials, permissionDenied, violationIn } from "./denied.ts";
@@ -53,7 +53,7 @@ export interface NatsOptions {
 }
 
 /**
- * Connects to one server of `url` (`nats://user:pass@host:4222`, several separated by commas), whose
+ * Connects to one server of `url` (`nats://user:pass@host:4222`, several separated by commas; `ws://` for a WebSocket), whose
  * credentials go before those of `login`. The first connect
  * fails after 5 s at most with UnreachableError, where a cluster has no leader after 25 s; once connected, the connection is won back for as long as it takes.
  * Throws ReplayError where the server is older than 2.10.27 or its JetStream is off.
@@ -91,7 +91,12 @@ async function firstConnection(
   login: NatsLogin,
 ): Promise<NatsConnection> {
   const tls = tlsOf(login, address.tls);
-  const attempt = connect({
+  if (address.isWebSocket && tls !== null) {
+    throw new UsageError(
+      "Cannot use certificates of one's own over a WebSocket. Name its authorities' file in NODE_EXTRA_CA_CERTS, or use tls://.",
+    );
+  }
+  const attempt = (address.isWebSocket ? wsconnect : connect)({
     servers: [...address.servers],
     name,
     ...credentials(address, login),

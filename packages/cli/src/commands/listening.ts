@@ -5,6 +5,7 @@ const TIMEOUT_MS = 2_000;
 const DEFAULT_PORTS: Readonly<Record<string, number>> = {
   "nats:": 4222,
   "tls:": 4222,
+  "ws:": 80,
   "redis:": 6379,
   "rediss:": 6379,
 };

@@ -69,7 +69,7 @@ export const settings = {
   natsUrl: setting(
     "--nats-url <url>",
     "NATS server; several separated by commas",
-    url("nats", "tls"),
+    url("nats", "tls", "ws", "wss"),
     "nats://127.0.0.1:4222",
     { env: "NATS_URL" },
   ),
