@@ -1,5 +1,9 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { generateEvents, publishEvents } from "@cim-replay/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { publishDataset, settingsFor } from "../bench/dataset.ts";
+import { ordinary } from "../bench/datasets.ts";
 import { ProcessWatch } from "../bench/process-watch.ts";
 import { FaultStage } from "../support/fault-stage.ts";
 
@@ -50,4 +54,28 @@ describe("a limit on memory that the aggregates do not fit into", () => {
     expect(await refused.exited, stage.said).toBe(1);
     expect(refused.stderr).toMatch(/Cannot stay under --memory-limit 192 MiB: .*--resume --buffer-mode disk/);
   }, 300_000);
+});
+
+describe("two million aggregates under a limit of 512 MiB", () => {
+  it("complete, and no process of the run is ever larger", async () => {
+    const many = ordinary("MANY", { events: 2_000_000, aggregates: 2_000_000 });
+    await publishDataset(stage.client, many);
+    const config = join(stage.cwd, "many.yaml");
+    await writeFile(config, settingsFor(many));
+    const replay = stage.start("domain-replay", [
+      ...["--config", config, "--domain", "graph", "--projection", "aggregate", "--target", "MANY"],
+      ...["--memory-limit", "512M", "--format", "json", "--no-backup-first"],
+    ]);
+    const watch = new ProcessWatch(replay.pid);
+    expect(await replay.exited, replay.said).toBe(0);
+    watch.stop();
+    const workers = watch.children.map(({ peakBytes }) => peakBytes / MIB);
+    expect(Math.max(...workers)).toBeGreaterThan(200);
+    expect(Math.max(...workers)).toBeLessThan(512);
+    expect(replay.stderr).toMatch(/memory nears its limit \(.* of 512 MiB\): what waits for events moves to disk/);
+    expect(JSON.parse(replay.stdout)).toMatchObject({
+      state: "completed",
+      summary: { events: 2_000_000, entries_written: 2_000_000, certificate: { level: "counts", holds: true } },
+    });
+  }, 900_000);
 });
