@@ -57,7 +57,7 @@ describe("a limit on memory that the aggregates do not fit into", () => {
 });
 
 describe("two million aggregates under a limit of 512 MiB", () => {
-  it("complete, and no process of the run is ever larger", async () => {
+  it("complete, and no worker of the run is ever larger", async () => {
     const many = ordinary("MANY", { events: 2_000_000, aggregates: 2_000_000 });
     await publishDataset(stage.client, many);
     const config = join(stage.cwd, "many.yaml");

@@ -18,9 +18,9 @@ describe("on three servers, the loss of the one that leads what is restored", { 
     let reached = 0;
     while (run.isRunning && reached < afterSeq) reached = await stage.lastSeq(stream);
     const leader = await stage.leaderOf(stream);
+    expect(run.isRunning, `in the middle of ${run.said}`).toBe(true);
     await leader.kill();
     expect(await run.exited, run.said).toBe(0);
-    expect(reached, "killed in the middle of it").toBeGreaterThanOrEqual(afterSeq);
     await leader.restart();
   }
 

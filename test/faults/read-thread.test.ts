@@ -13,6 +13,7 @@ describe("with a thread that reads beside each fold", () => {
 
   /** Attempts by whose thread the stream was read. */
   function reads(said: string): { onThread: number; onFold: number } {
+    expect(said).not.toContain("without a thread of its own");
     const count = (isOwn: boolean) => said.split(`"ownThread":${isOwn},`).length - 1;
     return { onThread: count(true), onFold: count(false) };
   }
@@ -45,6 +46,7 @@ describe("with a thread that reads beside each fold", () => {
     expect(await replay.exited, stage.said).toBe(0);
     expect(await stage.entries()).toEqual(stage.expected);
     await expect.poll(consumersLeft).toBe(0);
+    expect(reads(stage.said)).toEqual({ onThread: 2, onFold: 0 });
     for (const worker of workers) {
       worker.kill("SIGTERM");
       expect(await worker.exited, worker.said).toBe(0);

@@ -79,7 +79,9 @@ describe("a run goes on and ends with the same bytes after", () => {
       await sleep(1_000);
       await stage.nats.restart();
       await expectCompletes(replay);
-      expect(replay.stderr).toMatch(/reading goes on after sequence \d+ of stream EVENTS/);
+      expect(replay.stderr).toMatch(/reading goes on after sequence \d+ of stream EVENTS: /);
+      expect(replay.stderr).toContain(`"ownThread":${flag === "--read-thread=on"},`);
+      expect(replay.stderr).not.toContain("without a thread of its own");
       expect(claimsFrom(replay.stderr)).toEqual([1]);
     },
   );

@@ -1,8 +1,11 @@
-import type { StreamMessage } from "@cim-replay/core";
+import type { RawMessage, StreamMessage } from "@cim-replay/core";
 import { FramedMessage } from "./reader-message.ts";
 
 /** Of a message: its sequence, which piece it lies in and where, and whether all of that piece is ASCII. */
 const NUMBERS_A_MESSAGE = 10;
+
+/** From one frame's payload to the next one's subject: `␍␊HMSG `. */
+const BETWEEN_SUBJECTS = 7;
 
 /** A batch of messages on its way from one thread to another: all of it is handed over, nothing is cloned. */
 export interface PackedBatch {
@@ -21,7 +24,7 @@ export function packBatch(messages: readonly StreamMessage[]): PackedBatch | nul
   const places = new Float64Array(messages.length * NUMBERS_A_MESSAGE);
   let bytes = 0;
   for (let from = 0; from < messages.length; ) {
-    const to = endOfChunk(messages, from);
+    const to = endOfRun(messages, from);
     const [first, last] = [messages[from], messages[to - 1]];
     if (!(first instanceof FramedMessage && last instanceof FramedMessage)) return null;
     const start = first.subjectAt;
@@ -49,12 +52,15 @@ export function unpackBatch({ pieces, places }: PackedBatch): StreamMessage[] {
   return messages;
 }
 
-/** Messages that came in one chunk lie side by side in it, in the order in which they came. */
-function endOfChunk(messages: readonly StreamMessage[], from: number): number {
-  const bytes = messages[from]?.raw?.bytes;
+/** Messages that came one right behind the other in a chunk. What lies between others, of another read, stays where it is. */
+function endOfRun(messages: readonly StreamMessage[], from: number): number {
   let to = from + 1;
-  while (to < messages.length && bytes !== undefined && messages[to]?.raw?.bytes === bytes) to++;
+  while (to < messages.length && areNeighbours(messages[to - 1]?.raw, messages[to]?.raw)) to++;
   return to;
+}
+
+function areNeighbours(one: RawMessage | undefined, other: RawMessage | undefined): boolean {
+  return one !== undefined && one.bytes === other?.bytes && other.subjectAt - one.payloadEnd <= BETWEEN_SUBJECTS;
 }
 
 function putPlace(places: Float64Array, at: number, message: FramedMessage, piece: number, start: number): void {

@@ -93,9 +93,10 @@ async function firstConnection(
   const tls = tlsOf(login, address.tls);
   if (address.isWebSocket && tls !== null) {
     throw new UsageError(
-      "Cannot use certificates of one's own over a WebSocket. Name its authorities' file in NODE_EXTRA_CA_CERTS, or use tls://.",
+      "Cannot use nats-ca, nats-cert, nats-key or nats-tls-first over a WebSocket. Leave them out and name the authorities' file in NODE_EXTRA_CA_CERTS, or use tls://.",
     );
   }
+  // Each sets for the whole thread how connections are won back: one process never has both kinds.
   const attempt = (address.isWebSocket ? wsconnect : connect)({
     servers: [...address.servers],
     name,

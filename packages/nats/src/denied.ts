@@ -49,14 +49,18 @@ export class Denials {
     }
   }
 
+  /** Also of another connection of the same login that works for this one. */
+  note(violation: PermissionViolationError): void {
+    if (this.#bySubject.size < MOST_KEPT) this.#bySubject.set(violation.subject, violation);
+    for (const listener of [...this.#listeners]) listener(violation);
+  }
+
   async #watch(nc: NatsConnection): Promise<void> {
     for await (const status of nc.status()) {
       // A server whose permissions were changed cuts the connections that they are about.
       if (status.type === "reconnect") this.#bySubject.clear();
       if (status.type !== "error" || !(status.error instanceof PermissionViolationError)) continue;
-      const violation = status.error;
-      if (this.#bySubject.size < MOST_KEPT) this.#bySubject.set(violation.subject, violation);
-      for (const listener of [...this.#listeners]) listener(violation);
+      this.note(status.error);
     }
   }
 }

@@ -1,11 +1,22 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { packBatch, transferList } from "./batch-transfer.ts";
 import { connectNats, type NatsClient, type NatsOptions } from "./connect.ts";
-import { LEAVE, type Order, plainError, type ReadNews, type ReadOrder, RELEASE } from "./read-thread-protocol.ts";
+import {
+  type DenialNews,
+  LEAVE,
+  type Order,
+  plainError,
+  type ReadNews,
+  type ReadOrder,
+  RELEASE,
+} from "./read-thread-protocol.ts";
 import { readStream } from "./reader.ts";
 
 // What a thread runs that `ReadThread` starts: it reads what it is told to, and leaves when it is told to.
 const client = await connectNats(workerData as NatsOptions);
+client.denials.onDenied(({ message, operation, subject }) => {
+  parentPort?.postMessage({ message, operation, subject } satisfies DenialNews);
+});
 parentPort?.on("message", (order: Order) => void (order === LEAVE ? leave(client) : obey(client, order)));
 
 async function leave(nats: NatsClient): Promise<void> {

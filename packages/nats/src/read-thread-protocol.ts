@@ -5,7 +5,7 @@ import { PermissionDeniedError } from "./denied.ts";
 import type { ReadOptions } from "./reader.ts";
 
 /** What of a read can be said to another thread. */
-export type PlainReadOptions = Omit<ReadOptions, "signal" | "gauge" | "onRecovered" | "onLibrary" | "parser">;
+export type PlainReadOptions = Omit<ReadOptions, "signal" | "gauge" | "onRecovered" | "onLibrary" | "parser" | "soFar">;
 
 /** To the thread that reads: everything about this read goes over `port`, and the read ends where that is closed. */
 export interface ReadOrder {
@@ -23,6 +23,13 @@ export type ReadNews =
   | { readonly kind: "unfit" }
   | { readonly kind: "ended" }
   | { readonly kind: "failed"; readonly error: PlainError };
+
+/** From the thread itself: what the server has refused its connection. */
+export interface DenialNews {
+  readonly message: string;
+  readonly operation: "publish" | "subscription";
+  readonly subject: string;
+}
 
 export const RELEASE = "release";
 /** To the thread itself: no more orders come, and it may leave. */

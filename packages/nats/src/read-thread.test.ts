@@ -33,7 +33,7 @@ async function filled(): Promise<string> {
 }
 
 async function withThread<T>(url: string, work: (thread: ReadThread) => Promise<T>): Promise<T> {
-  const thread = new ReadThread({ url, name: "read-thread-test" });
+  const thread = new ReadThread(client, { url, name: "read-thread-test" });
   try {
     return await work(thread);
   } finally {
@@ -48,7 +48,7 @@ async function readBy(thread: ReadThread, stream: string, onBatch?: (read: numbe
     ...{ maxMessages: 1_000, noProgressMs: 500 },
     onRecovered: (what) => said.push(what),
   });
-  const sequences = await readSequences((...args) => thread.read(...args), client, options, onBatch);
+  const sequences = await readSequences((_, each) => thread.read(each), client, options, onBatch);
   return { sequences, said };
 }
 
@@ -110,7 +110,7 @@ describe("a thread that reads", () => {
     const expected = await read(readStream(client, optionsFor(facts)));
     expect(expected).toHaveLength(10);
     await withThread(server.url, async (thread) => {
-      expect(await read(thread.read(client, optionsFor(facts)))).toEqual(expected);
+      expect(await read(thread.read(optionsFor(facts)))).toEqual(expected);
     });
   });
 
@@ -132,6 +132,61 @@ describe("a thread that reads", () => {
       const { sequences, said } = await readBy(thread, stream);
       expect(sequences).toEqual(numbers(1, COUNT));
       expect(said).toEqual([expect.stringMatching(/without a thread of its own: Cannot reach NATS at .*127.0.0.1:1/)]);
+    });
+  });
+
+  test("whose connection is cut: it reads on by another one", async () => {
+    const stream = await filled();
+    const wire = await Wire.lay(Number(new URL(server.url).port));
+    try {
+      await withThread(`nats://127.0.0.1:${wire.port}`, async (thread) => {
+        let isCut = false;
+        const cut = (read: number) => {
+          if (isCut || read < COUNT / 2) return;
+          isCut = true;
+          wire.cut();
+        };
+        const { sequences, said } = await readBy(thread, stream, cut);
+        expect(sequences).toEqual(numbers(1, COUNT));
+        expect(said).toEqual([expect.stringMatching(/after sequence \d+ of stream .*: the connection dropped/)]);
+      });
+    } finally {
+      await wire.close();
+    }
+  });
+
+  test("whose connection goes dead for good, and the worker's does not: the read goes on without it", async () => {
+    const stream = await filled();
+    const wire = await Wire.lay(Number(new URL(server.url).port));
+    try {
+      await withThread(`nats://127.0.0.1:${wire.port}`, async (thread) => {
+        const { sequences, said } = await readBy(thread, stream, (read) => read > COUNT / 2 && wire.die());
+        expect(sequences).toEqual(numbers(1, COUNT));
+        expect(said.at(-1)).toMatch(/without a thread of its own: Cannot /);
+        expect(thread.isAlive).toBe(false);
+      });
+    } finally {
+      await wire.close();
+    }
+  });
+
+  test("that is closed after a purge took what it had jumped over: the read says so as one without it does", async () => {
+    const stream = await filled();
+    const filterSubjects = [`${stream}.0`];
+    await withThread(server.url, async (thread) => {
+      const options = optionsFor(await factsOf(client, stream), {
+        filterSubjects,
+        maxMessages: 100,
+        noProgressMs: 500,
+      });
+      const batches = thread.read(options);
+      await batches.next();
+      await client.jsm.streams.purge(stream, { seq: COUNT / 4 });
+      await thread.close();
+      const rest = (async () => {
+        for await (const _ of batches);
+      })();
+      await expect(rest).rejects.toThrow(/it begins at sequence \d+, and \d+ was still to be read: it was purged/);
     });
   });
 
@@ -157,10 +212,49 @@ describe("a thread that reads", () => {
   });
 });
 
+describe("what the server refuses a thread's connection", () => {
+  test("is known to the worker's own", async () => {
+    const users =
+      'users: [{ user: u, password: p, permissions: { publish: { deny: ["$JS.API.CONSUMER.DELETE.>"] } } }]';
+    const strict = await startNats({ config: `authorization { ${users} }` });
+    const own = await connectNats({ url: strict.url.replace("//", "//u:p@"), name: "test" });
+    const thread = new ReadThread(own, { url: strict.url.replace("//", "//u:p@"), name: "test" });
+    try {
+      await makeStream(own, "S");
+      await fillStream(own, "S", 100);
+      const options = optionsFor(await factsOf(own, "S"));
+      expect(await readSequences((_, each) => thread.read(each), own, options)).toEqual(numbers(1, 100));
+      const refusal = () => {
+        try {
+          own.denials.throwIfAny("read");
+        } catch (error) {
+          return String(error);
+        }
+      };
+      await expect.poll(refusal, { timeout: 5_000 }).toMatch(/publish to \$JS\.API\.CONSUMER\.DELETE\.S\./);
+    } finally {
+      await thread.close();
+      await own.close();
+      await strict.stop();
+    }
+  });
+});
+
 describe("a batch on its way to another thread", () => {
   test("is none where a message lies in no chunk", () => {
     const delivered = new DeliveredMessage(1, { data: new Uint8Array(1) } as Msg);
     expect(packBatch([delivered])).toBeNull();
+  });
+
+  test("leaves behind what lies between its messages in a chunk", async () => {
+    const stream = await filled();
+    for await (const batch of readStream(client, optionsFor(await factsOf(client, stream)))) {
+      const third = batch.filter((_, at) => at % 3 === 0);
+      const packed = packBatch(third);
+      if (packed === null) throw new Error("the batch came in no chunk");
+      expect(packed.bytes).toBeLessThan((packBatch(batch)?.bytes ?? 0) / 2);
+      expect(unpackBatch(packed).map(everythingOf)).toEqual(third.map(everythingOf));
+    }
   });
 
   test("is taken out of the chunks: they stay as they were, and hold what they held", async () => {

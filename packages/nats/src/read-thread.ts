@@ -1,35 +1,48 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { PermissionViolationError } from "nats";
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorMessage, type StreamMessage } from "@cim-replay/core";
+import { errorMessage, type StreamMessage, UnreachableError } from "@cim-replay/core";
 import { type PackedBatch, unpackBatch } from "./batch-transfer.ts";
 import type { NatsClient, NatsOptions } from "./connect.ts";
-import { errorFrom, LEAVE, type Order, type PlainReadOptions, type ReadNews, RELEASE } from "./read-thread-protocol.ts";
+import {
+  type DenialNews,
+  errorFrom,
+  LEAVE,
+  type Order,
+  type PlainReadOptions,
+  type ReadNews,
+  RELEASE,
+} from "./read-thread-protocol.ts";
 import { type ReadOptions, readStream } from "./reader.ts";
+import { ReadPosition } from "./reader-position.ts";
 
-/** Messages live there for as long as a batch takes: a large young generation would only take memory from the folds. */
-const YOUNG_GENERATION_MIB = 16;
 const LEAVES_WITHIN_MS = 2_000;
 const IS_SOURCE = import.meta.url.endsWith(".ts");
 const MAIN = new URL(IS_SOURCE ? "./read-thread-main.ts" : "./read-thread-main.js", import.meta.url);
 
 /**
- * A thread with a connection of its own that reads streams, so that the one that folds does nothing else. Worth its while
- * where a core has nothing to do; the work is a little more than without it.
+ * A thread with a connection of its own that reads streams for a client, so that the one that folds does nothing else. Worth its
+ * while where a core has nothing to do; the work is more than without it.
  */
 export class ReadThread {
+  readonly #client: NatsClient;
   readonly #thread: Worker;
   /** Why it reads nothing more; null while it does. */
   #gone: string | null = null;
   readonly #ports = new Set<MessagePort>();
   readonly #left: Promise<void>;
 
-  constructor(options: NatsOptions) {
+  /** `options`: those that `client` was connected with. */
+  constructor(client: NatsClient, options: NatsOptions) {
+    this.#client = client;
     this.#thread = new Worker(MAIN, {
       workerData: { ...options, name: `${options.name}, reading` } satisfies NatsOptions,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
       ...(IS_SOURCE && { execArgv: ["--conditions=source"] }),
     });
     this.#thread.on("error", (error) => this.#end(errorMessage(error)));
+    this.#thread.on("message", ({ message, operation, subject }: DenialNews) => {
+      client.denials.note(new PermissionViolationError(message, operation, subject));
+    });
     this.#left = new Promise((resolve) => {
       this.#thread.once("exit", () => {
         this.#end("it ended");
@@ -40,30 +53,31 @@ export class ReadThread {
   }
 
   /**
-   * As `readStream`, with the same promises, but that a window of one message is one of two. Where the thread is lost, `client`
-   * reads on in this one, and `onRecovered` is told.
+   * As `readStream`, with the same promises, but that a window of one message is one of two. Where the thread is lost, or cannot reach
+   * the server that `client` reaches, `client` reads on in this one, and `onRecovered` is told.
    */
-  async *read(client: NatsClient, options: ReadOptions): AsyncGenerator<readonly StreamMessage[], void, void> {
-    const { fromSeq, toSeq } = options.range;
-    if (fromSeq > toSeq) return;
-    let lastSeq = fromSeq - 1;
+  async *read(options: ReadOptions): AsyncGenerator<readonly StreamMessage[], void, void> {
+    if (options.range.fromSeq > options.range.toSeq) return;
+    const position = new ReadPosition(options.range);
     const reading = new ThreadReading(this.#order(options), options);
     try {
       for (let batch = await reading.next(); batch !== null; batch = await reading.next()) {
-        lastSeq = batch.at(-1)?.seq ?? lastSeq;
+        for (const { seq } of batch) position.advance(seq);
         yield batch;
       }
       if (reading.end === "ended") return;
+    } catch (error) {
+      if (!(error instanceof UnreachableError && this.#client.link.up)) throw error;
+      this.#end(error.message);
+      void this.#thread.terminate();
     } finally {
       reading.close();
     }
     const why = reading.end === "unfit" ? "the client's own parser has to read" : (this.#gone ?? "it ended");
     options.onRecovered?.(
-      `reading goes on after sequence ${lastSeq} of stream ${options.stream} without a thread of its own: ${why}`,
+      `reading goes on after sequence ${position.lastSeq} of stream ${options.stream} without a thread of its own: ${why}`,
     );
-    // Once more the last one where there is nothing else to read: what the stream is by then shall be looked at all the same.
-    const rest = { ...options, range: { fromSeq: Math.min(lastSeq + 1, toSeq), toSeq } };
-    for await (const batch of readStream(client, rest)) yield batch.filter(({ seq }) => seq > lastSeq);
+    yield* readStream(this.#client, { ...options, soFar: position });
   }
 
   /** Whether it reads what it is told to. */
@@ -140,7 +154,7 @@ class ThreadReading {
   /** The next batch; null where no more comes. The one before is then no longer the caller's. */
   async next(): Promise<readonly StreamMessage[] | null> {
     if (this.#inHands) this.#port.postMessage(RELEASE);
-    this.#inHands = false;
+    this.#holds(0);
     for (;;) {
       this.#options.signal.throwIfAborted();
       const news = this.#news.shift();
@@ -159,12 +173,18 @@ class ThreadReading {
   close(): void {
     this.#options.signal.removeEventListener("abort", this.#onAbort);
     this.#port.close();
+    this.#holds(0);
   }
 
   #take(batch: PackedBatch): readonly StreamMessage[] {
-    this.#inHands = true;
-    if (this.#options.gauge) this.#options.gauge.heldBytes = batch.bytes;
+    this.#holds(batch.bytes);
     return unpackBatch(batch);
+  }
+
+  /** In the caller's hands; what waits in the thread is not known here. */
+  #holds(bytes: number): void {
+    this.#inHands = bytes > 0;
+    if (this.#options.gauge) this.#options.gauge.heldBytes = bytes;
   }
 
   #wait(): Promise<void> {

@@ -10,8 +10,7 @@ export type Read = typeof readStream;
 export const READERS: Readonly<Record<string, Read>> = {
   "our own parser": readStream,
   "the library's parser": (client, options) => readStream(client, { ...options, parser: "library" }),
-  "a thread of its own": (client, options) =>
-    threadOf(client).read(client, { ...options, onRecovered: byThread(options) }),
+  "a thread of its own": (client, options) => threadOf(client).read({ ...options, onRecovered: byThread(options) }),
 };
 
 const threads = new Map<NatsClient, ReadThread>();
@@ -19,7 +18,7 @@ const threads = new Map<NatsClient, ReadThread>();
 function threadOf(client: NatsClient): ReadThread {
   const known = threads.get(client);
   if (known?.isAlive) return known;
-  const thread = new ReadThread({ url: `nats://${client.nc.getServer()}`, name: "reader-test" });
+  const thread = new ReadThread(client, { url: `nats://${client.nc.getServer()}`, name: "reader-test" });
   threads.set(client, thread);
   return thread;
 }

@@ -1,17 +1,21 @@
 import type { SequenceRange } from "@cim-replay/core";
 
+/** How far another reader has come in the same range. */
+export type ReadSoFar = Pick<ReadPosition, "lastSeq" | "firstJumpedSeq">;
+
 /** How far a read has come. */
 export class ReadPosition {
   readonly toSeq: number;
   /** The last sequence received; before the first, the one below the range. */
   lastSeq: number;
   /** The lowest sequence of the range that was jumped over: deleted, or of another subject than was asked for. */
-  firstJumpedSeq = Number.POSITIVE_INFINITY;
+  firstJumpedSeq: number;
   ended = false;
   #endSeq: number;
 
-  constructor(range: SequenceRange) {
-    this.lastSeq = range.fromSeq - 1;
+  constructor(range: SequenceRange, soFar?: ReadSoFar) {
+    this.lastSeq = soFar?.lastSeq ?? range.fromSeq - 1;
+    this.firstJumpedSeq = soFar?.firstJumpedSeq ?? Number.POSITIVE_INFINITY;
     this.toSeq = range.toSeq;
     this.#endSeq = range.toSeq;
   }

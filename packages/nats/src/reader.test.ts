@@ -171,7 +171,8 @@ describe.each(Object.entries(READERS))("with %s;", (_, read) => {
       await new Promise((resolve) => setTimeout(resolve, 200));
       const received = await deliveredOf(facts.name);
       expect(first.done).toBe(false);
-      expect(received).toBeGreaterThan(500);
+      // A thread has a part of the window for what it has handed over.
+      expect(received).toBeGreaterThan(300);
       expect(received).toBeLessThanOrEqual(1_000);
       await reading.return();
     });

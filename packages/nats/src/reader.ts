@@ -2,7 +2,7 @@ import { ReplayError, type StreamMessage, UnreachableError } from "@cim-replay/c
 import { abortable } from "./abortable.ts";
 import type { NatsClient } from "./connect.ts";
 import { createReadConsumer, dropReadConsumer, newConsumerName } from "./reader-consumer.ts";
-import { ReadPosition } from "./reader-position.ts";
+import { ReadPosition, type ReadSoFar } from "./reader-position.ts";
 import { Pull } from "./reader-pull.ts";
 import { MessageQueue } from "./reader-queue.ts";
 import { checkSource, lastSeqOf, type PinnedSource } from "./reader-source.ts";
@@ -18,6 +18,8 @@ export interface ReadOptions extends PinnedSource {
   /** After this long without a message the stream is looked at again and the consumer made anew. */
   readonly noProgressMs: number;
   readonly signal: AbortSignal;
+  /** Where another reader has read the beginning: only the rest is delivered, and all is checked. */
+  readonly soFar?: ReadSoFar;
   /** Told whenever a new consumer went on after the last sequence received, and why. */
   readonly onRecovered?: (what: string) => void;
   /** Kept up to date for whoever watches. */
@@ -71,7 +73,7 @@ class StreamReader {
   constructor(client: NatsClient, options: ReadOptions) {
     this.#client = client;
     this.#options = options;
-    this.#position = new ReadPosition(options.range);
+    this.#position = new ReadPosition(options.range, options.soFar);
     const onAbort = () => this.#queue.wake();
     options.signal.addEventListener("abort", onAbort);
     const stopFollowing = client.link.onChange(() => {

@@ -54,10 +54,10 @@ describe("over a WebSocket", () => {
 
   test("a stream is read on a thread of its own", async () => {
     const facts = await factsOf(client, await filled());
-    const thread = new ReadThread({ url, name: "websocket-test" });
+    const thread = new ReadThread(client, { url, name: "websocket-test" });
     try {
       const options = optionsFor(facts, { onRecovered: (what) => expect.fail(what) });
-      const read: typeof readStream = (...args) => thread.read(...args);
+      const read: typeof readStream = (_, each) => thread.read(each);
       expect(await readSequences(read, client, options)).toEqual(numbers(1, COUNT));
     } finally {
       await thread.close();

@@ -47,7 +47,7 @@ export async function openAttempt(
   if (!run || !plan) throw new ReplayError(`Cannot do unit ${job.unit}: run ${job.runId} has no plan of it.`);
   return {
     client,
-    readThread: readThread(plan, run.record),
+    readThread: () => readThread(plan, run.record),
     claim,
     run: run.record,
     plan,

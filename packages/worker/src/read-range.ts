@@ -12,7 +12,7 @@ export function readRange(
   range: SequenceRange,
   filterSubjects: Plan["read"]["filterSubjects"],
 ): AsyncIterable<readonly StreamMessage[]> {
-  const { client, readThread, plan, pace, signal, gauge, log, maxMessageBytes } = context;
+  const { client, plan, pace, signal, gauge, log, maxMessageBytes } = context;
   const { settings } = context.run;
   const options: ReadOptions = {
     stream: plan.stream.name,
@@ -34,6 +34,7 @@ export function readRange(
       log.warn({}, what);
     },
   };
-  log.info({ ...range, ownThread: readThread !== null }, "reads the stream");
-  return readThread ? readThread.read(client, options) : readStream(client, options);
+  const thread = context.readThread();
+  log.info({ ...range, ownThread: thread !== null }, "reads the stream");
+  return thread ? thread.read(options) : readStream(client, options);
 }

@@ -36,8 +36,8 @@ export interface UnitTarget {
 /** What an attempt at a unit of either kind needs. */
 export interface AttemptContext {
   readonly client: NatsClient;
-  /** Reads the stream for this attempt; null: it reads by itself. */
-  readonly readThread: ReadThread | null;
+  /** What reads the stream for this attempt; null: it reads by itself. Begun when it is asked for. */
+  readThread(): ReadThread | null;
   readonly claim: UnitClaim;
   readonly run: RunRecord;
   readonly plan: Plan;

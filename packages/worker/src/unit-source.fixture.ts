@@ -104,7 +104,7 @@ export class StagedRun {
     return {
       ...{
         client: this.#client,
-        readThread: null,
+        readThread: () => null,
         claim,
         run,
         plan: this.plan,

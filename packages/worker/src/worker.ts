@@ -24,7 +24,7 @@ export interface WorkerOptions {
   readonly workerId: string;
   readonly concurrency: number;
   /** Absent: units read by themselves. */
-  readonly reading?: Omit<ReadingThreadOptions, "concurrency">;
+  readonly reading?: Omit<ReadingThreadOptions, "client">;
   readonly log: Log;
   loadProjection(ref: ProjectionRef): Promise<CompiledProjection>;
 }
@@ -47,7 +47,7 @@ export function startWorker(options: WorkerOptions): ReplayWorker {
     ...options,
     attemptsOf: (runId) => [...attempts].filter(([name]) => name.startsWith(`${runId}/`)).map(([, attempt]) => attempt),
   });
-  const reading = options.reading ? new ReadingThread({ ...options.reading, concurrency: options.concurrency }) : null;
+  const reading = options.reading ? new ReadingThread({ ...options.reading, client: options.client }) : null;
   // Opened before the first job comes, where there is a ledger already; a failure is met again by the job that needs them.
   let services: Promise<UnitServices> | null = null;
   const open = () => {

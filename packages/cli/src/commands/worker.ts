@@ -64,7 +64,7 @@ async function work(
         reading: {
           mode: settings.readThread,
           connection: natsOptions(settings, workerId),
-          sharesMachine: isManaged,
+          isLocal: isManaged,
         },
         log: log.child({ worker: workerId }),
         loadProjection,

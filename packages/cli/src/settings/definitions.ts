@@ -201,7 +201,7 @@ export const settings = {
   concurrency: setting("--concurrency <n>", "units that one worker process has at work", count, 1),
   readThread: setting(
     "--read-thread <auto|on|off>",
-    "reads the stream on a thread beside the fold's; auto: where a core is free for it",
+    "reads the stream on a thread beside the fold's; auto: local workers do where a core is free",
     oneOf("auto", "on", "off"),
     "auto",
   ),

@@ -27,6 +27,14 @@ export class Wire {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Both sides are told, and may connect again. */
+  cut(): void {
+    for (const { near, far } of this.#pairs) {
+      near.destroy();
+      far.destroy();
+    }
+  }
+
   /** What is under way waits, as it does until a lost packet is sent again. */
   die(): void {
     this.#isDead = true;
@@ -42,10 +50,7 @@ export class Wire {
   }
 
   async close(): Promise<void> {
-    for (const { near, far } of this.#pairs) {
-      near.destroy();
-      far.destroy();
-    }
+    this.cut();
     this.#server.close();
     await once(this.#server, "close");
   }
