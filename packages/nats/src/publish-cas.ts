@@ -21,22 +21,22 @@ export interface ConditionalWrite {
 
 /**
  * One compare-and-set. The new revision, or null where the subject is no longer at the expected one.
- * A lost answer is settled by reading what came after the expected revision, so that trying again reports neither a
+ * A refusal and a lost answer are settled by reading what came after the expected revision, so that neither reports a
  * false conflict nor a false success, unless the stream keeps less history than was written meanwhile.
  */
 export async function compareAndSet(client: NatsClient, write: ConditionalWrite): Promise<number | null> {
   const writeId = nuid.next();
   write.headers.set(WRITE_ID_HEADER, writeId);
   write.headers.set(EXPECTED_REVISION_HEADER, String(write.expectedRevision));
-  let attempts = 0;
   return await withRetries(client, write.what, async () => {
-    const isFirst = attempts++ === 0;
     try {
       const options = { headers: write.headers, timeout: ANSWER_WITHIN_MS };
       return (await client.js.publish(sentTo(client, write.subject), write.data, options)).seq;
     } catch (error) {
       if (!isWrongRevision(error)) throw error;
-      return isFirst ? null : await ownRevision(client, write, writeId);
+      // Not even of the first attempt is a refusal the last word: after a cluster was parted, a server that led before may answer
+      // beside the one that leads now, and refuse what that one stores.
+      return await ownRevision(client, write, writeId);
     }
   });
 }
