@@ -57,6 +57,28 @@ describe("EntryWriter", () => {
     expect((await kv.get("graph.there"))?.string()).toBe("x");
   });
 
+  it("believes the bucket and not the refusal where a server that leads no more refuses what the leader stores", async () => {
+    await ensureBucket(client, bucket);
+    const kv = await new Kvm(client.js).open(bucket);
+    await kv.put("graph.there", "live");
+    // The one that stores says nothing; all answers are the other's.
+    const { config } = await client.jsm.streams.info(`KV_${bucket}`);
+    await client.jsm.streams.update(config.name, { ...config, no_ack: true });
+    const other = await connectNats({ url: nats.url, name: "led-before" });
+    const refusal = JSON.stringify({ error: { code: 400, err_code: 10071, description: "wrong last sequence: 0" } });
+    other.nc.subscribe(`$KV.${bucket}.>`, { callback: (_, message) => void message.respond(refusal) });
+    await other.nc.flush();
+    try {
+      const writer = new EntryWriter(client, bucket);
+      for (let i = 0; i < 500; i++) writer.put(`graph.a${i}`, "x", provenance("x"), 0);
+      writer.put("graph.there", "x", provenance("x"), 0);
+      expect((await writer.flush()).refused.map(({ key }) => key)).toEqual(["graph.there"]);
+      expect((await getEntry(client, bucket, "graph.a499"))?.provenance).toEqual(provenance("x"));
+    } finally {
+      await other.close();
+    }
+  });
+
   it("makes its caller wait where the window is full, by count and by bytes", async () => {
     await ensureBucket(client, bucket);
     const few = new EntryWriter(client, bucket, { maxPending: 3 });

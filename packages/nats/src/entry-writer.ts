@@ -135,10 +135,8 @@ export class EntryWriter {
       );
     }
     if (this.#isReadBack) return "settled";
-    // Sent more than once, it may have been refused because of itself.
-    if (put.sends > 1) return "doubtful";
-    this.#refused.set(put.key, put.provenance);
-    return "settled";
+    // Sent more than once it may stand in its own way; and a server that leads no more may refuse what the leader stores.
+    return "doubtful";
   }
 
   async #resolve(put: PendingPut): Promise<"settled" | "send-again"> {

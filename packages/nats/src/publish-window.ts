@@ -24,7 +24,7 @@ export interface WindowPolicy<T extends Outgoing> {
   readonly what: string;
   /** `doubtful`: the answer is a good one, and yet the item is not there, so `resolve` must look. */
   onStored(item: T, answer: Answer): "settled" | "doubtful";
-  /** `doubtful`: an earlier send of it may be what stands in the way, so `resolve` must look. Throws what is final. */
+  /** `doubtful`: it may be there all the same, so `resolve` must look. Throws what is final. */
   onRefused(item: T, ack: Exclude<Ack, { kind: "stored" | "not-available" }>): "settled" | "doubtful";
   /** Called for an item that was sent and whose answer was lost. */
   resolve(item: T): Promise<"settled" | "send-again">;
