@@ -14,9 +14,7 @@ describe("on three servers, the loss of the one that leads what is restored", { 
 
   /** What the leader has said yes to and told nobody of is lost with it; the command ends by itself all the same. */
   async function throughTheLossOfItsLeader(line: string, stream: string, afterSeq: number): Promise<void> {
-    const run = stage.start(line);
-    let reached = 0;
-    while (run.isRunning && reached < afterSeq) reached = await stage.lastSeq(stream);
+    const { run } = await stage.startedUpTo(line, stream, afterSeq);
     const leader = await stage.leaderOf(stream);
     expect(run.isRunning, `in the middle of ${run.said}`).toBe(true);
     await leader.kill();

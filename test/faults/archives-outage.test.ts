@@ -14,9 +14,7 @@ afterEach(() => stage.close());
 
 /** The server is killed and started again as soon as so much of the stream is written; then the command ends by itself. */
 async function throughARestart(line: string, stream: string, afterSeq: number): Promise<void> {
-  const run = stage.start(line);
-  let reached = 0;
-  while (run.isRunning && reached < afterSeq) reached = await stage.lastSeq(stream);
+  const { run, reached } = await stage.startedUpTo(line, stream, afterSeq);
   await stage.nats.kill();
   await stage.nats.restart();
   expect(await run.exited, run.said).toBe(0);

@@ -55,6 +55,14 @@ export class ArchiveStage {
     return new ReplayProcess(tool, args, { cwd: this.folder, env: { ...own, ...env } });
   }
 
+  /** Started, and so far that the stream has this sequence, or at its end. */
+  async startedUpTo(line: string, stream: string, seq: number): Promise<{ run: ReplayProcess; reached: number }> {
+    const run = this.start(line);
+    let reached = 0;
+    while (run.isRunning && reached < seq) reached = await this.lastSeq(stream);
+    return { run, reached };
+  }
+
   /** Milliseconds that it took. Throws where it does not end with 0. */
   async finish(line: string, env: Readonly<Record<string, string>> = {}): Promise<number> {
     const began = performance.now();

@@ -4,7 +4,7 @@ import { headers, type Msg } from "nats";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packBatch, transferList, unpackBatch } from "./batch-transfer.ts";
 import { connectNats, type NatsClient } from "./connect.ts";
-import { factsOf, fillStream, makeStream, numbers, optionsFor, readSequences } from "./reader-fixture.ts";
+import { factsOf, fillStream, makeStream, numbers, optionsFor, readSequences, when } from "./reader-fixture.ts";
 import { DeliveredMessage } from "./reader-message.ts";
 import { ReadThread } from "./read-thread.ts";
 import { readStream } from "./reader.ts";
@@ -32,12 +32,22 @@ async function filled(): Promise<string> {
   return stream;
 }
 
-async function withThread<T>(url: string, work: (thread: ReadThread) => Promise<T>): Promise<T> {
+async function withThread(url: string, work: (thread: ReadThread) => Promise<void>): Promise<void> {
   const thread = new ReadThread(client, { url, name: "read-thread-test" });
   try {
-    return await work(thread);
+    await work(thread);
   } finally {
     await thread.close();
+  }
+}
+
+/** One whose way to the server can be cut, while the client's stands. */
+async function withWiredThread(work: (thread: ReadThread, wire: Wire) => Promise<void>): Promise<void> {
+  const wire = await Wire.lay(Number(new URL(server.url).port));
+  try {
+    await withThread(`nats://127.0.0.1:${wire.port}`, (thread) => work(thread, wire));
+  } finally {
+    await wire.close();
   }
 }
 
@@ -137,37 +147,23 @@ describe("a thread that reads", () => {
 
   test("whose connection is cut: it reads on by another one", async () => {
     const stream = await filled();
-    const wire = await Wire.lay(Number(new URL(server.url).port));
-    try {
-      await withThread(`nats://127.0.0.1:${wire.port}`, async (thread) => {
-        let isCut = false;
-        const cut = (read: number) => {
-          if (isCut || read < COUNT / 2) return;
-          isCut = true;
-          wire.cut();
-        };
-        const { sequences, said } = await readBy(thread, stream, cut);
-        expect(sequences).toEqual(numbers(1, COUNT));
-        expect(said).toEqual([expect.stringMatching(/after sequence \d+ of stream .*: the connection dropped/)]);
-      });
-    } finally {
-      await wire.close();
-    }
+    await withWiredThread(async (thread, wire) => {
+      const cut = when(COUNT / 2, () => wire.cut());
+      const { sequences, said } = await readBy(thread, stream, cut);
+      expect(sequences).toEqual(numbers(1, COUNT));
+      expect(said).toEqual([expect.stringMatching(/after sequence \d+ of stream .*: the connection dropped/)]);
+    });
   });
 
   test("whose connection goes dead for good, and the worker's does not: the read goes on without it", async () => {
     const stream = await filled();
-    const wire = await Wire.lay(Number(new URL(server.url).port));
-    try {
-      await withThread(`nats://127.0.0.1:${wire.port}`, async (thread) => {
-        const { sequences, said } = await readBy(thread, stream, (read) => read > COUNT / 2 && wire.die());
-        expect(sequences).toEqual(numbers(1, COUNT));
-        expect(said.at(-1)).toMatch(/without a thread of its own: Cannot /);
-        expect(thread.isAlive).toBe(false);
-      });
-    } finally {
-      await wire.close();
-    }
+    await withWiredThread(async (thread, wire) => {
+      const goDead = when(COUNT / 2, () => wire.die());
+      const { sequences, said } = await readBy(thread, stream, goDead);
+      expect(sequences).toEqual(numbers(1, COUNT));
+      expect(said.at(-1)).toMatch(/without a thread of its own: Cannot /);
+      expect(thread.isAlive).toBe(false);
+    });
   });
 
   test("that is closed after a purge took what it had jumped over: the read says so as one without it does", async () => {
@@ -192,23 +188,15 @@ describe("a thread that reads", () => {
 
   test("whose connection goes dead for a while, and the worker's does not", async () => {
     const stream = await filled();
-    const wire = await Wire.lay(Number(new URL(server.url).port));
-    try {
-      await withThread(`nats://127.0.0.1:${wire.port}`, async (thread) => {
-        let isDead = false;
-        const goDead = (read: number) => {
-          if (isDead || read < COUNT / 2) return;
-          isDead = true;
-          wire.die();
-          setTimeout(() => wire.revive(), 1_500);
-        };
-        const { sequences, said } = await readBy(thread, stream, goDead);
-        expect(sequences).toEqual(numbers(1, COUNT));
-        expect(said.join()).not.toContain("without a thread");
+    await withWiredThread(async (thread, wire) => {
+      const goDead = when(COUNT / 2, () => {
+        wire.die();
+        setTimeout(() => wire.revive(), 1_500);
       });
-    } finally {
-      await wire.close();
-    }
+      const { sequences, said } = await readBy(thread, stream, goDead);
+      expect(sequences).toEqual(numbers(1, COUNT));
+      expect(said.join()).not.toContain("without a thread");
+    });
   });
 });
 

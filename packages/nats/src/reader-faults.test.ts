@@ -12,6 +12,7 @@ import {
   type ParametersAfterRead,
   READERS,
   readSequences as sequencesOf,
+  when,
 } from "./reader-fixture.ts";
 import type { StreamFacts } from "./stream-info.ts";
 
@@ -33,16 +34,6 @@ afterEach(async () => {
   await client.close();
   await server.stop();
 });
-
-/** Runs `fault` once, when about that many messages have been read. */
-function when(count: number, fault: () => unknown): (read: number) => unknown {
-  let done = false;
-  return (received) => {
-    if (done || received < count) return undefined;
-    done = true;
-    return fault();
-  };
-}
 
 async function consumerNames(): Promise<string[]> {
   const names: string[] = [];

@@ -99,6 +99,16 @@ export async function readSequences(
 /** What `readSequences` takes behind its first parameter. */
 export type ParametersAfterRead = Parameters<typeof readSequences> extends [unknown, ...infer Rest] ? Rest : never;
 
+/** For tests: runs `fault` once, when about that many messages have been read. */
+export function when(count: number, fault: () => unknown): (read: number) => unknown {
+  let done = false;
+  return (received) => {
+    if (done || received < count) return undefined;
+    done = true;
+    return fault();
+  };
+}
+
 export function numbers(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, i) => from + i);
 }

@@ -9,7 +9,7 @@ import { EntryWriter } from "./entry-writer.ts";
 import { publishAll } from "./publish-all.ts";
 import { ReadThread } from "./read-thread.ts";
 import type { readStream } from "./reader.ts";
-import { closeReaders, factsOf, numbers, optionsFor, READERS, readSequences } from "./reader-fixture.ts";
+import { closeReaders, factsOf, numbers, optionsFor, READERS, readSequences, when } from "./reader-fixture.ts";
 
 const COUNT = 30_000;
 let server: ServerHandle;
@@ -66,18 +66,16 @@ describe("over a WebSocket", () => {
 
   test("a stream is read on after kill -9 and restart of the server", async () => {
     const facts = await factsOf(client, await filled());
-    let isKilled = false;
-    const kill = async (received: number) => {
-      if (isKilled || received < COUNT / 3) return;
-      isKilled = true;
-      await server.kill();
-      await server.restart();
-    };
     for (const read of Object.values(READERS).slice(0, 2)) {
-      isKilled = false;
+      let kills = 0;
+      const kill = when(COUNT / 3, async () => {
+        kills += 1;
+        await server.kill();
+        await server.restart();
+      });
       const sequences = await readSequences(read, client, optionsFor(facts, { maxMessages: 1_000 }), kill);
       expect(sequences).toEqual(numbers(1, COUNT));
-      expect(isKilled).toBe(true);
+      expect(kills).toBe(1);
     }
   });
 
